@@ -97,6 +97,20 @@ def load(path: Path) -> RunConfig:
     return validate(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
+def read_section(section: type[BaseModel], name: str, values: dict[str, str]) -> BaseModel:
+    """Builds one section from `name.key` arguments, the rest of it from its defaults.
+
+    Raises:
+        UserError: an unknown key or a value of a wrong type.
+    """
+    given = {key.removeprefix(f"{name}."): yaml.safe_load(value) for key, value in values.items() if "." in key}
+    try:
+        return section.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{name}.{first['loc'][0]}={first['input']!r}: {first['msg']}") from error
+
+
 def _resolve(key: str, value: str) -> str:
     if key not in GROUPS:
         return f"++{key}={value}"

@@ -40,12 +40,14 @@ def class_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Ser
         manifest: rows with a `corpus` column and the native labels.
 
     Returns:
-        Class name per row, None where the clip has no label for this task; index as in the manifest.
+        Class name per row, None where the clip has no label for this task; index as in the manifest. Speaker 03 of
+        one corpus is not speaker 03 of another: classes of a closed-set task over several corpora are `CORPUS/LABEL`.
 
     Raises:
         UserError: a native label is neither mapped nor ignored (it is printed with its count), or the column is
             missing.
     """
+    several = config.closed_set and len(set(manifest["corpus"]) & set(config.labels)) > 1
     labels = pd.Series([None] * len(manifest), index=manifest.index, dtype=object)
     for corpus, rows in manifest.groupby("corpus", sort=True):
         mapping = config.labels.get(corpus)
@@ -64,7 +66,7 @@ def class_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Ser
                     f"task {name}: labels of corpus {corpus} without a mapping: {counts}; map them in "
                     f"tasks.{name}.labels.{corpus}.map or list them in tasks.{name}.labels.{corpus}.ignore"
                 )
-        labels.loc[mapped.index] = mapped
+        labels.loc[mapped.index] = f"{corpus}/" + mapped if several else mapped
     return labels
 
 
@@ -94,6 +96,8 @@ def build_tasks(configs: dict[str, TaskConfig], manifest: pd.DataFrame) -> tuple
             )
         classes = tuple(config.classes or present)
         index = {label: position for position, label in enumerate(classes)}
+        if config.closed_set:
+            index = {label: position for label, position in index.items() if label in present}
         tasks[name] = Task(name, classes, config.main_metric, config.closed_set)
         columns[name] = labels.map(lambda label, index=index: index.get(label, -1)).astype(np.int32)
     return tasks, pd.DataFrame(columns, index=manifest.index)

@@ -1,0 +1,7 @@
+"""Writes report.html."""
+
+from pathlib import Path
+
+
+def write_report(folder):
+    pass

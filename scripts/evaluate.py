@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""Scores a finished run on its test clips again.
+
+Usage: scripts/evaluate.py run=DIR [data_root=DIR]
+
+Reads the run's model.keras, config.yaml and splits.parquet, writes evaluation.json beside them and prints the scores,
+also per class and per speaker.
+"""
+
+from pathlib import Path
+
+from mtl_tf.command_line import read_arguments, run_command
+from mtl_tf.errors import UserError
+
+
+def main(arguments: list[str]) -> None:
+    """Scores one run."""
+    values, _ = read_arguments(arguments, ["run", "data_root"])
+    if "run" not in values:
+        raise UserError("give run=DIR, a folder that scripts/train.py printed")
+
+    from mtl_tf.evaluation.evaluate import evaluate_run
+    from mtl_tf.reporting.tables import print_details, print_scores
+
+    folder = Path(values["run"])
+    evaluate_run(folder, values.get("data_root"))
+    print_scores(folder, "evaluation.json")
+    print_details(folder)
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__)

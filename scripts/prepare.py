@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Lists and opens every clip of a corpus.
+
+Usage: scripts/prepare.py corpus=NAME [data_root=DIR] [out=DIR] [download=true] [audit.KEY=VALUE ...]
+
+Writes prepared/NAME/manifest.parquet and prepared/NAME/audit.csv (out=DIR: there instead). download=true fetches the
+corpus into data_root/NAME first, where its publisher allows that. Exit code 0, or 2 with one line on standard error.
+"""
+
+from pathlib import Path
+
+from mtl_tf.command_line import read_arguments, run_command
+
+
+def main(arguments: list[str]) -> None:
+    """Prepares one corpus."""
+    from mtl_tf.compose import read_section
+    from mtl_tf.config import AuditConfig
+    from mtl_tf.corpora import get_corpus
+    from mtl_tf.corpora.download import download_corpus
+    from mtl_tf.data.prepare import prepare_corpus
+    from mtl_tf.errors import UserError
+    from mtl_tf.reporting.tables import print_audit
+
+    keys = [f"audit.{key}" for key in AuditConfig.model_fields]
+    values, _ = read_arguments(arguments, ["corpus", "data_root", "prepared_dir", "out", "download", *keys])
+    if "corpus" not in values:
+        raise UserError("give corpus=NAME")
+    corpus = get_corpus(values["corpus"])
+    if values.get("download", "false").lower() == "true":
+        download_corpus(corpus, values.get("data_root"))
+    prepared = Path(values.get("prepared_dir", "prepared"))
+    out = Path(values["out"]) if "out" in values else prepared / corpus.name
+    manifest, _ = prepare_corpus(
+        corpus.name, values.get("data_root"), prepared, read_section(AuditConfig, "audit", values), out
+    )
+    print_audit(corpus, manifest, out)
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__)

@@ -1,0 +1,27 @@
+#!/usr/bin/env python3
+"""Trains, scores and reports an experiment.
+
+Usage: scripts/train.py experiment=NAME [group=choice ...] [key=value ...]
+
+Writes runs/NAME/<time>/ with config.yaml, metrics.json, predictions.parquet, history.csv, audit.csv, model.keras and
+report.html, and prints that folder as its last line. The same command carries on a run that was interrupted.
+"""
+
+from mtl_tf.command_line import run_command
+from mtl_tf.compose import compose, help_text
+
+
+def main(arguments: list[str]) -> None:
+    """Runs one experiment."""
+    config = compose(arguments)
+
+    from mtl_tf.reporting.tables import print_scores
+    from mtl_tf.training.run import run_experiment
+
+    folder = run_experiment(config)
+    print_scores(folder)
+    print(folder)
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, help_text)
