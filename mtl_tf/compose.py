@@ -60,11 +60,11 @@ def compose(overrides: Sequence[str]) -> RunConfig:
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"cannot read the configuration: {' '.join(str(error).split())}") from error
     composed["experiment"] = choices("experiment")[Path(arguments["experiment"]).name].rpartition("/")[2]
-    if "protocol" in arguments:
-        composed["protocol"] = arguments["protocol"]
     for section in ("frontend", "model"):
-        _check_options(section, composed.get(section) or {})
-    return validate(composed)
+        composed[section] = _known_options(section, composed.get(section) or {}, arguments)
+    config = validate(composed)
+    _check_protocol(config)
+    return config
 
 
 def validate(values: dict) -> RunConfig:
@@ -123,15 +123,27 @@ def _resolve(key: str, value: str) -> str:
     return f"{key}=[{','.join(paths)}]" if key in ("corpus", "task") else f"{key}={paths[0]}"
 
 
-def _check_options(section: str, values: dict) -> None:
+def _known_options(section: str, values: dict, arguments: dict[str, str]) -> dict:
+    """Checks the keys of a front end or model; an experiment's keys for another choice than the typed one drop out."""
     known = choices(section)
     name = values.get("name", "")
     if name not in known:
         raise UserError(f"{section}.name is '{name}'.{nearest_hint(str(name), known)}")
     keys = yaml.safe_load((CONFIG_DIR / section / f"{known[name]}.yaml").read_text(encoding="utf-8"))
     for key in values:
-        if key not in keys:
+        if key not in keys and (f"{section}.{key}" in arguments or section not in arguments):
             raise UserError(f"unknown key {section}.{key}.{nearest_hint(key, keys)}")
+    return {key: value for key, value in values.items() if key in keys}
+
+
+def _check_protocol(config: RunConfig) -> None:
+    if config.protocol is None or config.protocol not in choices("protocol"):
+        return
+    chosen = yaml.safe_load((CONFIG_DIR / "protocol" / f"{config.protocol}.yaml").read_text(encoding="utf-8"))
+    if chosen["split"]["strategy"] != config.split.strategy:
+        raise UserError(
+            f"experiment {config.experiment} fixes its own division; protocol={config.protocol} cannot be had"
+        )
 
 
 def _check_references(config: RunConfig) -> None:

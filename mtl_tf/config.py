@@ -27,13 +27,21 @@ class SplitConfig(Section):
     test_fraction: float = Field(0.2, gt=0, lt=1, description="share of clips tested (random)")
     num_folds: int = Field(5, ge=2, description="number of folds (k_fold, grouped_k_fold)")
     validation_fraction: float = Field(
-        0.1, ge=0, lt=1, description="share of the training part kept to choose the best epoch; 0: the last epoch is used"
+        0.1,
+        ge=0,
+        lt=1,
+        description="share of the training part kept to choose the best epoch; 0: the last epoch is used",
     )
     validation_group: str | None = Field(
         None, description="manifest column whose values validation shares with no training clip; null: random clips"
     )
     known_fraction: float = Field(
         0.15, gt=0, lt=1, description="share of clips of training groups held out to score closed-set tasks"
+    )
+    scored_corpora: list[str] = Field(
+        [],
+        description="corpora whose test clips are scored; the others help in training: whole where division is by "
+        "group, and without the share drawn for test where it is random; empty: all are scored",
     )
     seed: int = Field(0, description="seed of the division; apart from the run's seed, so that runs compare")
 
@@ -74,9 +82,9 @@ class AuditConfig(Section):
     """What is checked in every audio file before training."""
 
     on_error: Literal["stop", "skip"] = Field("stop", description="stop: list findings and end; skip: leave clips out")
-    accept: list[
-        Literal["silent", "clipped", "too_short", "duplicate", "wrong_sample_rate", "wrong_duration"]
-    ] = Field([], description="kinds of finding that are listed but neither stop a run nor leave a clip out")
+    accept: list[Literal["silent", "clipped", "too_short", "duplicate", "wrong_sample_rate", "wrong_duration"]] = Field(
+        [], description="kinds of finding that are listed but neither stop a run nor leave a clip out"
+    )
     silence_peak: NonNegativeFloat = Field(1e-4, description="largest absolute sample below which a clip is silent")
     clipped_fraction: float = Field(0.01, gt=0, description="share of samples at full scale that counts as clipped")
     min_duration_s: PositiveFloat = Field(0.05, description="shortest clip; a run raises it to one analysis frame")

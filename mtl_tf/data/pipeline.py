@@ -33,7 +33,7 @@ def tensorflow_io_works() -> bool:
 
         header = b"RIFF\x28\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x04\0\0\0"
         return tfio.audio.decode_wav(header + b"\x01\0\x02\0", dtype=tf.int16).shape == (2, 1)
-    except Exception:  # noqa: BLE001 an undefined symbol surfaces as one of several types
+    except Exception:
         return False
 
 
@@ -86,7 +86,9 @@ class ClipSource:
 
     def use_shards(self, folder: Path, identities: list[str], num_threads: int, quiet: bool) -> None:
         """Decodes every clip once into `folder`, and reads from there from now on."""
-        keys = [f"{identity}@{self.sample_rate}/{limit:g}" for identity, limit in zip(identities, self.crop_s, strict=True)]
+        keys = [
+            f"{identity}@{self.sample_rate}/{limit:g}" for identity, limit in zip(identities, self.crop_s, strict=True)
+        ]
         shards = ShardCache(folder, keys)
         with progress_bar("decoding into shards", shards.num_shards, quiet) as advance:
             shards.fill(self.load, num_threads, advance)

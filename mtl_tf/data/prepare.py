@@ -83,8 +83,8 @@ def leave_out(manifest: pd.DataFrame, problems: pd.DataFrame, corpus: Corpus, co
         counts = ", ".join(f"{count} {kind}" for kind, count in serious["kind"].value_counts().items())
         first = serious.iloc[0]
         raise UserError(
-            f"corpus {corpus.name}: the audit found {counts}, such as {first['path']} ({first['reason']}); see all with "
-            f"scripts/prepare.py corpus={corpus.name}, then mend the files or give audit.on_error=skip"
+            f"corpus {corpus.name}: the audit found {counts}, such as {first['path']} ({first['reason']}); "
+            f"see all with scripts/prepare.py corpus={corpus.name}, then mend the files or give audit.on_error=skip"
             + _accept_hint(serious)
         )
     kept = manifest[~manifest["clip_id"].isin(serious["clip_id"])]

@@ -14,8 +14,9 @@ from sklearn.model_selection import (
 from mtl_tf.config import RunConfig, SplitConfig
 from mtl_tf.errors import UserError
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
+TRAIN, VALIDATION, TEST, UNUSED = "train", "validation", "test", "unused"
 CROSS_VALIDATED = ("k_fold", "grouped_k_fold", "leave_one_group_out")
+POOLED = ("random", "k_fold")
 GROUPED = ("held_out", "grouped_k_fold", "leave_one_group_out")
 
 
@@ -27,7 +28,7 @@ def num_folds(manifest: pd.DataFrame, config: RunConfig) -> int:
     """
     counts = {}
     for corpus, rows in manifest.groupby("corpus"):
-        split = config.corpora[corpus].split or config.split
+        split = _split_of(config, corpus)
         if split.strategy in ("k_fold", "grouped_k_fold"):
             counts[corpus] = split.num_folds
         elif split.strategy == "leave_one_group_out":
@@ -53,7 +54,7 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int) -> pd.Data
         fold: counted from 0.
 
     Returns:
-        Index as in the manifest; `split` (`train`, `validation` or `test`), and `closed_set_only` (bool): the clip is
+        Index as in the manifest; `split` (`train`, `validation`, `test` or `unused`), and `closed_set_only` (bool): the clip is
         scored in closed-set tasks alone.
 
     Raises:
@@ -61,10 +62,10 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int) -> pd.Data
     """
     closed = [task for task in config.tasks.values() if task.closed_set]
     parts = []
-    own = [corpus for corpus in config.corpora if config.corpora[corpus].split is not None]
-    pools = [(config.corpora[corpus].split, manifest[manifest["corpus"] == corpus]) for corpus in own]
+    own = [corpus for corpus in config.corpora if _split_of(config, corpus) is not config.split]
+    pools = [(_split_of(config, corpus), manifest[manifest["corpus"] == corpus]) for corpus in own]
     rest = manifest[~manifest["corpus"].isin(own)]
-    if config.split.strategy in ("random", "k_fold"):
+    if config.split.strategy in POOLED:
         pools.append((config.split, rest))
     else:
         pools += [(config.split, rows) for _, rows in rest.groupby("corpus")]
@@ -73,6 +74,9 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int) -> pd.Data
             has_closed = any(set(task.labels) & set(rows["corpus"]) for task in closed)
             parts.append(_divide(rows, split, fold, has_closed))
     result = pd.concat(parts).loc[manifest.index]
+    if config.split.scored_corpora:
+        unscored = ~manifest["corpus"].isin(config.split.scored_corpora) & (result["split"] == TEST)
+        result.loc[unscored, "split"] = UNUSED
     assert_disjoint(manifest, result, config)
     return result
 
@@ -90,7 +94,7 @@ def assert_disjoint(manifest: pd.DataFrame, division: pd.DataFrame, config: RunC
         clip = manifest.loc[manifest["audio_sha1"].isin(shared), "path"].iloc[0]
         raise UserError(f"{len(shared)} clips are in test and in training with the same audio, such as {clip}")
     for corpus, rows in manifest.groupby("corpus"):
-        split = config.corpora[corpus].split or config.split
+        split = _split_of(config, corpus)
         if split.strategy not in GROUPED:
             continue
         groups, here = _groups(rows, split), division.loc[rows.index]
@@ -98,6 +102,15 @@ def assert_disjoint(manifest: pd.DataFrame, division: pd.DataFrame, config: RunC
         both = set(groups[unseen]) & set(groups[here["split"] != TEST])
         if both:
             raise UserError(f"corpus {corpus}: {split.group} {', '.join(sorted(both))} is in test and in training")
+
+
+def _split_of(config: RunConfig, corpus: str) -> SplitConfig:
+    """The division of one corpus: its own, the run's, or none for a corpus that only helps in training."""
+    own = config.corpora[corpus].split
+    scored = config.split.scored_corpora
+    if own is None and scored and corpus not in scored and config.split.strategy not in POOLED:
+        return config.split.model_copy(update={"strategy": "train_only"})
+    return own or config.split
 
 
 def _divide(rows: pd.DataFrame, split: SplitConfig, fold: int, has_closed: bool) -> pd.DataFrame:

@@ -78,10 +78,13 @@ def score_groups(predictions: pd.DataFrame) -> pd.DataFrame:
         predictions: `task`, `corpus`, `speaker`, `label`, `predicted` per clip.
 
     Returns:
-        `task`, `corpus`, `speaker`, `n`, `accuracy`, `uar`, sorted by the first three; clips without a speaker left out.
+        `task`, `corpus`, `speaker`, `n`, `accuracy`, `uar`, sorted by the first three; clips without a speaker
+        are left out.
     """
     rows = []
-    for (task, corpus, speaker), clips in predictions.dropna(subset=["speaker"]).groupby(["task", "corpus", "speaker"], sort=True):
+    for (task, corpus, speaker), clips in predictions.dropna(subset=["speaker"]).groupby(
+        ["task", "corpus", "speaker"], sort=True
+    ):
         correct = (clips["label"] == clips["predicted"]).astype(float)
         uar = correct.groupby(clips["label"].astype(str)).mean().mean()
         rows.append((task, corpus, speaker, len(clips), correct.mean(), uar))

@@ -72,7 +72,9 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
     scored = fold.scored_tasks(VALIDATION)
     callbacks = [
         EpochTimer(),
-        EpochKeeper(folder, history, options.monitor, _only(config.main_metrics(), scored), options.early_stopping_patience),
+        EpochKeeper(
+            folder, history, options.monitor, _only(config.main_metrics(), scored), options.early_stopping_patience
+        ),
         keras.callbacks.TerminateOnNaN(),
     ]
     if not config.quiet:
@@ -85,7 +87,13 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         validation = evaluation_dataset(source, validation_positions, fold.labels, fold.weights, config.pipeline)
     if first < options.epochs and not exhausted(history, options.early_stopping_patience):
         batches = training_dataset(
-            source, positions, fold.labels, fold.training_weights, sampler, config.pipeline, range(first, options.epochs)
+            source,
+            positions,
+            fold.labels,
+            fold.training_weights,
+            sampler,
+            config.pipeline,
+            range(first, options.epochs),
         )
         try:
             model.fit(
@@ -128,7 +136,9 @@ def build_optimizer(options: TrainingConfig, steps_per_epoch: int) -> keras.opti
     """Builds the optimizer with its learning-rate schedule, a function of the steps done and so safe to resume."""
     rate = options.learning_rate
     if options.learning_rate_schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, options.epochs * (options.steps_per_epoch or steps_per_epoch))
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate, options.epochs * (options.steps_per_epoch or steps_per_epoch)
+        )
     return keras.optimizers.get({"class_name": options.optimizer, "config": {"learning_rate": rate}})
 
 

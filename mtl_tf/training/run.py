@@ -110,5 +110,3 @@ def _folds(config: RunConfig, data: RunData) -> list[int]:
     if strategies & {*CROSS_VALIDATED, "predefined"}:
         return list(range(num_folds(data.manifest, config)))
     return [0]
-
-

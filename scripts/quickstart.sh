@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Installs into .venv, makes the embedded corpus, trains three tasks with one network, reports and exports.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/environment.sh" ""
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+.venv/bin/python scripts/train.py experiment=spoken_digits "$@" | tee "$log"
+run=$(tail -n 1 "$log")
+model=$(.venv/bin/python scripts/export.py "run=$run" name=spoken_digits | tail -n 1)
+echo
+echo "Report:     $run/report.html"
+echo "SavedModel: $model"

@@ -1,0 +1,195 @@
+"""One contract for all readers, and the labels each reads from its names."""
+
+import math
+import shutil
+import threading
+import zipfile
+from functools import partial
+from hashlib import md5
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from mtl_tf.config import AuditConfig
+from mtl_tf.corpora import corpus_names, get_corpus
+from mtl_tf.corpora.corpus import Download
+from mtl_tf.corpora.download import download_corpus
+from mtl_tf.corpora.fixture import write_fixture
+from mtl_tf.data.manifest import COLUMNS, list_clips
+from mtl_tf.data.prepare import prepare_corpus
+from mtl_tf.errors import UserError
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
+@pytest.mark.parametrize("name", corpus_names())
+def test_any_container_reads_alike(name, suffix, tmp_path):
+    corpus = get_corpus(name)
+    written = write_fixture(corpus, tmp_path / "as_published")
+    converted = write_fixture(corpus, tmp_path / "converted", suffix)
+    published = list_clips(corpus, tmp_path / "as_published")
+    table = list_clips(corpus, tmp_path / "converted")
+    assert len(table) == len(written) == len(converted)
+    assert set(table.columns) == {*COLUMNS, *corpus.native_labels}
+    assert table["clip_id"].is_unique
+    assert table.drop(columns="path").equals(published.drop(columns="path"))
+    for path in table["path"]:
+        assert (tmp_path / "converted" / path).is_file()
+
+
+@pytest.mark.parametrize("name", corpus_names())
+def test_licence_citation_and_source_are_stated(name):
+    corpus = get_corpus(name)
+    assert corpus.licence and corpus.citation and corpus.homepage.startswith("http")
+    assert corpus.name == name
+    for download in corpus.downloads:
+        assert download.url.startswith("http")
+
+
+@pytest.mark.parametrize("name", [name for name in corpus_names() if name != "spoken_digits"])
+def test_fixtures_prepare_without_findings(name, tmp_path):
+    corpus = get_corpus(name)
+    write_fixture(corpus, tmp_path / "data" / name)
+    manifest, _ = prepare_corpus(name, str(tmp_path / "data"), tmp_path / "prepared", AuditConfig(), quiet=True)
+    assert (manifest["error"] == "").all()
+    assert (tmp_path / "prepared" / name / "audit.csv").read_text().count("\n") == 1
+
+
+@pytest.mark.parametrize("name", corpus_names())
+def test_a_stray_file_is_named(name, tmp_path):
+    corpus = get_corpus(name)
+    stray = write_fixture(corpus, tmp_path)[0].with_name("holiday.wav")
+    shutil.copy(next(tmp_path.rglob("*.wav"), None) or next(tmp_path.rglob("*.ogg")), stray)
+    with pytest.raises(UserError, match=r"holiday\.wav"):
+        corpus.read(tmp_path)
+
+
+def read_one(name, path, tmp_path):
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).touch()
+    (row,) = get_corpus(name).read(tmp_path)
+    return row
+
+
+def test_ravdess_labels(tmp_path):
+    row = read_one("ravdess", "Actor_12/03-01-06-02-02-01-12.wav", tmp_path)
+    assert row == {
+        "path": "Actor_12/03-01-06-02-02-01-12.wav",
+        "speaker": "12",
+        "channel": "speech",
+        "emotion": "fearful",
+        "intensity": "strong",
+        "statement": "dogs are sitting by the door",
+        "repetition": "1",
+        "gender": "female",
+    }
+    assert read_one("ravdess", "b/03-02-04-01-01-02-07.flac", tmp_path / "other")["channel"] == "song"
+
+
+@pytest.mark.parametrize("path", ["DC/sa03.wav", "AudioData/DC/sa03.wav", "DC_sa03.wav"])
+def test_savee_layouts(path, tmp_path):
+    row = read_one("savee", path, tmp_path)
+    assert (row["speaker"], row["emotion"], row["sentence"]) == ("DC", "sadness", "sa03")
+
+
+def test_emodb_labels(tmp_path):
+    row = read_one("emodb", "wav/16b10Wb.wav", tmp_path)
+    assert (row["speaker"], row["emotion"], row["gender"], row["age"]) == ("16", "anger", "female", "31")
+    assert (row["text"], row["version"]) == ("b10", "b")
+
+
+def test_fsdd_labels_and_official_split(tmp_path):
+    write_fixture(get_corpus("fsdd"), tmp_path)
+    table = list_clips(get_corpus("fsdd"), tmp_path).set_index("path")
+    row = table.loc["recordings/1_theo_5.wav"]
+    assert (row["digit"], row["speaker"], row["accent"], row["gender"]) == ("1", "theo", "USA/neutral", "male")
+    assert row["official_split"] == "train"
+    assert table.loc["recordings/1_theo_0.wav", "official_split"] == "test"
+
+
+def test_fsdd_metadata_is_never_executed(tmp_path):
+    write_fixture(get_corpus("fsdd"), tmp_path)
+    (tmp_path / "metadata.py").write_text("import os\nmetadata = os.system('touch hacked')\n")
+    with pytest.raises(UserError, match="cannot read the speakers"):
+        get_corpus("fsdd").read(tmp_path)
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_esc10_is_the_same_from_both_layouts(tmp_path):
+    write_fixture(get_corpus("esc10"), tmp_path / "old")
+    write_fixture(get_corpus("esc50"), tmp_path / "new")
+    old, new = (list_clips(get_corpus("esc10"), tmp_path / layout) for layout in ("old", "new"))
+    assert set(old["category"]) == {"dog", "rain", "sneezing"}
+    assert set(new["category"]) == {"dog", "rain"}  # the fixture marks sneezing as outside ESC-10
+    assert set(old["official_fold"]) == set(new["official_fold"]) == {1, 2, 3, 4, 5}
+    assert old.groupby("category")["super_category"].first()["rain"] == "natural soundscapes and water sounds"
+
+
+def test_a_missing_folder_says_how_to_get_the_audio(tmp_path):
+    with pytest.raises(UserError, match="download=true fetches it"):
+        get_corpus("ravdess").root(str(tmp_path), tmp_path)
+    with pytest.raises(UserError, match="ask for the audio"):
+        get_corpus("savee").root(str(tmp_path), tmp_path)
+
+
+def test_an_unknown_corpus_names_the_nearest():
+    with pytest.raises(UserError, match="Did you mean emodb"):
+        get_corpus("emo-db")
+
+
+@pytest.fixture
+def server(tmp_path):
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            requests.append(self.path)
+
+    requests = []
+    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{http.server_port}", requests
+    http.shutdown()
+    http.server_close()
+
+
+def published(corpus, server, tmp_path):
+    """Puts a fixture of a corpus on the server; returns the corpus as if that were its address."""
+    folder, address, _ = server
+    write_fixture(corpus, tmp_path / "source")
+    with zipfile.ZipFile(folder / "audio.zip", "w") as archive:
+        for path in (tmp_path / "source").rglob("*.*"):
+            archive.write(path, path.relative_to(tmp_path / "source"))
+    digest = md5((folder / "audio.zip").read_bytes()).hexdigest()
+    kind = type("Served", (type(corpus),), {"downloads": (Download(f"{address}/audio.zip", f"md5:{digest}"),)})
+    return kind()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_download_checks_unpacks_and_does_not_repeat(server, tmp_path):
+    corpus = published(get_corpus("emodb"), server, tmp_path)
+    root = download_corpus(corpus, str(tmp_path / "data"))
+    assert root == tmp_path / "data" / "emodb"
+    assert len(corpus.read(root)) == len(corpus.example_files)
+    download_corpus(corpus, str(tmp_path / "data"))
+    assert len(server[2]) == 1
+
+
+def test_download_refuses_other_bytes(server, tmp_path):
+    corpus = published(get_corpus("emodb"), server, tmp_path)
+    (server[0] / "audio.zip").write_bytes(b"something else")
+    with pytest.raises(UserError, match="cannot fetch http"):
+        download_corpus(corpus, str(tmp_path / "data"))
+    assert not list((tmp_path / "data").rglob("*.wav"))
+
+
+def test_download_without_a_server_is_one_line(tmp_path):
+    corpus = type("Gone", (type(get_corpus("emodb")),), {"downloads": (Download("http://127.0.0.1:9/a.zip"),)})()
+    with pytest.raises(UserError, match=r"cannot fetch http://127.0.0.1:9/a.zip"):
+        download_corpus(corpus, str(tmp_path))
+
+
+def test_durations_of_fixtures_lie_in_the_published_range():
+    for name in corpus_names():
+        low, high = get_corpus(name).duration_range_s
+        assert 0 < low < high < math.inf

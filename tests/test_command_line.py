@@ -1,0 +1,65 @@
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py"))
+WITHOUT_TENSORFLOW = """
+import runpy, sys
+for name in ("tensorflow", "keras", "tensorflow_io", "librosa", "torch"):
+    sys.modules[name] = None  # makes an import fail
+sys.argv = [sys.argv[1], "--help"]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(ROOT / "scripts" / script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_needs_no_tensorflow(script):
+    path = str(ROOT / "scripts" / script)
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW, path], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Usage" in result.stdout
+
+
+def test_importing_the_package_needs_no_tensorflow():
+    code = "import sys, mtl_tf; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_are_thin(script):
+    assert len((ROOT / "scripts" / script).read_text().splitlines()) <= 45
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (("prepare.py", "corpus=ravdes"), "Did you mean ravdess?"),
+        (("prepare.py", "corpus=fsdd", "data_root=nowhere"), "there is no folder nowhere/fsdd"),
+        (("prepare.py", "corpus=fsdd"), "give data_root=DIR or set MTL_TF_DATA"),
+        (("prepare.py", "corpus=fsdd", "audit.silence=1"), "unknown argument audit.silence=1"),
+        (("prepare.py", "corpus=savee", "data_root=.", "download=true"), "no public download"),
+        (("train.py", "experiment=fsdd"), "give data_root=DIR or set MTL_TF_DATA"),
+        (("train.py", "experiment=nothing"), "no experiment is called nothing"),
+        (("evaluate.py", "run=nowhere"), "nowhere/config.yaml is missing"),
+        (("predict.py", "run=nowhere", "a.wav"), "nowhere/config.yaml is missing"),
+        (("predict.py", "run=nowhere"), "at least one audio file"),
+        (("export.py", "run=nowhere"), "name=NAME"),
+        (("export.py", "run=nowhere", "name=x"), "nowhere/config.yaml is missing"),
+        (("export.py", "rum=nowhere", "name=x"), "Did you mean run?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_mistakes_give_one_line_and_exit_code_2(command, expected):
+    result = run(*command)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+    assert expected in result.stderr

@@ -1,0 +1,73 @@
+import pytest
+import yaml
+
+from mtl_tf import compose
+from mtl_tf.config import RunConfig
+from mtl_tf.errors import UserError
+
+MISTAKES = {
+    ("experiment=fsd",): "no experiment is called fsd. Did you mean fsdd?",
+    ("experiment=fsdd", "training.epoch=3"): "unknown key training.epoch. Did you mean epochs?",
+    ("experiment=fsdd", "trainin.epochs=3"): "unknown key trainin. Did you mean training?",
+    ("experiment=fsdd", "frontend.n_ftt=3"): "unknown key frontend.n_ftt. Did you mean n_fft?",
+    ("experiment=fsdd", "model.filter=[3]"): "unknown key model.filter. Did you mean filters?",
+    ("experiment=fsdd", "corpora.fsdd.crop=2"): "unknown key corpora.fsdd.crop. Did you mean crop_s?",
+    ("experiment=fsdd", "corpus=fsd"): "no corpus is called fsd. Did you mean fsdd?",
+    ("experiment=fsdd", "training.epochs=many"): "training.epochs='many': input should be a valid integer",
+    ("experiment=fsdd", "split.strategy=kfold"): "split.strategy='kfold'",
+    ("experiment=fsdd", "training.monitor=digits.uar"): "training.monitor=digits.uar",
+    ("experiment=fsdd", "training.loss_weights.digits=2"): "Did you mean digit?",
+    ("experiment=fsdd", "task=[scene]"): "none of which is a corpus of this run",
+    ("experiment=real_ravdess", "protocol=printed"): "fixes its own division",
+    ("epochs",): "not of the form key=value",
+    (): "give experiment=NAME",
+}
+
+
+@pytest.mark.parametrize("overrides", MISTAKES, ids=lambda overrides: " ".join(overrides) or "nothing")
+def test_mistakes_are_explained_in_one_line(overrides):
+    with pytest.raises(UserError) as caught:
+        compose.compose(overrides)
+    assert MISTAKES[overrides] in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", compose.choices("experiment"))
+def test_every_experiment_composes_and_survives_its_file(name, tmp_path):
+    config = compose.compose([f"experiment={name}"])
+    compose.save(config, tmp_path / "config.yaml")
+    assert compose.load(tmp_path / "config.yaml") == config
+
+
+def test_command_line_wins_over_experiment_wins_over_group():
+    config = compose.compose(["experiment=spoken_digits", "training.epochs=7", "model.dropout=0.25"])
+    assert config.training.epochs == 7
+    assert config.model.dropout == 0.25
+    group = yaml.safe_load((compose.CONFIG_DIR / "frontend" / "log_mel.yaml").read_text())
+    assert config.frontend.hop_length == group["hop_length"]
+
+
+def test_group_choices_can_be_changed_and_listed():
+    config = compose.compose(["experiment=spoken_digits", "task=[keyword]", "frontend=spectrogram"])
+    assert list(config.tasks) == ["keyword"]
+    assert config.frontend.name == "spectrogram"
+
+
+def test_protocol_changes_the_division_only():
+    printed, independent = (
+        compose.compose(["experiment=papers/fu2020_multitask", f"protocol={name}"])
+        for name in ("printed", "speaker_independent")
+    )
+    assert printed.split.strategy == "random" and independent.split.strategy == "leave_one_group_out"
+    changed = {key for key, value in printed.model_dump().items() if value != independent.model_dump()[key]}
+    assert changed == {"split", "protocol"}
+
+
+def test_help_explains_every_key():
+    text = compose.help_text()
+    for key in RunConfig.model_fields:
+        assert f"  {key}" in text
+    for group in compose.GROUPS:
+        for choice in compose.choices(group):
+            assert choice in text
+    assert "hop_length=160\n      step between frames, in samples" in text
