@@ -61,6 +61,13 @@ class ClipSource:
     sample_rate: int
     shards: ShardCache | None = field(default=None)
 
+    def __post_init__(self) -> None:
+        """Makes the tables the graph looks clips up in, once: a constant inside a graph is copied with each function."""
+        as_they_are = (self.rates == self.sample_rate) & np.isnan(self.crop_s)
+        self._path_table = tf.constant(self.paths)
+        self._as_they_are = tf.constant(as_they_are)
+        self._branches = tf.constant(np.searchsorted((0, 16, 24), self.plain_pcm_bits), tf.int32)
+
     @classmethod
     def from_manifest(
         cls, manifest: pd.DataFrame, roots: dict[str, Path], crop_s: dict[str, float | None], sample_rate: int
@@ -102,7 +109,7 @@ class ClipSource:
             return _numpy_samples(self.load, position)
         import tensorflow_io as tfio
 
-        path = tf.gather(tf.constant(self.paths), position)
+        path = tf.gather(self._path_table, position)
 
         def in_graph(bits: int) -> Callable[[], tf.Tensor]:
             dtype = tf.int16 if bits == 16 else tf.int32
@@ -111,17 +118,15 @@ class ClipSource:
                 samples = tfio.audio.decode_wav(tf.io.read_file(path), dtype=dtype)
                 mono = tf.reduce_mean(tf.cast(samples, tf.float32) / float(-dtype.min), axis=1)
                 return tf.cond(
-                    tf.gather(tf.constant(self.rates == self.sample_rate), position)
-                    & tf.math.is_nan(tf.gather(tf.constant(self.crop_s), position)),
+                    tf.gather(self._as_they_are, position),
                     lambda: mono,
                     lambda: _numpy_samples(self._finish, position, mono),
                 )
 
             return decode
 
-        branch = np.searchsorted((0, 16, 24), self.plain_pcm_bits)
         return tf.switch_case(
-            tf.gather(tf.constant(branch, tf.int32), position),
+            tf.gather(self._branches, position),
             [lambda: _numpy_samples(self.load, position), in_graph(16), in_graph(24)],
         )
 
@@ -158,6 +163,7 @@ def training_dataset(
         of an epoch may be smaller.
     """
     num_samples = round(config.clip_s * source.sample_rate)
+    labels, weights = _tensors(labels), _tensors(weights)
 
     def plan(epoch: tf.Tensor) -> tf.data.Dataset:
         def drawn(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -189,6 +195,8 @@ def evaluation_dataset(
     `training_dataset`, the number of samples differing from batch to batch.
     """
 
+    labels, weights = _tensors(labels), _tensors(weights)
+
     def example(position: tf.Tensor) -> tuple:
         return source.tensor(position), _gather(labels, position), _gather(weights, position)
 
@@ -215,8 +223,12 @@ def fit_length(samples: tf.Tensor, num_samples: int, crop: tf.Tensor | float) ->
     return tf.ensure_shape(tf.pad(part, [[0, num_samples - tf.shape(part)[0]]]), [num_samples])
 
 
-def _gather(columns: dict[str, np.ndarray], position: tf.Tensor) -> dict[str, tf.Tensor]:
-    return {name: tf.gather(tf.constant(values), position) for name, values in columns.items()}
+def _tensors(columns: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:
+    return {name: tf.constant(values) for name, values in columns.items()}
+
+
+def _gather(columns: dict[str, tf.Tensor], position: tf.Tensor) -> dict[str, tf.Tensor]:
+    return {name: tf.gather(values, position) for name, values in columns.items()}
 
 
 def _numpy_samples(function: Callable, position: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:

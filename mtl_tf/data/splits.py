@@ -162,7 +162,7 @@ def _test_mask(rows: pd.DataFrame, split: SplitConfig, fold: int) -> np.ndarray:
         "leave_one_group_out": LeaveOneGroupOut,
     }
     try:
-        folds = list(splitters[split.strategy]().split(rows, groups=groups))
+        folds = list(splitters[split.strategy]().split(rows, groups=None if split.strategy in POOLED else groups))
     except ValueError as error:
         raise UserError(f"split.strategy={split.strategy} is impossible: {error}") from error
     if split.strategy != "random" and not 0 <= fold < len(folds):

@@ -126,7 +126,10 @@ def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> k
         optimizer=build_optimizer(options, steps_per_epoch),
         loss={name: task_loss(options.reduction) for name in fold.tasks},
         loss_weights={name: options.loss_weights.get(name, 1.0) for name in fold.tasks},
-        weighted_metrics={name: tracked_metrics(task.num_classes) for name, task in fold.tasks.items()},
+        weighted_metrics={
+            name: tracked_metrics(task.num_classes, prefix=f"{name}_" if len(fold.tasks) == 1 else "")
+            for name, task in fold.tasks.items()
+        },
         jit_compile=options.jit_compile,
     )
     return model

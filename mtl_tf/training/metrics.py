@@ -49,13 +49,17 @@ class UnweightedAverageRecall(keras.metrics.Metric):
         return super().get_config() | {"num_classes": self.num_classes}
 
 
-def tracked_metrics(num_classes: int) -> list[keras.metrics.Metric]:
+def tracked_metrics(num_classes: int, prefix: str = "") -> list[keras.metrics.Metric]:
     """Returns the metrics of one single-label task: accuracy, UAR and the mean loss over labelled clips.
 
     Keras's own log of a head's loss averages over batches regardless of how many of their clips are labelled.
+
+    Args:
+        num_classes: of the task.
+        prefix: put before the names; Keras itself prefixes the output's name where a model has several.
     """
     return [
-        keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
-        UnweightedAverageRecall(num_classes),
-        keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy"),
+        keras.metrics.SparseCategoricalAccuracy(name=f"{prefix}accuracy"),
+        UnweightedAverageRecall(num_classes, name=f"{prefix}uar"),
+        keras.metrics.SparseCategoricalCrossentropy(name=f"{prefix}cross_entropy"),
     ]

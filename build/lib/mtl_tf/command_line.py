@@ -1,0 +1,72 @@
+"""What all scripts share: `--help`, and one line with exit code 2 for a mistake."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from mtl_tf.errors import UserError, nearest_hint
+
+
+def run_command(
+    main: Callable[[list[str]], None], description: str, help_text: Callable[[], str] | None = None
+) -> None:
+    """Runs a script's main function on the command line's arguments and exits.
+
+    Exit codes: 0 when it worked; 2, with one line on standard error, when the input was wrong or the disk is full;
+    130 on Ctrl-C.
+
+    Args:
+        main: takes the arguments.
+        description: shown by `--help`.
+        help_text: gives further text for `--help`.
+    """
+    arguments = sys.argv[1:]
+    if {"-h", "--help"} & set(arguments):
+        print(description.strip())
+        if help_text is not None:
+            print("\n" + help_text())
+        sys.exit(0)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        main(arguments)
+    except UserError as error:
+        _stop(str(error))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _stop(f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again")
+    except KeyboardInterrupt:
+        print("interrupted; the same command carries on", file=sys.stderr)
+        sys.exit(130)
+
+
+def read_arguments(arguments: Sequence[str], known: Sequence[str], files: bool = False) -> tuple[dict, list[str]]:
+    """Reads `key=value` arguments of the scripts that take no configuration.
+
+    Args:
+        arguments: as typed.
+        known: the keys this script takes.
+        files: whether further words are files.
+
+    Returns:
+        The keys with their values, and the files.
+
+    Raises:
+        UserError: an unknown key, or a word that is neither key nor file.
+    """
+    values, words = {}, []
+    for argument in arguments:
+        key, separator, value = argument.partition("=")
+        if separator and key in known:
+            values[key] = value
+        elif files and (not separator or os.path.exists(argument)):  # noqa: PTH110
+            words.append(argument)
+        else:
+            raise UserError(f"unknown argument {argument}.{nearest_hint(key, known)}")
+    return values, words
+
+
+def _stop(message: str) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)

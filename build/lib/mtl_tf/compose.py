@@ -1,0 +1,223 @@
+"""From the command line and the files in `configs/` to a checked `RunConfig`."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from mtl_tf.config import CorpusConfig, RunConfig, TaskConfig
+from mtl_tf.errors import UserError, nearest_hint
+
+CONFIG_DIR = Path(__file__).resolve().parents[1] / "configs"
+GROUPS = ("experiment", "protocol", "corpus", "task", "frontend", "model")
+
+
+def choices(group: str) -> dict[str, str]:
+    """Returns the choices of a config group: short name to path below the group, without suffix."""
+    folder = CONFIG_DIR / group
+    return {path.stem: path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.rglob("*.yaml"))}
+
+
+def read_override(text: str) -> tuple[str, str]:
+    """Splits `key=value`.
+
+    Raises:
+        UserError: there is no `=`.
+    """
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise UserError(f"'{text}' is not of the form key=value")
+    return key.lstrip("+"), value
+
+
+def compose(overrides: Sequence[str]) -> RunConfig:
+    """Resolves an experiment, group choices and single keys into one checked configuration.
+
+    Args:
+        overrides: `experiment=NAME`, `group=choice` and `key=value`, as typed.
+
+    Returns:
+        The configuration, defaults filled in.
+
+    Raises:
+        UserError: an unknown experiment, choice or key (the nearest known one is named), or a value of a wrong type.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    arguments = dict(read_override(text) for text in overrides)
+    if "experiment" not in arguments:
+        raise UserError("give experiment=NAME." + nearest_hint("", choices("experiment")))
+    resolved = [_resolve(key, value) for key, value in arguments.items()]
+    try:
+        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            composed = OmegaConf.to_container(hydra_compose("run", overrides=resolved), resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(f"cannot read the configuration: {' '.join(str(error).split())}") from error
+    composed["experiment"] = choices("experiment")[Path(arguments["experiment"]).name].rpartition("/")[2]
+    for section in ("frontend", "model"):
+        composed[section] = _known_options(section, composed.get(section) or {}, arguments)
+    config = validate(composed)
+    _check_protocol(config)
+    return config
+
+
+def validate(values: dict) -> RunConfig:
+    """Checks plain values against the schema.
+
+    Raises:
+        UserError: names the first wrong key and what would have been right.
+    """
+    try:
+        config = RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_explain(error)) from error
+    _check_references(config)
+    return config
+
+
+def save(config: RunConfig, path: Path) -> None:
+    """Writes a configuration as YAML."""
+    path.write_text(yaml.safe_dump(config.model_dump(), sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def load(path: Path) -> RunConfig:
+    """Reads what `save` wrote.
+
+    Raises:
+        UserError: the file is missing or does not fit the schema.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing; is {path.parent} the folder of a run?")
+    return validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def read_section(section: type[BaseModel], name: str, values: dict[str, str]) -> BaseModel:
+    """Builds one section from `name.key` arguments, the rest of it from its defaults.
+
+    Raises:
+        UserError: an unknown key or a value of a wrong type.
+    """
+    given = {key.removeprefix(f"{name}."): yaml.safe_load(value) for key, value in values.items() if "." in key}
+    try:
+        return section.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{name}.{first['loc'][0]}={first['input']!r}: {first['msg']}") from error
+
+
+def _resolve(key: str, value: str) -> str:
+    if key not in GROUPS:
+        return f"++{key}={value}"
+    known = choices(key)
+    names = [Path(name.strip()).name for name in value.strip("[]").split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise UserError(f"no {key} is called {name}.{nearest_hint(name, known)}")
+    paths = [known[name] for name in names]
+    return f"{key}=[{','.join(paths)}]" if key in ("corpus", "task") else f"{key}={paths[0]}"
+
+
+def _known_options(section: str, values: dict, arguments: dict[str, str]) -> dict:
+    """Checks the keys of a front end or model; an experiment's keys for another choice than the typed one drop out."""
+    known = choices(section)
+    name = values.get("name", "")
+    if name not in known:
+        raise UserError(f"{section}.name is '{name}'.{nearest_hint(str(name), known)}")
+    keys = yaml.safe_load((CONFIG_DIR / section / f"{known[name]}.yaml").read_text(encoding="utf-8"))
+    for key in values:
+        if key not in keys and (f"{section}.{key}" in arguments or section not in arguments):
+            raise UserError(f"unknown key {section}.{key}.{nearest_hint(key, keys)}")
+    return {key: value for key, value in values.items() if key in keys}
+
+
+def _check_protocol(config: RunConfig) -> None:
+    if config.protocol is None or config.protocol not in choices("protocol"):
+        return
+    chosen = yaml.safe_load((CONFIG_DIR / "protocol" / f"{config.protocol}.yaml").read_text(encoding="utf-8"))
+    if chosen["split"]["strategy"] != config.split.strategy:
+        raise UserError(
+            f"experiment {config.experiment} fixes its own division; protocol={config.protocol} cannot be had"
+        )
+
+
+def _check_references(config: RunConfig) -> None:
+    for name, task in config.tasks.items():
+        if not set(task.labels) & set(config.corpora):
+            raise UserError(
+                f"task {name} has labels in {', '.join(task.labels)}, none of which is a corpus of this run "
+                f"({', '.join(config.corpora)})"
+            )
+    for name in config.training.loss_weights:
+        if name not in config.tasks:
+            raise UserError(f"training.loss_weights names the task {name}.{nearest_hint(name, config.tasks)}")
+    task, _, metric = config.training.monitor.partition(".")
+    if task != "mean" and (task not in config.tasks or metric not in ("uar", "accuracy")):
+        raise UserError(
+            f"training.monitor={config.training.monitor}: give mean, or TASK.uar or TASK.accuracy with one of "
+            f"{', '.join(config.tasks)}"
+        )
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    key = ".".join(location)
+    if first["type"] == "extra_forbidden":
+        section: type[BaseModel] = RunConfig
+        for part in location[:-1]:
+            section = _section_at(section, part)
+        known = set(section.model_fields) | (set(GROUPS) if section is RunConfig else set())
+        return f"unknown key {key}.{nearest_hint(location[-1], known)}"
+    if first["type"] == "missing":
+        return f"{key} is not set; choose it with {location[0].removesuffix('s')}=NAME or {key}=VALUE"
+    return f"{key}={first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _section_at(section: type[BaseModel], part: str) -> type[BaseModel]:
+    special = {"corpora": CorpusConfig, "tasks": TaskConfig}
+    if part in special:
+        return special[part]
+    field = section.model_fields.get(part)
+    annotation = getattr(field, "annotation", None)
+    candidates = [annotation, *getattr(annotation, "__args__", ())]
+    models = [item for item in candidates if isinstance(item, type) and issubclass(item, BaseModel)]
+    return models[0] if models else section
+
+
+def help_text() -> str:
+    """Lists groups, choices and keys with their meaning."""
+    lines = ["Groups (group=choice; corpus and task take lists, as in task=[emotion,speaker]):"]
+    lines += [f"  {group:<11} {', '.join(choices(group))}" for group in GROUPS]
+    lines += ["", "Keys (key=value), with their defaults:"]
+    lines += _keys(RunConfig, "")
+    for group in ("frontend", "model"):
+        for name, path in choices(group).items():
+            lines += ["", f"Keys of {group}={name}:"]
+            lines += _yaml_keys(group, CONFIG_DIR / group / f"{path}.yaml")
+    return "\n".join(lines)
+
+
+def _keys(section: type[BaseModel], prefix: str) -> list[str]:
+    lines = []
+    for name, field in section.model_fields.items():
+        nested = {"corpora": CorpusConfig, "tasks": TaskConfig}.get(name)
+        if nested is not None:
+            lines += _keys(nested, f"{prefix}{name}.NAME.")
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            lines += _keys(field.annotation, f"{prefix}{name}.")
+        else:
+            default = "" if field.is_required() else f"={field.get_default(call_default_factory=True)}"
+            lines.append(f"  {prefix}{name}{default}\n      {field.description}")
+    return lines
+
+
+def _yaml_keys(group: str, path: Path) -> list[str]:
+    pattern = re.compile(r"^(\w+):\s*(.*?)\s+#\s*(.*)$")
+    found = (pattern.match(line) for line in path.read_text(encoding="utf-8").splitlines())
+    return [f"  {group}.{match[1]}={match[2]}\n      {match[3]}" for match in found if match]

@@ -1,0 +1,189 @@
+"""The typed schema of a run: every key of `configs/` with its type, default and meaning."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are errors, values cannot be changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitConfig(Section):
+    """How clips are divided into training, validation and test."""
+
+    strategy: Literal[
+        "predefined", "random", "held_out", "k_fold", "grouped_k_fold", "leave_one_group_out", "train_only"
+    ] = Field(
+        "predefined",
+        description="predefined: the corpus's official split or folds; random: test_fraction of clips; held_out: the "
+        "groups listed in test_groups; k_fold, grouped_k_fold, leave_one_group_out: cross-validation; train_only: "
+        "every clip trains",
+    )
+    group: str = Field("speaker", description="manifest column that must not be shared by training and test")
+    test_groups: list[str] = Field([], description="values of the group column held out for test (held_out)")
+    test_fraction: float = Field(0.2, gt=0, lt=1, description="share of clips tested (random)")
+    num_folds: int = Field(5, ge=2, description="number of folds (k_fold, grouped_k_fold)")
+    validation_fraction: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="share of the training part kept to choose the best epoch; 0: the last epoch is used",
+    )
+    validation_group: str | None = Field(
+        None, description="manifest column whose values validation shares with no training clip; null: random clips"
+    )
+    known_fraction: float = Field(
+        0.15, gt=0, lt=1, description="share of clips of training groups held out to score closed-set tasks"
+    )
+    scored_corpora: list[str] = Field(
+        [],
+        description="corpora whose test clips are scored; the others help in training: whole where division is by "
+        "group, and without the share drawn for test where it is random; empty: all are scored",
+    )
+    seed: int = Field(0, description="seed of the division; apart from the run's seed, so that runs compare")
+
+
+class CorpusConfig(Section):
+    """One corpus of a run."""
+
+    name: str = Field(description="name of the reader in mtl_tf/corpora")
+    where: dict[str, list[str]] = Field({}, description="keep only clips whose column has one of these values")
+    crop_s: PositiveFloat | None = Field(None, description="use only the first seconds of each clip")
+    sample_rates: list[PositiveInt] = Field([], description="accepted sample rates in Hz; empty: as published")
+    mixing_weight: NonNegativeFloat = Field(1.0, description="share of this corpus under pipeline.mixing=quota")
+    split: SplitConfig | None = Field(None, description="a division of its own, in place of the run's")
+
+
+class LabelsConfig(Section):
+    """Where a task's labels come from in one corpus."""
+
+    column: str = Field(description="manifest column with the native label")
+    map: dict[str, str] = Field({}, description="native label to class; a label not named here must be a class itself")
+    ignore: list[str] = Field([], description="native labels that carry no label for this task")
+
+
+class TaskConfig(Section):
+    """One question asked of every clip."""
+
+    kind: Literal["single_label"] = Field("single_label", description="one class per clip")
+    classes: list[str] | None = Field(None, description="class names in order; null: those found in the training clips")
+    main_metric: Literal["uar", "accuracy", "macro_f1"] = Field("uar", description="the score a run is judged by")
+    closed_set: bool = Field(
+        False,
+        description="classes are the groups themselves (who speaks): scored on held-out clips of known groups",
+    )
+    labels: dict[str, LabelsConfig] = Field(description="corpus name to where its labels are")
+
+
+class AuditConfig(Section):
+    """What is checked in every audio file before training."""
+
+    on_error: Literal["stop", "skip"] = Field("stop", description="stop: list findings and end; skip: leave clips out")
+    accept: list[Literal["silent", "clipped", "too_short", "duplicate", "wrong_sample_rate", "wrong_duration"]] = Field(
+        [], description="kinds of finding that are listed but neither stop a run nor leave a clip out"
+    )
+    silence_peak: NonNegativeFloat = Field(1e-4, description="largest absolute sample below which a clip is silent")
+    clipped_fraction: float = Field(0.01, gt=0, description="share of samples at full scale that counts as clipped")
+    min_duration_s: PositiveFloat = Field(0.05, description="shortest clip; a run raises it to one analysis frame")
+    time_limit_s: PositiveFloat = Field(20.0, description="time to decode one file before it counts as corrupt")
+    num_workers: PositiveInt = Field(2, description="child processes")
+
+
+class PipelineConfig(Section):
+    """How clips become batches."""
+
+    batch_size: PositiveInt = Field(32, description="clips per batch")
+    clip_s: PositiveFloat = Field(description="length every clip is cropped or zero-padded to in training")
+    random_crop: bool = Field(True, description="crop longer clips at a random place in training; else at the start")
+    mixing: Literal["proportional", "balanced", "temperature", "quota"] = Field(
+        "proportional",
+        description="how corpora share an epoch: by size, equally, by size**(1/temperature), or by mixing_weight",
+    )
+    temperature: PositiveFloat = Field(2.0, description="of mixing=temperature: 1 is proportional, large is balanced")
+    decoder: Literal["auto", "soundfile"] = Field(
+        "auto", description="auto: tensorflow-io in the graph for PCM WAVs the audit has vetted, soundfile for the rest"
+    )
+    shards: bool = Field(False, description="decode once into checksummed shards under prepared_dir and read those")
+    num_parallel_calls: PositiveInt = Field(2, description="clips decoded at once")
+
+
+class FrontEndConfig(BaseModel):
+    """The layer from waveform to features; its keys are those of its file in configs/frontend."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str = Field(description="name of the layer in mtl_tf/frontends")
+    sample_rate: PositiveInt = Field(description="rate every clip is resampled to, in Hz")
+
+
+class ModelConfig(BaseModel):
+    """The trunk from features to embedding; its keys are those of its file in configs/model."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str = Field(description="name of the trunk in mtl_tf/models")
+
+
+class TrainingConfig(Section):
+    """How the model is fitted."""
+
+    epochs: PositiveInt = Field(30, description="passes over the training clips")
+    steps_per_epoch: PositiveInt | None = Field(None, description="batches per epoch; null: every clip once")
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = Field("adam", description="Keras optimizer")
+    learning_rate: PositiveFloat = Field(1e-3, description="initial step size")
+    learning_rate_schedule: Literal["constant", "cosine"] = Field("constant", description="cosine: falls to 0")
+    loss_weights: dict[str, float] = Field({}, description="task to weight of its loss; 1 where not given")
+    reduction: Literal["per_batch", "per_label"] = Field(
+        "per_label",
+        description="divide a task's loss by the batch size, or by the number of clips that carry its label",
+    )
+    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: rare classes weigh more")
+    monitor: str = Field("mean", description="validation score that chooses the best epoch: mean or TASK.METRIC")
+    early_stopping_patience: PositiveInt | None = Field(None, description="epochs without improvement before the end")
+    mixed_precision: bool = Field(False, description="float16 where the accelerator gains by it")
+    jit_compile: bool = Field(False, description="XLA; slower on CPU")
+    deterministic: bool = Field(True, description="the same seed gives the same weights, bit for bit")
+    tensorboard: bool = Field(False, description="write TensorBoard logs into the run folder")
+
+
+class PublishedConfig(Section):
+    """A figure from a paper, shown beside ours."""
+
+    task: str = Field(description="task it belongs to")
+    metric: str = Field(description="our name of the metric")
+    value: float = Field(description="printed value between 0 and 1")
+    n: PositiveInt | None = Field(None, description="number of clips it was computed on")
+    printed_as: str = Field("", description="what the paper calls it")
+    source: str = Field(description="paper and table")
+
+
+class RunConfig(Section):
+    """Everything that determines a run."""
+
+    experiment: str = Field(description="file in configs/experiment that the run starts from")
+    protocol: str | None = Field(None, description="name of the evaluation protocol, where an experiment has several")
+    seed: int = Field(0, description="seed of initial weights, shuffling and dropout")
+    fold: int | None = Field(None, description="run one fold, counted from 0; null: all folds of a cross-validation")
+    data_root: str | None = Field(None, description="folder with one folder per corpus; null: MTL_TF_DATA")
+    prepared_dir: str = Field("prepared", description="where manifests, audits and shards are kept")
+    runs_dir: str = Field("runs", description="where run folders are written")
+    resume: bool = Field(True, description="carry on the latest unfinished run of the same configuration")
+    quiet: bool = Field(False, description="print the result only")
+    corpora: dict[str, CorpusConfig] = Field(description="corpora of the run")
+    tasks: dict[str, TaskConfig] = Field(description="tasks of the run, one named output each")
+    audit: AuditConfig = Field(default_factory=AuditConfig)
+    split: SplitConfig = Field(default_factory=SplitConfig)
+    pipeline: PipelineConfig
+    frontend: FrontEndConfig
+    model: ModelConfig
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    published: list[PublishedConfig] = Field([], description="figures from the literature to compare with")
+
+    def main_metrics(self) -> dict[str, str]:
+        """Returns the main metric of each task."""
+        return {name: task.main_metric for name, task in self.tasks.items()}
+
+    def options(self, section: Literal["frontend", "model"]) -> dict[str, Any]:
+        """Returns the constructor arguments of the front end or of the trunk."""
+        return {key: value for key, value in getattr(self, section).model_dump().items() if key != "name"}

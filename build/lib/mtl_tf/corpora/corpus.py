@@ -1,0 +1,116 @@
+"""The contract of a corpus reader."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from mtl_tf.errors import UserError
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+
+@dataclass(frozen=True)
+class Download:
+    """One archive of a corpus.
+
+    Attributes:
+        url: address given by the publisher.
+        known_hash: `md5:...` or `sha256:...` as the publisher gives it, or None where none is published.
+        folder: folder below the corpus root it is unpacked into.
+    """
+
+    url: str
+    known_hash: str | None = None
+    folder: str = "."
+
+
+class Corpus(ABC):
+    """Reads one published corpus.
+
+    A subclass sets the class attributes and writes `read`; its module ends with `CORPUS = TheClass()`. File names are
+    matched without regard to the container, so a FLAC, OGG or MP3 copy of a WAV corpus reads the same.
+
+    Attributes:
+        name: name of the module, of the folder under the data root, and in configurations.
+        title: name in the literature.
+        licence: licence of the audio.
+        citation: what to cite.
+        homepage: where a person finds the corpus.
+        downloads: archives, empty where the publisher asks for registration.
+        sample_rates: published sample rates in Hz.
+        duration_range_s: shortest and longest published clip in seconds.
+        native_labels: label columns that `read` gives, beside `speaker`, `session`, `official_split`, `official_fold`.
+        example_files: paths as published, for fixtures in tests.
+        example_texts: metadata files as published, path to text.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    licence: ClassVar[str]
+    citation: ClassVar[str]
+    homepage: ClassVar[str]
+    downloads: ClassVar[tuple[Download, ...]] = ()
+    sample_rates: ClassVar[tuple[int, ...]]
+    duration_range_s: ClassVar[tuple[float, float]]
+    native_labels: ClassVar[tuple[str, ...]]
+    example_files: ClassVar[tuple[str, ...]]
+    example_texts: ClassVar[dict[str, str]] = {}
+
+    @abstractmethod
+    def read(self, root: Path) -> list[dict[str, object]]:
+        """Lists the clips below a folder.
+
+        Args:
+            root: the corpus folder.
+
+        Returns:
+            One dict per clip: `path` (relative to root, posix), the native labels, and where the corpus has them
+            `speaker`, `session`, `official_split`, `official_fold`.
+
+        Raises:
+            UserError: a file name or metadata that does not fit the published layout.
+        """
+
+    def root(self, data_root: str | None, prepared_dir: Path) -> Path:
+        """Finds the folder of this corpus.
+
+        Args:
+            data_root: folder with one folder per corpus; None: the environment variable `MTL_TF_DATA`.
+            prepared_dir: where made corpora put their audio.
+
+        Raises:
+            UserError: no data root is given, or it has no folder of this corpus.
+        """
+        data_root = data_root or os.environ.get("MTL_TF_DATA")
+        if not data_root:
+            raise UserError(f"corpus {self.name}: give data_root=DIR or set MTL_TF_DATA; {self.where_to_get()}")
+        folder = Path(data_root) / self.name
+        if not folder.is_dir():
+            raise UserError(f"corpus {self.name}: there is no folder {folder}; {self.where_to_get()}")
+        return folder
+
+    def where_to_get(self) -> str:
+        """Says in one sentence how to get the audio."""
+        if self.downloads:
+            return f"scripts/prepare.py corpus={self.name} data_root=DIR download=true fetches it"
+        return f"ask for the audio at {self.homepage} and unpack it there"
+
+    def audio_files(self, root: Path) -> Iterator[Path]:
+        """Yields the audio files below a folder in sorted order, hidden files left out.
+
+        Raises:
+            UserError: there are none.
+        """
+        files = sorted(
+            path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
+        )
+        if not files:
+            raise UserError(f"corpus {self.name}: no audio file below {root}; {self.where_to_get()}")
+        yield from files
+
+    def misfit(self, path: Path, expected: str) -> UserError:
+        """Makes the error for a file name that does not fit the layout."""
+        return UserError(f"corpus {self.name}: {path} is not named like {expected}; move it out of the folder")

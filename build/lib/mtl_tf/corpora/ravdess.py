@@ -1,0 +1,74 @@
+"""RAVDESS: 24 actors speak and sing two statements with eight emotions."""
+
+from pathlib import Path
+
+from mtl_tf.corpora.corpus import Corpus, Download
+
+EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+STATEMENTS = ("kids are talking by the door", "dogs are sitting by the door")
+_ZENODO = "https://zenodo.org/record/1188976/files/"
+
+
+class Ravdess(Corpus):
+    """Ryerson Audio-Visual Database of Emotional Speech and Song, audio-only part.
+
+    Every label is in the file name, `MODALITY-CHANNEL-EMOTION-INTENSITY-STATEMENT-REPETITION-ACTOR`, so folders do not
+    matter: the two Zenodo archives, one of them, or a flat copy read the same. Actors with odd numbers are male.
+    Speech has 1440 clips; song has 1012 (none of actor 18, no disgust or surprise).
+    """
+
+    name = "ravdess"
+    title = "RAVDESS"
+    licence = "CC BY-NC-SA 4.0"
+    citation = (
+        "S. R. Livingstone, F. A. Russo: The Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS). "
+        "PLoS ONE 13(5), 2018"
+    )
+    homepage = "https://zenodo.org/record/1188976"
+    downloads = (
+        Download(
+            _ZENODO + "Audio_Speech_Actors_01-24.zip",
+            "md5:bc696df654c87fed845eb13823edef8a",
+            "Audio_Speech_Actors_01-24",
+        ),
+        Download(
+            _ZENODO + "Audio_Song_Actors_01-24.zip", "md5:5411230427d67a21e18aa4d466e6d1b9", "Audio_Song_Actors_01-24"
+        ),
+    )
+    sample_rates = (48000,)
+    duration_range_s = (2.0, 7.5)
+    native_labels = ("channel", "emotion", "intensity", "statement", "repetition", "gender")
+    example_files = tuple(
+        f"Audio_{channel}_Actors_01-24/Actor_{actor}/03-{code}-{emotion}-01-01-{repetition}-{actor}.wav"
+        for channel, code in (("Speech", "01"), ("Song", "02"))
+        for actor in ("01", "02")
+        for emotion in ("01", "03")
+        for repetition in ("01", "02")
+    )
+
+    def read(self, root: Path) -> list[dict[str, object]]:
+        """Reads labels from the seven numbers of each file name; video and full-AV files are passed over."""
+        rows = []
+        for path in self.audio_files(root):
+            fields = path.stem.split("-")
+            if len(fields) != 7 or not all(field.isdigit() for field in fields):
+                raise self.misfit(path, "03-01-06-01-02-01-12.wav")
+            _, channel, emotion, intensity, statement, repetition, actor = (int(field) for field in fields)
+            if channel not in (1, 2) or not 1 <= emotion <= len(EMOTIONS) or statement not in (1, 2):
+                raise self.misfit(path, "03-01-06-01-02-01-12.wav")
+            rows.append(
+                {
+                    "path": path.relative_to(root).as_posix(),
+                    "speaker": f"{actor:02d}",
+                    "channel": "speech" if channel == 1 else "song",
+                    "emotion": EMOTIONS[emotion - 1],
+                    "intensity": "normal" if intensity == 1 else "strong",
+                    "statement": STATEMENTS[statement - 1],
+                    "repetition": str(repetition),
+                    "gender": "male" if actor % 2 else "female",
+                }
+            )
+        return rows
+
+
+CORPUS = Ravdess()

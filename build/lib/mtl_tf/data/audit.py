@@ -1,0 +1,168 @@
+"""Opens every audio file in a child process, and lists what is wrong with it."""
+
+import hashlib
+import math
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pebble import ProcessExpired, ProcessPool
+
+from mtl_tf.config import AuditConfig
+from mtl_tf.corpora.corpus import Corpus
+from mtl_tf.data.decode import DecodeError, read_audio
+
+FULL_SCALE = 0.999
+FINDING_COLUMNS = ["clip_id", "path", "kind", "reason"]
+KINDS = (
+    "corrupt",
+    "empty",
+    "silent",
+    "clipped",
+    "too_short",
+    "duplicate",
+    "wrong_sample_rate",
+    "wrong_duration",
+)
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What one decoding of a clip shows.
+
+    Attributes:
+        sample_rate: in Hz, 0 if unreadable.
+        channels: number of channels.
+        num_frames: samples per channel of the clip.
+        container: such as `WAV`.
+        subtype: such as `PCM_16`.
+        plain_pcm_bits: 16 or 24 if tensorflow-io may decode the file, else 0.
+        peak: largest absolute sample.
+        clipped_fraction: share of samples at full scale.
+        audio_sha1: of the decoded samples.
+        error: why it cannot be read, else empty.
+    """
+
+    sample_rate: int = 0
+    channels: int = 0
+    num_frames: int = 0
+    container: str = ""
+    subtype: str = ""
+    plain_pcm_bits: int = 0
+    peak: float = 0.0
+    clipped_fraction: float = 0.0
+    audio_sha1: str = ""
+    error: str = ""
+
+
+def inspect_clip(path: str, start_s: float, duration_s: float) -> ClipFacts:
+    """Decodes a clip and measures it; errors of the file become `error`."""
+    try:
+        samples, info = read_audio(Path(path), start_s, duration_s)
+    except DecodeError as error:
+        return ClipFacts(error=str(error).partition(": ")[2] or str(error))
+    magnitude = np.abs(samples)
+    return ClipFacts(
+        sample_rate=info.sample_rate,
+        channels=info.channels,
+        num_frames=len(samples),
+        container=info.container,
+        subtype=info.subtype,
+        plain_pcm_bits=info.plain_pcm_bits or 0,
+        peak=float(magnitude.max(initial=0.0)),
+        clipped_fraction=float((magnitude >= FULL_SCALE).mean()) if magnitude.size else 0.0,
+        audio_sha1=hashlib.sha1(samples.tobytes()).hexdigest(),
+    )
+
+
+def inspect_clips(
+    clips: pd.DataFrame, root: Path, config: AuditConfig, progress: Callable[[int], None] = lambda count: None
+) -> pd.DataFrame:
+    """Inspects all clips in child processes, so that no file can crash or hang the caller.
+
+    Args:
+        clips: `path`, `start_s`, `duration_s` per clip.
+        root: folder of the corpus.
+        config: number of processes and time limit per clip.
+        progress: called with the number of clips done.
+
+    Returns:
+        The fields of `ClipFacts`, one row per clip, index as in `clips`.
+    """
+    facts = []
+    arguments = (
+        [str(root / path) for path in clips["path"]],
+        clips["start_s"].tolist(),
+        clips["duration_s"].tolist(),
+    )
+    context = multiprocessing.get_context("spawn")
+    with ProcessPool(max_workers=config.num_workers, context=context) as pool:
+        results = pool.map(inspect_clip, *arguments, timeout=config.time_limit_s).result()
+        while True:
+            try:
+                facts.append(next(results))
+            except StopIteration:
+                break
+            except FutureTimeoutError:
+                facts.append(ClipFacts(error=f"decoding took longer than {config.time_limit_s:g} s"))
+            except ProcessExpired as error:
+                facts.append(ClipFacts(error=f"decoding killed its process (exit code {error.exitcode})"))
+            progress(len(facts))
+    return pd.DataFrame([asdict(fact) for fact in facts], index=clips.index)
+
+
+def find_problems(
+    manifest: pd.DataFrame,
+    corpus: Corpus,
+    config: AuditConfig,
+    min_duration_s: float = 0.0,
+    sample_rates: tuple[int, ...] = (),
+) -> pd.DataFrame:
+    """Lists what is wrong with the clips of one corpus.
+
+    A clip's sample rate is wrong if it is neither published, nor in `sample_rates`, nor the most frequent one of the
+    folder, so that a converted copy of a corpus passes and a stray file in it does not.
+
+    Args:
+        manifest: with the facts of `inspect_clips`.
+        corpus: for the published sample rates and durations.
+        config: thresholds.
+        min_duration_s: shortest usable clip, such as one analysis frame; the configured one counts if longer.
+        sample_rates: further rates in Hz to accept.
+
+    Returns:
+        One row per finding: `clip_id`, `path`, `kind` (of `KINDS`), `reason`.
+    """
+    readable = manifest[(manifest["error"] == "") & (manifest["num_frames"] > 0)]
+    accepted = {*corpus.sample_rates, *sample_rates, *readable["sample_rate"].mode().head(1)}
+    shortest = max(min_duration_s, config.min_duration_s)
+    low, high = corpus.duration_range_s
+    first_of_audio = readable.drop_duplicates("audio_sha1").set_index("audio_sha1")["path"]
+    findings: list[tuple[str, str, str, str]] = []
+    for clip in manifest.itertuples():
+        reasons: list[tuple[str, str]] = []
+        if clip.error:
+            reasons.append(("empty" if "is empty" in clip.error else "corrupt", clip.error))
+        elif clip.num_frames == 0:
+            reasons.append(("empty", "the file holds no samples"))
+        else:
+            seconds = clip.num_frames / clip.sample_rate
+            if clip.peak < config.silence_peak:
+                reasons.append(("silent", f"peak {clip.peak:.1e} is below {config.silence_peak:.1e}"))
+            elif first_of_audio[clip.audio_sha1] != clip.path:
+                reasons.append(("duplicate", f"same audio as {first_of_audio[clip.audio_sha1]}"))
+            if clip.clipped_fraction > config.clipped_fraction:
+                reasons.append(("clipped", f"{clip.clipped_fraction:.1%} of the samples are at full scale"))
+            if seconds < shortest:
+                reasons.append(("too_short", f"{seconds:.3f} s is shorter than {shortest:.3f} s"))
+            elif math.isnan(clip.duration_s) and not low <= seconds <= high:
+                reasons.append(("wrong_duration", f"{seconds:.2f} s is outside the published {low:g} to {high:g} s"))
+            if clip.sample_rate not in accepted:
+                rates = ", ".join(str(rate) for rate in sorted(accepted))
+                reasons.append(("wrong_sample_rate", f"{clip.sample_rate} Hz where {rates} Hz is expected"))
+        findings += [(clip.clip_id, clip.path, kind, reason) for kind, reason in reasons]
+    return pd.DataFrame(findings, columns=FINDING_COLUMNS)

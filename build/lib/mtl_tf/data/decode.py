@@ -1,0 +1,125 @@
+"""Decodes any audio file with libsndfile and resamples with soxr: the default path, for all containers."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from mtl_tf.data.wav import read_layout
+from mtl_tf.errors import UserError
+
+_OGG_PAGE, _OGG_LAST_PAGE_FLAG, _OGG_TAIL_BYTES = b"OggS", 4, 1 << 17
+
+
+class DecodeError(UserError):
+    """An audio file cannot be read; the message names it."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file is, beside its samples.
+
+    Attributes:
+        sample_rate: in Hz.
+        channels: number of channels.
+        num_frames: samples per channel of the whole file.
+        subtype: libsndfile's name of the encoding, such as `PCM_16`.
+        container: libsndfile's name of the container, such as `WAV`.
+        plain_pcm_bits: see `mtl_tf.data.wav.WavLayout`.
+    """
+
+    sample_rate: int
+    channels: int
+    num_frames: int
+    subtype: str
+    container: str
+    plain_pcm_bits: int | None
+
+
+def read_audio(path: Path, start_s: float = 0.0, duration_s: float = math.nan) -> tuple[np.ndarray, AudioInfo]:
+    """Decodes a file, or a part of it.
+
+    Args:
+        path: WAV, FLAC, OGG or MP3.
+        start_s: where the clip begins in the file, in seconds.
+        duration_s: its length in seconds; NaN: to the end of the file.
+
+    Returns:
+        float32 samples (frames, channels) in [-1, 1] at the file's own rate, and what the file is.
+
+    Raises:
+        DecodeError: the file is missing, empty, corrupt, not finite, or shorter than its header or the clip says.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            first = round(start_s * file.samplerate)
+            wanted = -1 if math.isnan(duration_s) else round(duration_s * file.samplerate)
+            file.seek(min(first, file.frames))
+            samples = file.read(wanted, dtype="float32", always_2d=True)
+            expected = file.frames - first if wanted < 0 else wanted
+            info = AudioInfo(file.samplerate, file.channels, file.frames, file.subtype, file.format, None)
+    except (soundfile.SoundFileError, OSError, ValueError, MemoryError, RuntimeError) as error:
+        reason = "no such file" if not path.is_file() else "the file is empty" if not path.stat().st_size else error
+        raise DecodeError(f"cannot decode {path}: {reason}") from error
+    layout = read_layout(path) if info.container in ("WAV", "WAVEX") else None
+    if layout is not None:
+        info = AudioInfo(*list(vars(info).values())[:-1], layout.plain_pcm_bits)
+    if len(samples) < expected or (layout and (layout.declared_frames or 0) > layout.available_frames):
+        raise DecodeError(f"cannot decode {path}: it ends before the {expected} frames it announces")
+    if info.container == "OGG" and not _ogg_is_whole(path):
+        raise DecodeError(f"cannot decode {path}: its last page is missing")
+    if not np.isfinite(samples).all():
+        raise DecodeError(f"cannot decode {path}: it holds samples that are not finite")
+    return samples, info
+
+
+def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Resamples with soxr's high quality, without delay.
+
+    Args:
+        samples: float32 (frames,).
+        from_rate: in Hz.
+        to_rate: in Hz.
+
+    Returns:
+        float32 (ceil(frames * to_rate / from_rate) or one less,).
+    """
+    if from_rate == to_rate or not len(samples):
+        return samples
+    return soxr.resample(samples, from_rate, to_rate, quality="HQ").astype(np.float32, copy=False)
+
+
+def load_clip(path: Path, sample_rate: int, start_s: float = 0.0, duration_s: float = math.nan) -> np.ndarray:
+    """Decodes a clip, mixes its channels to one and resamples it.
+
+    Args:
+        path: audio file.
+        sample_rate: of the result, in Hz.
+        start_s: where the clip begins in the file, in seconds.
+        duration_s: its length in seconds; NaN: to the end of the file.
+
+    Returns:
+        float32 (samples,).
+
+    Raises:
+        DecodeError: see `read_audio`.
+    """
+    samples, info = read_audio(path, start_s, duration_s)
+    return resample(samples.mean(axis=1, dtype=np.float32), info.sample_rate, sample_rate)
+
+
+def _ogg_is_whole(path: Path) -> bool:
+    """An Ogg stream ends with a page flagged as the last; a file cut short lacks it, and decodes without complaint."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _OGG_TAIL_BYTES))
+        tail = file.read()
+    start = tail.rfind(_OGG_PAGE)
+    if start < 0 or start + 27 > len(tail):
+        return False
+    segments = tail[start + 26]
+    table = tail[start + 27 : start + 27 + segments]
+    whole = len(table) == segments and start + 27 + segments + sum(table) <= len(tail)
+    return whole and bool(tail[start + 5] & _OGG_LAST_PAGE_FLAG)

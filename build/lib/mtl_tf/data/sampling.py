@@ -1,0 +1,69 @@
+"""Plans an epoch: which clips in which order, as a pure function of the run's seed and the epoch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mtl_tf.errors import UserError
+
+
+@dataclass(frozen=True)
+class EpochSampler:
+    """Draws the clips of an epoch from several corpora.
+
+    Attributes:
+        corpus_of_clip: int array (clips,), which corpus each clip is of.
+        corpus_weights: float array (corpora,), used by `quota`.
+        mixing: `proportional`: every clip once. The others keep the epoch's length and give corpus i a share of it:
+            `balanced` equal shares, `temperature` in proportion to size**(1/temperature), `quota` in proportion to its
+            weight. Within its share a corpus is passed through in random order, over and over.
+        temperature: of `temperature`.
+        seed: of the run.
+    """
+
+    corpus_of_clip: np.ndarray
+    corpus_weights: np.ndarray
+    mixing: str
+    temperature: float
+    seed: int
+
+    def counts(self) -> np.ndarray:
+        """Returns how many clips of an epoch come from each corpus, int (corpora,).
+
+        Raises:
+            UserError: the weights of `quota` are all zero, or a corpus without clips has a weight.
+        """
+        sizes = np.bincount(self.corpus_of_clip, minlength=len(self.corpus_weights))
+        if self.mixing == "proportional":
+            return sizes
+        present = sizes > 0
+        shares = {
+            "balanced": present.astype(float),
+            "temperature": np.where(present, sizes.astype(float) ** (1.0 / self.temperature), 0.0),
+            "quota": np.where(present, self.corpus_weights, 0.0),
+        }[self.mixing]
+        if shares.sum() <= 0:
+            raise UserError("pipeline.mixing=quota: no corpus has a mixing_weight above 0")
+        exact = shares / shares.sum() * sizes.sum()
+        counts = np.floor(exact).astype(int)
+        remainder = sizes.sum() - counts.sum()
+        counts[np.argsort(counts - exact, kind="stable")[:remainder]] += 1
+        return counts
+
+    def epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Plans one epoch.
+
+        Args:
+            epoch: counted from 0.
+
+        Returns:
+            int64 (clips,) positions of clips in order, and float32 (clips,) in [0, 1): where to crop each.
+        """
+        rng = np.random.default_rng([self.seed, epoch])
+        drawn = []
+        for corpus, count in enumerate(self.counts()):
+            members = np.flatnonzero(self.corpus_of_clip == corpus)
+            passes = -(-count // len(members)) if len(members) else 0
+            drawn += [np.concatenate([rng.permutation(members) for _ in range(passes)])[:count]] if passes else []
+        order = rng.permutation(np.concatenate(drawn))
+        return order.astype(np.int64), rng.random(len(order), dtype=np.float32)

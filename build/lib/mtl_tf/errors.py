@@ -1,0 +1,30 @@
+"""The one exception that means: the input is wrong, and this line says what to do about it."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake in the user's input; commands print its message on one line and exit with code 2."""
+
+
+def nearest_hint(wrong: str, known: Iterable[str]) -> str:
+    """Suggests the known name nearest to a wrong one.
+
+    Args:
+        wrong: what the user typed.
+        known: every name that would have been right.
+
+    Returns:
+        A sentence beginning with a space, to append to a message.
+
+    >>> nearest_hint("ravdes", ["ravdess", "emodb"])
+    ' Did you mean ravdess?'
+    >>> nearest_hint("zzz", ["b", "a"])
+    ' Known: a, b.'
+    """
+    names = sorted(known)
+    matches = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
+    if matches:
+        return f" Did you mean {matches[0]}?"
+    return f" Known: {', '.join(names)}."

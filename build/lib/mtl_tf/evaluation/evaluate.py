@@ -1,0 +1,62 @@
+"""Scores a finished run again from its model and its division."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl_tf.data.assemble import assemble
+from mtl_tf.data.manifest import write_table
+from mtl_tf.data.pipeline import ClipSource, decoder_of
+from mtl_tf.errors import UserError
+from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
+from mtl_tf.evaluation.predict import predict_clips
+from mtl_tf.evaluation.scores import score_groups, score_task
+from mtl_tf.tasks import class_names
+from mtl_tf.training.run_folder import write_json
+
+
+def evaluate_run(folder: Path, data_root: str | None = None) -> dict[str, dict[str, object]]:
+    """Scores the clips that `splits.parquet` says are test clips, with labels mapped anew from the corpus.
+
+    Writes `evaluation.json` and `speakers.csv`.
+
+    Args:
+        folder: of a run, or of one fold.
+        data_root: where the corpora are now, if elsewhere than in training.
+
+    Returns:
+        Task to its scores.
+
+    Raises:
+        UserError: the run is not finished, or clips it was tested on are no longer there.
+    """
+    config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
+    if data_root is not None:
+        config = config.model_copy(update={"data_root": data_root})
+    data = assemble(config)
+    manifest = data.manifest.assign(decoder=decoder_of(data.manifest, config.pipeline))
+    division = pd.read_parquet(folder / "splits.parquet").set_index("clip_id")
+    missing = division.index[division["split"] == "test"].difference(pd.Index(manifest["clip_id"]))
+    if len(missing):
+        raise UserError(f"{len(missing)} test clips of {folder} are no longer there, such as {missing[0]}")
+    division = division.reindex(manifest["clip_id"])
+    positions = np.flatnonzero((division["split"] == "test").to_numpy())
+    source = ClipSource.from_manifest(
+        manifest, data.roots, {name: item.crop_s for name, item in config.corpora.items()}, config.frontend.sample_rate
+    )
+    probabilities = predict_clips(model, source, positions, config.pipeline)
+    results, answers = {}, []
+    for name, task in config.tasks.items():
+        index = {label: number for number, label in enumerate(classes[name])}
+        labels = class_names(name, task, manifest).map(lambda label, index=index: index.get(label, -1)).to_numpy(int)
+        scored = labels[positions] >= 0
+        if not task.closed_set:
+            scored &= ~division["closed_set_only"].to_numpy(bool)[positions]
+        truth, values = labels[positions][scored], probabilities[name][scored]
+        results[name] = score_task(truth, values, tuple(classes[name]))
+        answer = manifest.loc[positions[scored], ["corpus", "speaker"]].assign(task=name)
+        answers.append(answer.assign(label=truth, predicted=values.argmax(axis=1)))
+    write_json({"test": results}, folder / "evaluation.json")
+    write_table(score_groups(pd.concat(answers)), folder / "speakers.csv")
+    return results

@@ -1,0 +1,80 @@
+"""Runs a model over clips and tabulates its answers."""
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from mtl_tf.config import PipelineConfig
+from mtl_tf.data.assemble import FoldData, RunData
+from mtl_tf.data.pipeline import ClipSource, decode_errors_as_user_errors, evaluation_dataset
+from mtl_tf.evaluation.scores import majority_scores, score_task
+
+
+def predict_clips(
+    model: keras.Model, source: ClipSource, positions: np.ndarray, config: PipelineConfig
+) -> dict[str, np.ndarray]:
+    """Computes the probabilities of whole clips.
+
+    Args:
+        model: waveform to probabilities by task.
+        source: samples of all clips.
+        positions: which of them.
+        config: batch size.
+
+    Returns:
+        Task to float32 (clips, classes), in the order of positions.
+
+    Raises:
+        UserError: a clip cannot be decoded.
+    """
+    compute = tf.function(
+        lambda waveform: model(waveform, training=False), input_signature=[tf.TensorSpec([None, None], tf.float32)]
+    )
+    batches = []
+    try:
+        for waveform, _, _ in evaluation_dataset(source, positions, {}, {}, config):
+            batches.append({task: np.asarray(values) for task, values in compute(waveform).items()})
+    except tf.errors.OpError as error:
+        raise decode_errors_as_user_errors(error) from error
+    return {task: np.concatenate([batch[task] for batch in batches]) for task in batches[0]}
+
+
+def tabulate(
+    probabilities: dict[str, np.ndarray], positions: np.ndarray, data: RunData, fold: FoldData
+) -> pd.DataFrame:
+    """Lists every scored answer.
+
+    Returns:
+        One row per clip and task: `clip_id`, `corpus`, `path`, `speaker`, `decoder`, `task`, `label`, `predicted`,
+        `probability` (of the predicted class), `probabilities` (list, in the order of the task's classes).
+    """
+    parts = []
+    for name, task in fold.tasks.items():
+        scored = fold.weights[name][positions] > 0
+        rows = positions[scored]
+        values = probabilities[name][scored]
+        names = np.array(task.classes)
+        part = data.manifest.loc[rows, ["clip_id", "corpus", "path", "speaker", "decoder"]].reset_index(drop=True)
+        part["task"] = name
+        part["label"] = names[fold.labels[name][rows]]
+        part["predicted"] = names[values.argmax(axis=1)]
+        part["probability"] = values.max(axis=1)
+        part["probabilities"] = list(values)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def score_fold(
+    probabilities: dict[str, np.ndarray], positions: np.ndarray, fold: FoldData
+) -> dict[str, dict[str, object]]:
+    """Scores all tasks of a fold: task to what `score_task` gives, and `majority`, a majority guesser's scores."""
+    results = {}
+    for name, task in fold.tasks.items():
+        rows = positions[fold.weights[name][positions] > 0]
+        values = probabilities[name][fold.weights[name][positions] > 0]
+        training = (fold.division["split"] == "train").to_numpy() & (fold.weights[name] > 0)
+        labels = fold.labels[name]
+        results[name] = score_task(labels[rows], values, task.classes)
+        results[name]["majority"] = majority_scores(labels[training], labels[rows])
+    return results

@@ -1,0 +1,132 @@
+"""Figures of the report, as PNG bytes."""
+
+import io
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+_STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "figure.constrained_layout.use": True,
+}
+LABELLED_CLASSES = 30
+COLORS = ("#2563a8", "#c8553d", "#3c8d5a", "#8a5aa8", "#b8862b", "#4a4a4a")
+
+
+def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
+    """Draws the loss and each task's score on training and validation clips over the epochs.
+
+    Args:
+        history: as in `history.csv`, with a column `fold` in a cross-validation, where folds are averaged.
+        metrics: task to the name of its curve, `uar` or `accuracy`.
+    """
+    averaged = history.groupby("epoch").mean(numeric_only=True)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(10, 3.2))
+        axes = figure.subplots(1, 2)
+        axes[0].plot(averaged.index + 1, averaged["loss"], color=COLORS[0], label="training")
+        if "val_loss" in averaged:
+            axes[0].plot(averaged.index + 1, averaged["val_loss"], "--", color=COLORS[0], label="validation")
+        axes[0].set(title="loss", xlabel="epoch", ylim=(0, None))
+        axes[0].legend(frameon=False)
+        for index, (task, metric) in enumerate(metrics.items()):
+            color = COLORS[index % len(COLORS)]
+            for prefix, style in (("", "-"), ("val_", "--")):
+                name = f"{prefix}{task}_{metric}"
+                if name in averaged:
+                    label = f"{task} {metric.upper() if metric == 'uar' else metric}" if not prefix else None
+                    axes[1].plot(averaged.index + 1, 100 * averaged[name], style, color=color, label=label)
+        axes[1].set(title="score in %: training solid, validation dashed", xlabel="epoch", ylim=(0, 101))
+        axes[1].legend(frameon=False)
+        return _png(figure)
+
+
+def confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> bytes:
+    """Draws a confusion matrix, coloured by the share of each true class (row), with counts where they fit."""
+    counts = np.array(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    labelled = len(classes) <= LABELLED_CLASSES
+    size = float(np.clip(1.6 + 0.32 * len(classes), 2.6, 9.0))
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(size + 0.9, size))
+        axes = figure.subplots()
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set(title=title, xlabel="answer", ylabel="truth")
+        if labelled:
+            axes.set_xticks(range(len(classes)), classes, rotation=60, ha="right", rotation_mode="anchor")
+            axes.set_yticks(range(len(classes)), classes)
+            for row, column in zip(*np.nonzero(counts), strict=True):
+                color = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(column, row, counts[row, column], ha="center", va="center", color=color, fontsize=7)
+        figure.colorbar(image, ax=axes, shrink=0.7, label="share of the row")
+        return _png(figure)
+
+
+def score_bars(scores: dict[str, dict[str, float]], metrics: dict[str, str]) -> bytes:
+    """Draws each task's main score with its 95 % interval, chance and the majority guess beside it.
+
+    Args:
+        scores: task to its scores.
+        metrics: task to its main metric.
+    """
+    tasks = list(scores)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7, 0.7 + 0.75 * len(tasks)))
+        axes = figure.subplots()
+        for row, task in enumerate(tasks):
+            entry, metric = scores[task], metrics[task]
+            value = 100 * entry[metric]
+            axes.barh(row, value, height=0.55, color=COLORS[0])
+            interval = entry.get(f"{metric}_interval")
+            if interval:
+                axes.plot([100 * limit for limit in interval], [row, row], color="black", linewidth=1.2)
+            baselines = (("chance", entry["chance"], ":"), ("majority", entry["majority"].get(metric), "-"))
+            for name, level, style in baselines:
+                if level is not None:
+                    label = name if row == 0 else None
+                    axes.plot([100 * level] * 2, [row - 0.4, row + 0.4], style, color=COLORS[1], label=label)
+            axes.text(value + 1, row - 0.34, f"{value:.1f}", va="center", fontsize=8)
+        axes.set_yticks(range(len(tasks)), [f"{task} ({_metric_label(metrics[task])})" for task in tasks])
+        axes.set(xlim=(0, 107), xlabel="% of test clips, line: 95 % interval")
+        axes.invert_yaxis()
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
+        return _png(figure)
+
+
+def spectrograms(features: list[np.ndarray], titles: list[str], seconds_per_frame: float) -> bytes:
+    """Draws features of several clips in a grid of three columns.
+
+    Args:
+        features: float (frames, bins) of each clip.
+        titles: above each.
+        seconds_per_frame: hop of the front end.
+    """
+    columns = 3
+    rows = -(-len(features) // columns)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(10, 2.3 * rows))
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for place in axes.flat[len(features) :]:
+            place.axis("off")
+        for place, values, title in zip(axes.flat, features, titles, strict=False):
+            extent = (0, len(values) * seconds_per_frame, 0, values.shape[1])
+            place.imshow(values.T, origin="lower", aspect="auto", cmap="magma", extent=extent)
+            place.set_title(title, fontsize=8)
+            place.set(xlabel="s", ylabel="bin")
+        return _png(figure)
+
+
+def _metric_label(metric: str) -> str:
+    return {"uar": "UAR", "macro_f1": "macro F1"}.get(metric, metric)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()

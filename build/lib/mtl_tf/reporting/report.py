@@ -1,0 +1,139 @@
+"""One self-contained HTML page per run or cross-validation."""
+
+import base64
+import json
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mtl_tf.config import PublishedConfig, RunConfig
+from mtl_tf.corpora import get_corpus
+from mtl_tf.evaluation.load_run import load_config, load_model
+from mtl_tf.reporting import figures
+from mtl_tf.reporting.examples import choose_examples, example_features
+from mtl_tf.reporting.tables import percent
+
+REPORT = "report.html"
+MAX_AUDIT_ROWS = 200
+
+
+def write_report(folder: Path) -> Path:
+    """Writes `report.html` from what else is in a run's folder.
+
+    It says what was trained on what, the scores with intervals beside chance, a majority guess and published figures
+    (where another protocol of the same experiment has been run, its scores too), learning curves, confusion matrices,
+    scores per class and speaker, clips answered right and wrong, the audit, cost, and the configuration.
+
+    Args:
+        folder: of a finished run.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        UserError: the run is not finished.
+    """
+    config = load_config(folder)
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    history = pd.read_csv(folder / "history.csv")
+    predictions = pd.read_parquet(folder / "predictions.parquet")
+    audit = pd.read_csv(folder / "audit.csv")
+    chosen = config.main_metrics()
+    curves = {task: "accuracy" if metric == "accuracy" else "uar" for task, metric in chosen.items()}
+    environment = Environment(
+        loader=PackageLoader("mtl_tf", "reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["percent"] = percent
+    page = environment.get_template("report.html.j2").render(
+        config=config,
+        metrics=metrics,
+        main_metrics=chosen,
+        corpora={name: get_corpus(corpus.name) for name, corpus in config.corpora.items()},
+        counts=_clip_counts(folder, predictions),
+        published=[_compare(entry, folder, config, metrics) for entry in config.published],
+        score_bars=_inline(figures.score_bars(metrics["test"], chosen)),
+        curves=_inline(figures.learning_curves(history, curves)),
+        confusions={
+            task: _inline(figures.confusion_matrix(scores["confusion"], scores["classes"], task))
+            for task, scores in metrics["test"].items()
+            if "confusion" in scores
+        },
+        speakers=pd.read_csv(folder / "speakers.csv", dtype={"speaker": str}),
+        examples=_examples(folder, config, predictions),
+        audit=audit,
+        audit_rows=audit.head(MAX_AUDIT_ROWS).itertuples(),
+        environment=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
+        configuration=yaml.safe_dump(config.model_dump(), sort_keys=False, allow_unicode=True),
+        run=folder,
+    )
+    path = folder / REPORT
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _inline(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _clip_counts(folder: Path, predictions: pd.DataFrame) -> dict[str, int]:
+    """Counts test clips per corpus."""
+    return predictions.drop_duplicates("clip_id")["corpus"].value_counts().to_dict()
+
+
+def _compare(entry: PublishedConfig, folder: Path, config: RunConfig, metrics: dict) -> dict[str, object]:
+    """Puts a published figure beside ours and beside the latest finished run of every other protocol."""
+    results = {config.protocol or "this run": _result(metrics, entry)}
+    for path in sorted(folder.resolve().parent.glob("*/metrics.json"), reverse=True):
+        other = load_config(path.parent)
+        if other.protocol is not None and other.protocol not in results:
+            results[other.protocol] = _result(json.loads(path.read_text(encoding="utf-8")), entry)
+    return {"figure": entry, "interval": _published_interval(entry), "results": results}
+
+
+def _result(metrics: dict, entry: PublishedConfig) -> dict[str, object]:
+    scores = metrics["test"].get(entry.task, {})
+    return {
+        "value": scores.get(entry.metric),
+        "deviation": scores.get(f"{entry.metric}_std"),
+        "interval": scores.get(f"{entry.metric}_interval"),
+        "uar": scores.get("uar"),
+        "uar_interval": scores.get("uar_interval"),
+        "n": scores.get("n"),
+    }
+
+
+def _published_interval(entry: PublishedConfig) -> list[float] | None:
+    """Normal approximation of the 95 % interval of a published share of `n` clips."""
+    if entry.n is None:
+        return None
+    margin = 1.96 * (entry.value * (1 - entry.value) / entry.n) ** 0.5
+    return [entry.value - margin, entry.value + margin]
+
+
+def _examples(folder: Path, config: RunConfig, predictions: pd.DataFrame) -> dict[str, str]:
+    """Draws example clips of every task; of a cross-validation, those of its first fold."""
+    place = folder
+    if not (folder / "model.keras").is_file():
+        place = sorted((folder / "folds").iterdir(), key=lambda path: int(path.name))[0]
+        predictions = pd.read_parquet(place / "predictions.parquet")
+    model = load_model(place)
+    roots = {
+        name: get_corpus(corpus.name).root(config.data_root, Path(config.prepared_dir))
+        for name, corpus in config.corpora.items()
+    }
+    crops = {name: corpus.crop_s for name, corpus in config.corpora.items()}
+    frontend = model.get_layer("frontend")
+    drawn = {}
+    for task in config.tasks:
+        rows = choose_examples(predictions, task)
+        features = example_features(model, rows, roots, crops)
+        titles = [
+            f"{'right' if row.label == row.predicted else 'WRONG'}: {row.label}"
+            + ("" if row.label == row.predicted else f" taken for {row.predicted}")
+            + f" ({100 * row.probability:.0f} %)\n{row.clip_id}"
+            for row in rows.itertuples()
+        ]
+        drawn[task] = _inline(figures.spectrograms(features, titles, frontend.hop_length / frontend.sample_rate))
+    return drawn

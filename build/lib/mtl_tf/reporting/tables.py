@@ -1,0 +1,81 @@
+"""Tables on the terminal."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from mtl_tf.corpora.corpus import Corpus
+
+
+def percent(value: float | None, deviation: float | None = None) -> str:
+    """Formats a share as per cent, with its deviation if there is one."""
+    if value is None:
+        return "-"
+    return f"{100 * value:.1f}" + (f" ± {100 * deviation:.1f}" if deviation is not None else "")
+
+
+def print_scores(folder: Path, name: str = "metrics.json") -> None:
+    """Prints the scores of every task of a run beside chance and a majority guess, in per cent."""
+    metrics = json.loads((folder / name).read_text(encoding="utf-8"))
+    table = Table(title=f"Test scores of {folder} (%)")
+    for heading in ("task", "accuracy", "UAR", "macro F1", "chance", "majority guess", "clips"):
+        table.add_column(heading, justify="left" if heading == "task" else "right")
+    for task, scores in metrics["test"].items():
+        table.add_row(
+            task,
+            *(percent(scores[key], scores.get(f"{key}_std")) for key in ("accuracy", "uar", "macro_f1")),
+            percent(scores["chance"]),
+            percent(scores.get("majority", {}).get("accuracy")),
+            str(scores["n"]),
+        )
+    _console().print(table)
+
+
+def print_details(folder: Path) -> None:
+    """Prints the scores per class and per speaker that `evaluate_run` wrote."""
+    metrics = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    speakers = pd.read_csv(folder / "speakers.csv", dtype={"speaker": str})
+    for task, scores in metrics["test"].items():
+        classes = Table(title=f"{task}: per class (%)")
+        for heading in ("class", "precision", "recall", "F1", "clips"):
+            classes.add_column(heading, justify="left" if heading == "class" else "right")
+        for label, entry in scores["per_class"].items():
+            values = (percent(entry[key]) for key in ("precision", "recall", "f1"))
+            classes.add_row(label, *values, str(entry["n"]))
+        _console().print(classes)
+        people = Table(title=f"{task}: per speaker (%)")
+        for heading in ("corpus", "speaker", "accuracy", "UAR", "clips"):
+            people.add_column(heading, justify="left" if heading in ("corpus", "speaker") else "right")
+        for row in speakers[speakers["task"] == task].itertuples():
+            people.add_row(row.corpus, row.speaker, percent(row.accuracy), percent(row.uar), str(row.n))
+        if people.row_count:
+            _console().print(people)
+
+
+def print_audit(corpus: Corpus, manifest: pd.DataFrame, folder: Path) -> None:
+    """Prints what a corpus holds and what the audit found."""
+    findings = pd.read_csv(folder / "audit.csv")
+    readable = manifest[manifest["error"] == ""]
+    hours = float((readable["num_frames"] / readable["sample_rate"]).sum()) / 3600
+    rates = ", ".join(f"{count} at {rate} Hz" for rate, count in readable["sample_rate"].value_counts().items())
+    console = _console()
+    speakers = manifest["speaker"].nunique()
+    console.print(f"{corpus.title}: {len(manifest)} clips ({rates}), {hours:.2f} h, {speakers} speakers")
+    console.print(f"licence: {corpus.licence}")
+    published = set(corpus.sample_rates)
+    if not readable.empty and not published & set(readable["sample_rate"]):
+        listed = ", ".join(map(str, sorted(published)))
+        console.print(f"note: published at {listed} Hz, so this is a converted copy; figures may differ from papers")
+    if findings.empty:
+        console.print("audit: every clip decodes, nothing to report")
+    else:
+        counts = ", ".join(f"{count} {kind}" for kind, count in findings["kind"].value_counts().items())
+        console.print(f"audit: {counts}; listed in {folder / 'audit.csv'}")
+    console.print(f"{folder / 'manifest.parquet'}")
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=False)

@@ -1,0 +1,103 @@
+"""Tasks as data: from native labels in a manifest to class indices."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mtl_tf.config import TaskConfig
+from mtl_tf.errors import UserError
+
+
+@dataclass(frozen=True)
+class Task:
+    """One question with its answers.
+
+    Attributes:
+        name: name of the model's output.
+        classes: class names; a label is an index into them.
+        main_metric: the score the task is judged by.
+        closed_set: the classes are the groups that splits keep apart (who speaks), so only known groups are scored.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    main_metric: str = "uar"
+    closed_set: bool = False
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+
+def class_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Series:
+    """Maps the native labels of every clip to class names.
+
+    Args:
+        name: name of the task.
+        config: its classes and mappings.
+        manifest: rows with a `corpus` column and the native labels.
+
+    Returns:
+        Class name per row, None where the clip has no label for this task; index as in the manifest. Speaker 03 of
+        one corpus is not speaker 03 of another: classes of a closed-set task over several corpora are `CORPUS/LABEL`.
+
+    Raises:
+        UserError: a native label is neither mapped nor ignored (it is printed with its count), or the column is
+            missing.
+    """
+    several = config.closed_set and len(set(manifest["corpus"]) & set(config.labels)) > 1
+    labels = pd.Series([None] * len(manifest), index=manifest.index, dtype=object)
+    for corpus, rows in manifest.groupby("corpus", sort=True):
+        mapping = config.labels.get(corpus)
+        if mapping is None:
+            continue
+        if mapping.column not in rows.columns:
+            raise UserError(f"task {name}: corpus {corpus} has no column {mapping.column}")
+        native = rows[mapping.column]
+        native = native[native.notna() & ~native.isin(mapping.ignore)].astype(str)
+        mapped = native.map(lambda label, table=mapping.map: table.get(label, label))
+        if config.classes is not None:
+            unknown = native[~mapped.isin(config.classes)].value_counts()
+            if len(unknown):
+                counts = ", ".join(f"{label} ({count} clips)" for label, count in unknown.items())
+                raise UserError(
+                    f"task {name}: labels of corpus {corpus} without a mapping: {counts}; map them in "
+                    f"tasks.{name}.labels.{corpus}.map or list them in tasks.{name}.labels.{corpus}.ignore"
+                )
+        labels.loc[mapped.index] = f"{corpus}/" + mapped if several else mapped
+    return labels
+
+
+def build_tasks(configs: dict[str, TaskConfig], manifest: pd.DataFrame) -> tuple[dict[str, Task], pd.DataFrame]:
+    """Fixes each task's classes on the training clips and indexes every clip's labels.
+
+    Args:
+        configs: task name to configuration.
+        manifest: rows with `corpus`, `split` and native labels; `split` is `train`, `validation` or `test`.
+
+    Returns:
+        The tasks, and an int32 table with one column per task: class index per clip, -1 where there is none (also
+        where a class without fixed list does not occur in training).
+
+    Raises:
+        UserError: a label without mapping, or a task with fewer than two classes among the training clips.
+    """
+    tasks, columns = {}, {}
+    training = manifest["split"] == "train"
+    for name, config in configs.items():
+        labels = class_names(name, config, manifest)
+        present = sorted(set(labels[training].dropna()))
+        if len(present) < 2:
+            raise UserError(
+                f"task {name}: the training clips carry {len(present)} class{'es' if len(present) != 1 else ''} "
+                f"({', '.join(present) or 'none'}); at least two are needed, check the split and the corpora"
+            )
+        classes = tuple(config.classes or present)
+        index = {label: position for position, label in enumerate(classes)}
+        if config.closed_set:
+            index = {label: position for label, position in index.items() if label in present}
+        tasks[name] = Task(name, classes, config.main_metric, config.closed_set)
+        columns[name] = labels.map(lambda label, index=index: index.get(label, -1)).astype(np.int32)
+    return tasks, pd.DataFrame(columns, index=manifest.index)

@@ -1,0 +1,1 @@
+"""Fitting: losses, metrics, checkpoints, the training loop, and the run folder."""

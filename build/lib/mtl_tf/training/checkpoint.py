@@ -1,0 +1,83 @@
+"""The whole state of a training run in one file, written whole or not at all."""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from mtl_tf.errors import UserError
+
+
+class Checkpoint:
+    """Saves and restores everything that determines the rest of a training run.
+
+    That is: all variables of the model (weights, batch statistics, the state of random generators) and of the
+    optimizer, and the history of epochs, from which early stopping is recomputed. A file appears under its name only
+    once it is complete; a full disk or a kill leaves the previous one.
+
+    Attributes:
+        path: of the file, an uncompressed `.npz`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def save(self, model: keras.Model, history: list[dict], optimizer: bool = True) -> None:
+        """Writes the state after an epoch.
+
+        Args:
+            model: compiled and built.
+            history: one dict of scores per finished epoch.
+            optimizer: whether to keep the optimizer's state.
+
+        Raises:
+            OSError: the disk is full; the previous file is intact.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        arrays = {f"{index:05d}": np.asarray(value) for index, value in enumerate(_variables(model, optimizer))}
+        try:
+            with temporary.open("wb") as file:
+                np.savez(file, history=json.dumps(history), **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path)
+        except OSError as error:
+            error.filename = error.filename or str(self.path)
+            raise
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def restore(self, model: keras.Model, optimizer: bool = True) -> list[dict]:
+        """Loads the state into a model of the same configuration.
+
+        Returns:
+            The history; empty if there is no file, and then the model is as it was.
+
+        Raises:
+            UserError: the file is damaged or of another model.
+        """
+        if not self.path.is_file():
+            return []
+        try:
+            with np.load(self.path) as saved:
+                history = json.loads(str(saved["history"]))
+                values = [saved[name] for name in sorted(set(saved.files) - {"history"})]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise UserError(f"{self.path} is damaged ({error}); delete it to train this run from its start") from error
+        variables = _variables(model, optimizer)
+        if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+            raise UserError(f"{self.path} is of another model; give resume=false to start anew")
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return history
+
+
+def _variables(model: keras.Model, optimizer: bool) -> list[keras.Variable]:
+    if not optimizer:
+        return list(model.variables)
+    model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]

@@ -1,0 +1,201 @@
+"""Trains one model on one fold, from wherever its run folder stands."""
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mtl_tf.config import RunConfig, TrainingConfig
+from mtl_tf.data.assemble import FoldData, RunData
+from mtl_tf.data.pipeline import ClipSource, decode_errors_as_user_errors, evaluation_dataset, training_dataset
+from mtl_tf.data.sampling import EpochSampler
+from mtl_tf.data.splits import TRAIN, VALIDATION
+from mtl_tf.frontends import build_frontend
+from mtl_tf.frontends.frontend import FrontEnd
+from mtl_tf.models.build import build_model, build_trunk
+from mtl_tf.training.callbacks import EpochKeeper, RichProgress, best_checkpoint, exhausted, last_checkpoint
+from mtl_tf.training.losses import task_loss
+from mtl_tf.training.metrics import tracked_metrics
+
+
+@dataclass
+class TrainedModel:
+    """A fitted model.
+
+    Attributes:
+        model: with the weights of the best epoch.
+        history: one dict per epoch.
+        train_seconds: time spent in epochs, over all starts of the run.
+    """
+
+    model: keras.Model
+    history: list[dict]
+    train_seconds: float
+
+
+def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSource, folder: Path) -> TrainedModel:
+    """Trains to the last epoch or until early stopping, carrying on from the folder's last checkpoint.
+
+    The result does not depend on whether and where the run was interrupted.
+
+    Args:
+        config: of the run.
+        data: its clips.
+        fold: their division, labels and weights.
+        source: their samples.
+        folder: of this fold; checkpoints, `history.csv`, `model.keras` (best epoch) and `last.keras` go there.
+
+    Raises:
+        UserError: a clip or a checkpoint cannot be read, or the loss is no longer finite.
+        OSError: the disk is full; earlier checkpoints are intact.
+    """
+    options = config.training
+    seed_everything(config.seed, options)
+    positions = fold.positions(TRAIN)
+    sampler = EpochSampler(
+        corpus_of_clip=_corpus_numbers(data, config)[positions],
+        corpus_weights=np.array([corpus.mixing_weight for corpus in config.corpora.values()]),
+        mixing=config.pipeline.mixing,
+        temperature=config.pipeline.temperature,
+        seed=config.seed,
+    )
+    model = compiled_model(config, fold, math.ceil(len(positions) / config.pipeline.batch_size))
+    history = last_checkpoint(folder).restore(model)
+    if not history:
+        fit_normalization(model.get_layer("frontend"), source, positions, config)
+    first = len(history)
+    steps = options.steps_per_epoch or math.ceil(len(positions) / config.pipeline.batch_size)
+    scored = fold.scored_tasks(VALIDATION)
+    callbacks = [
+        EpochTimer(),
+        EpochKeeper(
+            folder, history, options.monitor, _only(config.main_metrics(), scored), options.early_stopping_patience
+        ),
+        keras.callbacks.TerminateOnNaN(),
+    ]
+    if not config.quiet:
+        callbacks.append(RichProgress(options.epochs, steps, _only(config.main_metrics(), scored)))
+    if options.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
+    validation_positions = fold.positions(VALIDATION)
+    validation = None
+    if len(validation_positions):
+        validation = evaluation_dataset(source, validation_positions, fold.labels, fold.weights, config.pipeline)
+    if first < options.epochs and not exhausted(history, options.early_stopping_patience):
+        batches = training_dataset(
+            source,
+            positions,
+            fold.labels,
+            fold.training_weights,
+            sampler,
+            config.pipeline,
+            range(first, options.epochs),
+        )
+        try:
+            model.fit(
+                batches,
+                initial_epoch=first,
+                epochs=options.epochs,
+                steps_per_epoch=steps,
+                validation_data=validation,
+                shuffle=False,
+                callbacks=callbacks,
+                verbose=0,
+            )
+        except tf.errors.OpError as error:
+            raise decode_errors_as_user_errors(error) from error
+    model.save(folder / "last.keras")
+    best_checkpoint(folder).restore(model, optimizer=False)
+    model.save(folder / "model.keras")
+    return TrainedModel(model, history, sum(row["seconds"] for row in history))
+
+
+def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> keras.Model:
+    """Builds and compiles the model of a run."""
+    options = config.training
+    model = build_model(
+        build_frontend(config.frontend.name, config.options("frontend")),
+        build_trunk(config.model.name, config.options("model")),
+        fold.tasks,
+    )
+    model.compile(
+        optimizer=build_optimizer(options, steps_per_epoch),
+        loss={name: task_loss(options.reduction) for name in fold.tasks},
+        loss_weights={name: options.loss_weights.get(name, 1.0) for name in fold.tasks},
+        weighted_metrics={name: tracked_metrics(task.num_classes) for name, task in fold.tasks.items()},
+        jit_compile=options.jit_compile,
+    )
+    return model
+
+
+def build_optimizer(options: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Builds the optimizer with its learning-rate schedule, a function of the steps done and so safe to resume."""
+    rate = options.learning_rate
+    if options.learning_rate_schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate, options.epochs * (options.steps_per_epoch or steps_per_epoch)
+        )
+    return keras.optimizers.get({"class_name": options.optimizer, "config": {"learning_rate": rate}})
+
+
+def seed_everything(seed: int, options: TrainingConfig) -> None:
+    """Sets seeds, determinism and precision for the model about to be built."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy("mixed_float16" if options.mixed_precision else "float32")
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def fit_normalization(frontend: FrontEnd, source: ClipSource, positions: np.ndarray, config: RunConfig) -> None:
+    """Computes mean and deviation of every bin over the frames of the training clips, padding left out.
+
+    Args:
+        frontend: its statistics are set; nothing is done where it normalises nothing.
+        source: samples of all clips.
+        positions: the training clips.
+        config: of the run.
+    """
+    if frontend.normalize == "none":
+        return
+    count, total, squares = 0.0, 0.0, 0.0
+    moments = tf.function(
+        lambda waveform: (frontend.transform(waveform), frontend.frame_mask(waveform)),
+        input_signature=[tf.TensorSpec([None, None], tf.float32)],
+    )
+    try:
+        for waveform, _, _ in evaluation_dataset(source, positions, {}, {}, config.pipeline):
+            features, mask = (np.asarray(value) for value in moments(waveform))
+            frames = features[mask].astype(np.float64)  # (valid frames, bins)
+            count += len(frames)
+            total += frames.sum(axis=0)
+            squares += np.square(frames).sum(axis=0)
+    except tf.errors.OpError as error:
+        raise decode_errors_as_user_errors(error) from error
+    mean = total / count
+    frontend.set_statistics(mean, np.sqrt(np.maximum(squares / count - np.square(mean), 0.0)))
+
+
+class EpochTimer(keras.callbacks.Callback):
+    """Adds the seconds an epoch took, with its validation, to its logs."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Starts the clock."""
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Reads the clock."""
+        logs["seconds"] = time.perf_counter() - self.start
+
+
+def _only(values: dict[str, str], names: list[str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _corpus_numbers(data: RunData, config: RunConfig) -> np.ndarray:
+    number = {name: index for index, name in enumerate(config.corpora)}
+    return data.manifest["corpus"].map(number).to_numpy(int)

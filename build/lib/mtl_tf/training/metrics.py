@@ -1,0 +1,61 @@
+"""Scores tracked while training; they see the weights, so clips without a label do not count."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="mtl_tf")
+class UnweightedAverageRecall(keras.metrics.Metric):
+    """Mean over the classes that occur of the share of their clips that were recognised.
+
+    Equals `sklearn.metrics.balanced_accuracy_score`. Sample weights must not differ within a class, other than being 0.
+
+    Args:
+        num_classes: number of classes.
+        name: of the metric.
+    """
+
+    def __init__(self, num_classes: int, name: str = "uar", **kwargs) -> None:
+        super().__init__(name=name, **kwargs)
+        self.num_classes = num_classes
+        self.hits = self.add_weight(shape=(num_classes,), initializer="zeros", name="hits")
+        self.clips = self.add_weight(shape=(num_classes,), initializer="zeros", name="clips")
+
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+        """Counts a batch.
+
+        Args:
+            y_true: int (batch,).
+            y_pred: float (batch, classes).
+            sample_weight: float (batch,) or None.
+        """
+        labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        weights = ops.ones_like(labels, dtype="float32")
+        if sample_weight is not None:
+            weights = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        hit = ops.cast(labels == ops.cast(ops.argmax(y_pred, axis=-1), "int32"), "float32")
+        one_hot = ops.one_hot(labels, self.num_classes) * weights[:, None]  # (batch, classes)
+        self.clips.assign_add(ops.sum(one_hot, axis=0))
+        self.hits.assign_add(ops.sum(one_hot * hit[:, None], axis=0))
+
+    def result(self):
+        """Returns the score as a scalar, 0 before any labelled clip."""
+        present = ops.cast(self.clips > 0, "float32")
+        recall = self.hits / ops.maximum(self.clips, 1e-9)
+        return ops.sum(recall * present) / ops.maximum(ops.sum(present), 1.0)
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments."""
+        return super().get_config() | {"num_classes": self.num_classes}
+
+
+def tracked_metrics(num_classes: int) -> list[keras.metrics.Metric]:
+    """Returns the metrics of one single-label task: accuracy, UAR and the mean loss over labelled clips.
+
+    Keras's own log of a head's loss averages over batches regardless of how many of their clips are labelled.
+    """
+    return [
+        keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+        UnweightedAverageRecall(num_classes),
+        keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy"),
+    ]

@@ -1,0 +1,112 @@
+"""A whole run: data, every fold, scores, report."""
+
+import gc
+import resource
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl_tf.config import RunConfig
+from mtl_tf.data.assemble import FoldData, RunData, assemble, divide
+from mtl_tf.data.manifest import write_table
+from mtl_tf.data.pipeline import SHARDS, ClipSource, decoder_of
+from mtl_tf.data.splits import CROSS_VALIDATED, TEST, num_folds
+from mtl_tf.evaluation.cross_validation import merge_folds
+from mtl_tf.evaluation.predict import predict_clips, score_fold, tabulate
+from mtl_tf.evaluation.scores import score_groups
+from mtl_tf.models.build import count_parameters
+from mtl_tf.reporting.report import write_report
+from mtl_tf.training.fit import train_fold
+from mtl_tf.training.run_folder import METRICS, run_folder, write_json
+
+
+def run_experiment(config: RunConfig) -> Path:
+    """Carries out a run and writes its folder.
+
+    Args:
+        config: of the run.
+
+    Returns:
+        The folder, with `config.yaml`, `environment.json`, `audit.csv`, `splits.parquet`, `history.csv`,
+        `predictions.parquet`, `speakers.csv`, `metrics.json`, `model.keras` and `report.html`; in a cross-validation
+        these but the first three are also in `folds/K`, and models only there.
+
+    Raises:
+        UserError: a mistake in configuration or data.
+        OSError: the disk is full; what was written before is intact.
+    """
+    data = assemble(config)
+    data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline)
+    source = build_source(config, data)
+    folds = _folds(config, data)
+    divisions = [divide(data, config, fold) for fold in folds]
+    with run_folder(config) as folder:
+        write_table(data.audit, folder / "audit.csv")
+        for fold, division in zip(folds, divisions, strict=True):
+            place = folder if len(folds) == 1 else folder / "folds" / str(fold)
+            place.mkdir(parents=True, exist_ok=True)
+            if not (place / METRICS).is_file():
+                _run_fold(config, data, division, source, place)
+                gc.collect()
+        if len(folds) > 1:
+            merge_folds(folder, folds)
+        write_report(folder)
+    return folder
+
+
+def build_source(config: RunConfig, data: RunData) -> ClipSource:
+    """Gives the samples of all clips of a run, from shards if it asks for them."""
+    source = ClipSource.from_manifest(
+        data.manifest,
+        data.roots,
+        {name: corpus.crop_s for name, corpus in config.corpora.items()},
+        config.frontend.sample_rate,
+    )
+    if config.pipeline.shards:
+        identities = (data.manifest["clip_id"] + ":" + data.manifest["audio_sha1"]).tolist()
+        folder = Path(config.prepared_dir) / SHARDS / f"{'+'.join(config.corpora)}-{config.frontend.sample_rate}"
+        source.use_shards(folder, identities, config.pipeline.num_parallel_calls, config.quiet)
+    return source
+
+
+def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSource, folder: Path) -> None:
+    division = pd.concat([data.manifest[["clip_id"]], fold.division], axis=1)
+    write_table(division, folder / "splits.parquet")
+    write_json({name: list(task.classes) for name, task in fold.tasks.items()}, folder / "classes.json")
+    trained = train_fold(config, data, fold, source, folder)
+    positions = fold.positions(TEST)
+    probabilities = predict_clips(trained.model, source, positions, config.pipeline)
+    predictions = tabulate(probabilities, positions, data, fold)
+    write_table(predictions, folder / "predictions.parquet")
+    write_table(score_groups(predictions), folder / "speakers.csv")
+    parts = {part: len(fold.positions(part)) for part in ("train", "validation", "test")}
+    decoders = data.manifest["decoder"].value_counts().to_dict()
+    write_json(
+        {
+            "test": score_fold(probabilities, positions, fold),
+            "clips": parts | {"left_out": int(data.audit.drop_duplicates("clip_id")["left_out"].sum())},
+            "decoders": {name: int(count) for name, count in decoders.items()},
+            "cost": {
+                "parameters": count_parameters(trained.model),
+                "train_seconds": trained.train_seconds,
+                "epochs": len(trained.history),
+                "training_clips_per_second": _rate(trained.history, parts["train"]),
+                "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            },
+        },
+        folder / METRICS,
+    )
+
+
+def _rate(history: list[dict], clips: int) -> float:
+    return clips / float(np.median([row["seconds"] for row in history]))
+
+
+def _folds(config: RunConfig, data: RunData) -> list[int]:
+    if config.fold is not None:
+        return [config.fold]
+    strategies = {(corpus.split or config.split).strategy for corpus in config.corpora.values()}
+    if strategies & {*CROSS_VALIDATED, "predefined"}:
+        return list(range(num_folds(data.manifest, config)))
+    return [0]

@@ -1,0 +1,185 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import tensorflow as tf
+
+from mtl_tf.compose import compose
+from mtl_tf.config import PipelineConfig
+from mtl_tf.data.assemble import assemble, divide
+from mtl_tf.data.audit import inspect_clip
+from mtl_tf.data.pipeline import (
+    TENSORFLOW_IO,
+    ClipSource,
+    decode_errors_as_user_errors,
+    decoder_of,
+    evaluation_dataset,
+    fit_length,
+    tensorflow_io_works,
+    training_dataset,
+)
+from mtl_tf.data.sampling import EpochSampler
+from mtl_tf.errors import UserError
+
+RATE = 8000
+
+
+def write_clips(folder, subtypes, rates=(RATE,), channels=(1, 2)):
+    rng = np.random.default_rng(0)
+    rows = []
+    for subtype in subtypes:
+        for rate in rates:
+            for count in channels:
+                name = f"{subtype}_{rate}_{count}.wav"
+                soundfile.write(folder / name, 0.2 * rng.standard_normal((4000, count)), rate, subtype)
+                facts = vars(inspect_clip(str(folder / name), 0.0, float("nan")))
+                rows.append({**facts, "corpus": "x", "path": name, "start_s": 0.0, "duration_s": np.nan})
+    return pd.DataFrame(rows)
+
+
+def source(table, folder, decoder="auto", crop_s=None):
+    table = table.assign(decoder=decoder_of(table, PipelineConfig(clip_s=1.0, decoder=decoder)))
+    return table, ClipSource.from_manifest(table, {"x": folder}, {"x": crop_s}, RATE)
+
+
+def collect(clips, positions):
+    batches = evaluation_dataset(clips, np.asarray(positions), {}, {}, PipelineConfig(clip_s=1.0, batch_size=1))
+    return [waveform.numpy()[0] for waveform, _, _ in batches]
+
+
+def test_tensorflow_io_loads_on_this_stack():
+    assert tensorflow_io_works()
+
+
+@pytest.mark.parametrize("crop_s", [None, 0.2])
+def test_both_decoders_agree_sample_for_sample(crop_s, tmp_path):
+    table = write_clips(tmp_path, ["PCM_16", "PCM_24"], rates=(RATE, 11025))
+    vetted, in_graph = source(table, tmp_path, crop_s=crop_s)
+    assert (vetted["decoder"] == TENSORFLOW_IO).all()
+    _, by_soundfile = source(table, tmp_path, "soundfile", crop_s=crop_s)
+    for ours, reference in zip(collect(in_graph, range(8)), collect(by_soundfile, range(8)), strict=True):
+        assert ours.shape == reference.shape
+        np.testing.assert_allclose(ours, reference, atol=1e-7)
+
+
+def test_what_tensorflow_io_misreads_goes_to_soundfile(tmp_path):
+    table, clips = source(write_clips(tmp_path, ["PCM_16", "PCM_32", "FLOAT", "PCM_U8"]), tmp_path)
+    assert table.groupby("subtype")["decoder"].unique().map(list).to_dict() == {
+        "PCM_16": ["tensorflow_io"],
+        "PCM_32": ["soundfile"],
+        "FLOAT": ["soundfile"],
+        "PCM_U8": ["soundfile"],
+    }
+    for samples, path in zip(collect(clips, range(len(table))), table["path"], strict=True):
+        expected, _ = soundfile.read(tmp_path / path, dtype="float32", always_2d=True)
+        np.testing.assert_allclose(samples, expected.mean(axis=1), atol=1e-7)
+
+
+def test_fit_length_pads_with_zeros_and_crops_where_told():
+    samples = tf.range(1.0, 11.0)
+    assert fit_length(samples, 12, 0.5).numpy().tolist() == [*range(1, 11), 0, 0]
+    assert fit_length(samples, 4, 0.0).numpy().tolist() == [1, 2, 3, 4]
+    assert fit_length(samples, 4, 0.999).numpy().tolist() == [7, 8, 9, 10]
+    starts = {int(fit_length(samples, 4, crop).numpy()[0]) for crop in np.linspace(0, 0.999, 200)}
+    assert starts == {1, 2, 3, 4, 5, 6, 7}
+
+
+def batches_of(small_run, overrides=(), epochs=range(2), seed=0):
+    config = compose([*small_run, *overrides, f"seed={seed}"])
+    data = assemble(config)
+    data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline)
+    fold = divide(data, config, 0)
+    clips = ClipSource.from_manifest(data.manifest, data.roots, {"fsdd": None}, RATE)
+    positions = fold.positions("train")
+    sampler = EpochSampler(np.zeros(len(positions), int), np.ones(1), "proportional", 1.0, config.seed)
+    dataset = training_dataset(clips, positions, fold.labels, fold.weights, sampler, config.pipeline, epochs)
+    return [tf.nest.map_structure(np.asarray, batch) for batch in dataset], fold
+
+
+def same(first, second):
+    return all(
+        np.array_equal(a, b) for a, b in zip(tf.nest.flatten(list(first)), tf.nest.flatten(list(second)), strict=True)
+    )
+
+
+def test_same_seed_same_batches_other_seed_other_batches(small_run):
+    first, _ = batches_of(small_run)
+    again, _ = batches_of(small_run)
+    other, _ = batches_of(small_run, seed=1)
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_an_epoch_streamed_alone_is_that_epoch(small_run):
+    both, _ = batches_of(small_run, epochs=range(2))
+    second, _ = batches_of(small_run, epochs=range(1, 2))
+    assert same(both[len(both) // 2 :], second)
+
+
+def test_every_training_clip_comes_once_with_its_labels(small_run):
+    batches, fold = batches_of(small_run, epochs=range(1))
+    count = sum(len(waveform) for waveform, _, _ in batches)
+    assert count == len(fold.positions("train"))
+    for waveform, labels, weights in batches:
+        assert waveform.dtype == np.float32 and waveform.shape[1] == RATE // 2
+        assert set(labels) == set(weights) == {"digit", "speaker"}
+        assert labels["digit"].dtype == np.int32
+    digits = np.bincount(np.concatenate([labels["digit"] for _, labels, _ in batches]))
+    assert np.array_equal(digits, np.bincount(fold.labels["digit"][fold.positions("train")]))
+
+
+def test_a_file_that_vanishes_stops_the_epoch_and_is_named(small_run, tmp_path):
+    victim = sorted((tmp_path / "data" / "fsdd" / "recordings").glob("1_*"))[-1]
+    for decoder in ("soundfile", "auto"):
+        config = compose([*small_run, f"pipeline.decoder={decoder}"])
+        data = assemble(config)
+        data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline)
+        clips = ClipSource.from_manifest(data.manifest, data.roots, {"fsdd": None}, RATE)
+        content = victim.read_bytes()
+        victim.write_bytes(content[:100] if decoder == "soundfile" else content[:-100])
+        with pytest.raises(tf.errors.OpError) as caught:
+            list(evaluation_dataset(clips, np.arange(len(data.manifest)), {}, {}, config.pipeline))
+        if decoder == "soundfile":
+            error = decode_errors_as_user_errors(caught.value)
+            assert isinstance(error, UserError) and victim.name in str(error)
+        victim.write_bytes(content)
+
+
+MEMORY_CHILD = """
+import resource, sys
+import numpy as np, pandas as pd
+from pathlib import Path
+from mtl_tf.config import PipelineConfig
+from mtl_tf.data.pipeline import ClipSource, training_dataset
+from mtl_tf.data.sampling import EpochSampler
+
+rows, folder = int(sys.argv[1]), Path(sys.argv[2])
+index = np.arange(rows) % 10
+manifest = pd.DataFrame({
+    "corpus": "x", "path": pd.Series(index).map("{:02d}_a_name_as_long_as_those_of_published_corpora.wav".format),
+    "start_s": 0.0, "duration_s": np.nan, "sample_rate": 8000, "plain_pcm_bits": 16, "decoder": "tensorflow_io",
+})
+source = ClipSource.from_manifest(manifest, {"x": folder}, {"x": None}, 8000)
+labels = {"t": np.zeros(rows, np.int32)}
+weights = {"t": np.ones(rows, np.float32)}
+sampler = EpochSampler(np.zeros(rows, int), np.ones(1), "proportional", 1.0, 0)
+dataset = training_dataset(source, np.arange(rows), labels, weights, sampler, PipelineConfig(clip_s=0.5), range(3))
+for batch in dataset.take(200):
+    pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_memory_does_not_grow_with_the_corpus(tmp_path):
+    for index in range(10):
+        name = f"{index:02d}_a_name_as_long_as_those_of_published_corpora.wav"
+        soundfile.write(tmp_path / name, 0.1 * np.ones(4000), 8000, "PCM_16")
+    used = [
+        json.loads(subprocess.check_output([sys.executable, "-c", MEMORY_CHILD, str(rows), str(tmp_path)], timeout=300))
+        for rows in (100, 100_000)
+    ]
+    assert used[1] - used[0] <= 400

@@ -1,0 +1,144 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtl_tf.config import CorpusConfig, RunConfig, SplitConfig
+from mtl_tf.data.splits import num_folds, split_clips
+from mtl_tf.errors import UserError
+
+
+def manifest(corpus="c", speakers=6, takes=10, **columns):
+    rows = pd.DataFrame(
+        [{"speaker": f"s{speaker}", "take": take} for speaker in range(speakers) for take in range(takes)]
+    )
+    rows["corpus"] = corpus
+    rows["clip_id"] = [f"{corpus}/{number}" for number in range(len(rows))]
+    rows["path"] = rows["clip_id"] + ".wav"
+    rows["audio_sha1"] = rows["clip_id"]
+    rows["official_split"] = pd.Series([None] * len(rows), dtype="string")
+    rows["official_fold"] = pd.Series([None] * len(rows), dtype="Int64")
+    return rows.assign(**columns)
+
+
+def config(split, corpora=("c",), closed=False, own=None):
+    tasks = {"t": {"labels": {name: {"column": "take"} for name in corpora}}}
+    if closed:
+        tasks["speaker"] = {"closed_set": True, "labels": {name: {"column": "speaker"} for name in corpora}}
+    return RunConfig(
+        experiment="e",
+        corpora={name: CorpusConfig(name=name, split=(own or {}).get(name)) for name in corpora},
+        tasks=tasks,
+        split=SplitConfig(**split),
+        pipeline={"clip_s": 1.0},
+        frontend={"name": "log_mel", "sample_rate": 8000},
+        model={"name": "compact_cnn"},
+    )
+
+
+def parts(table, division):
+    return {part: table[division["split"] == part] for part in ("train", "validation", "test")}
+
+
+@pytest.mark.parametrize("strategy", ["grouped_k_fold", "leave_one_group_out"])
+def test_grouped_folds_are_disjoint_and_cover_every_clip_once(strategy):
+    table = manifest()
+    setting = config({"strategy": strategy, "num_folds": 3})
+    folds = num_folds(table, setting)
+    assert folds == (3 if strategy == "grouped_k_fold" else 6)
+    tested = []
+    for fold in range(folds):
+        found = parts(table, split_clips(table, setting, fold))
+        assert not set(found["test"]["speaker"]) & set(found["train"]["speaker"])
+        assert not set(found["test"]["speaker"]) & set(found["validation"]["speaker"])
+        assert sum(map(len, found.values())) == len(table)
+        tested += found["test"]["clip_id"].tolist()
+    assert sorted(tested) == sorted(table["clip_id"])
+
+
+def test_k_fold_covers_every_clip_once():
+    table = manifest()
+    setting = config({"strategy": "k_fold", "num_folds": 4})
+    tested = np.concatenate([parts(table, split_clips(table, setting, fold))["test"]["clip_id"] for fold in range(4)])
+    assert sorted(tested) == sorted(table["clip_id"])
+
+
+def test_random_division_has_the_asked_size_and_its_own_seed():
+    table = manifest()
+    first = split_clips(table, config({"strategy": "random", "test_fraction": 0.2}), 0)
+    assert (first["split"] == "test").sum() == 12
+    assert first.equals(split_clips(table, config({"strategy": "random", "test_fraction": 0.2}), 0))
+    assert not first.equals(split_clips(table, config({"strategy": "random", "seed": 1}), 0))
+
+
+def test_held_out_speakers_are_unseen_and_the_closed_set_is_scored_on_known_ones():
+    table = manifest()
+    setting = config({"strategy": "held_out", "test_groups": ["s4", "s5"]}, closed=True)
+    division = split_clips(table, setting, 0)
+    test = division["split"] == "test"
+    unseen = test & ~division["closed_set_only"]
+    assert set(table["speaker"][unseen]) == {"s4", "s5"}
+    assert set(table["speaker"][division["closed_set_only"]]) == {"s0", "s1", "s2", "s3"}
+    assert not set(table["speaker"][division["split"] == "train"]) & {"s4", "s5"}
+    without = split_clips(table, config({"strategy": "held_out", "test_groups": ["s4", "s5"]}), 0)
+    assert not without["closed_set_only"].any()
+
+
+def test_validation_by_group_shares_no_speaker():
+    table = manifest()
+    setting = config({"strategy": "held_out", "test_groups": ["s5"], "validation_group": "speaker"})
+    found = parts(table, split_clips(table, setting, 0))
+    assert len(found["validation"]) and not set(found["validation"]["speaker"]) & set(found["train"]["speaker"])
+
+
+def test_official_split_and_official_folds():
+    takes = manifest()
+    takes["official_split"] = np.where(takes["take"] < 2, "test", "train")
+    division = split_clips(takes, config({"strategy": "predefined"}, closed=True), 0)
+    assert set(takes["take"][division["split"] == "test"]) == {0, 1}
+    assert not division["closed_set_only"].any()  # every speaker is in training: no further clips are held out
+    folds = manifest()
+    folds["official_fold"] = folds["take"] % 5 + 1
+    setting = config({"strategy": "predefined"})
+    assert num_folds(folds, setting) == 5
+    tested = folds[split_clips(folds, setting, 2)["split"] == "test"]
+    assert set(tested["official_fold"]) == {3}
+
+
+def test_helping_corpora_train_and_are_not_scored():
+    table = pd.concat([manifest("a"), manifest("b")], ignore_index=True)
+    by_group = split_clips(table, config({"strategy": "leave_one_group_out", "scored_corpora": ["a"]}, "ab"), 0)
+    assert (by_group["split"][table["corpus"] == "b"] != "test").all()
+    at_random = split_clips(table, config({"strategy": "random", "scored_corpora": ["a"]}, "ab"), 0)
+    assert set(table["corpus"][at_random["split"] == "test"]) == {"a"}
+    assert (at_random["split"] == "unused").sum() + (at_random["split"] == "test").sum() == 24
+
+
+def test_a_corpus_can_have_its_own_division():
+    table = pd.concat([manifest("a"), manifest("b")], ignore_index=True)
+    own = {"b": SplitConfig(strategy="held_out", test_groups=["s1"])}
+    division = split_clips(table, config({"strategy": "random"}, "ab", own=own), 0)
+    tested = table[(division["split"] == "test") & (table["corpus"] == "b")]
+    assert set(tested["speaker"]) == {"s1"} and len(tested) == 10
+
+
+def test_the_same_audio_in_training_and_test_is_an_error():
+    table = manifest()
+    table.loc[table["speaker"].isin(["s0", "s5"]), "audio_sha1"] = "same"
+    with pytest.raises(UserError, match="in test and in training with the same audio"):
+        split_clips(table, config({"strategy": "held_out", "test_groups": ["s5"]}), 0)
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ({"strategy": "held_out", "test_groups": ["s9"]}, "s0, s1, s2"),
+        ({"strategy": "held_out"}, "name some of them"),
+        ({"strategy": "predefined"}, "has no official split"),
+        ({"strategy": "leave_one_group_out", "group": "nationality"}, "is no column"),
+        ({"strategy": "grouped_k_fold", "num_folds": 50}, "impossible"),
+        ({"strategy": "held_out", "test_groups": [f"s{number}" for number in range(6)]}, "choose another division"),
+    ],
+)
+def test_impossible_divisions_are_explained(split, message):
+    with pytest.raises(UserError, match=message):
+        split_clips(manifest(), config(split), 0)
