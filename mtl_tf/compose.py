@@ -156,6 +156,8 @@ def _check_references(config: RunConfig) -> None:
     for name in config.training.loss_weights:
         if name not in config.tasks:
             raise UserError(f"training.loss_weights names the task {name}.{nearest_hint(name, config.tasks)}")
+    if config.training.jit_compile and config.training.deterministic:
+        raise UserError("training.jit_compile=true needs training.deterministic=false: XLA gives no such promise")
     task, _, metric = config.training.monitor.partition(".")
     if task != "mean" and (task not in config.tasks or metric not in ("uar", "accuracy")):
         raise UserError(

@@ -62,7 +62,7 @@ class ClipSource:
     shards: ShardCache | None = field(default=None)
 
     def __post_init__(self) -> None:
-        """Makes the tables the graph looks clips up in, once: a constant inside a graph is copied with each function."""
+        """Makes the tables the graph looks clips up in; constants made inside a graph are copied with each function."""
         as_they_are = (self.rates == self.sample_rate) & np.isnan(self.crop_s)
         self._path_table = tf.constant(self.paths)
         self._as_they_are = tf.constant(as_they_are)
@@ -194,7 +194,6 @@ def evaluation_dataset(
     Front ends take the zeros for padding, so a clip's scores are those it has alone. Args and batches are those of
     `training_dataset`, the number of samples differing from batch to batch.
     """
-
     labels, weights = _tensors(labels), _tensors(weights)
 
     def example(position: tf.Tensor) -> tuple:

@@ -54,8 +54,8 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int) -> pd.Data
         fold: counted from 0.
 
     Returns:
-        Index as in the manifest; `split` (`train`, `validation`, `test` or `unused`), and `closed_set_only` (bool): the clip is
-        scored in closed-set tasks alone.
+        Index as in the manifest; `split` (`train`, `validation`, `test` or `unused`), and `closed_set_only` (bool): the
+        clip is scored in closed-set tasks alone.
 
     Raises:
         UserError: the division asked for is impossible.

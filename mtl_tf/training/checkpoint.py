@@ -63,7 +63,7 @@ class Checkpoint:
         if not self.path.is_file():
             return []
         try:
-            with np.load(self.path) as saved:
+            with self.path.open("rb") as file, np.load(file) as saved:
                 history = json.loads(str(saved["history"]))
                 values = [saved[name] for name in sorted(set(saved.files) - {"history"})]
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:

@@ -19,7 +19,7 @@ def test_an_epoch_is_a_function_of_seed_and_number(mixing):
     assert not np.array_equal(order, sampler(mixing).epoch(4)[0])
     assert not np.array_equal(order, sampler(mixing, seed=1).epoch(3)[0])
     assert len(order) == len(CORPUS)
-    assert crops.dtype == np.float32 and 0 <= crops.min() and crops.max() < 1
+    assert crops.dtype == np.float32 and crops.min() >= 0 and crops.max() < 1
 
 
 def test_proportional_is_every_clip_once():

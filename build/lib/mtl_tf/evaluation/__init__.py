@@ -1,1 +1,0 @@
-"""Predictions and scores of trained models."""

@@ -1,1 +1,0 @@
-"""What a person reads: tables on the terminal, one HTML report per run."""

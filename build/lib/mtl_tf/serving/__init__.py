@@ -1,1 +1,0 @@
-"""SavedModel export."""

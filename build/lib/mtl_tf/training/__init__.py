@@ -1,1 +1,0 @@
-"""Fitting: losses, metrics, checkpoints, the training loop, and the run folder."""

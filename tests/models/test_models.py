@@ -1,0 +1,187 @@
+import keras
+import numpy as np
+import pytest
+import yaml
+from conftest import ROOT
+
+from mtl_tf.errors import UserError
+from mtl_tf.frontends import build_frontend
+from mtl_tf.models.build import TRUNKS, build_model, build_trunk, count_parameters
+from mtl_tf.models.fu2020 import AttentionCNNBLSTM
+from mtl_tf.models.heads import classification_head
+from mtl_tf.models.pooling import LocalAttentionPooling
+from mtl_tf.tasks import Task
+
+RNG = np.random.default_rng(0)
+TASKS = {
+    "emotion": Task("emotion", tuple("abcdefg")),
+    "speaker": Task("speaker", tuple("wxyz"), closed_set=True),
+}
+SMALL = {
+    "fu2020": {"filters": [8, 8, 16], "bottleneck_units": 8, "lstm_units": 16, "num_heads": 4, "use_mask": True},
+    "compact_cnn": {"filters": [4, 8], "embedding_units": 8, "time_segments": 3},
+}
+
+
+def config(group, name):
+    values = yaml.safe_load((ROOT / "configs" / group / f"{name}.yaml").read_text())
+    return values.pop("name"), values
+
+
+def small_model(name, **options):
+    frontend = build_frontend("log_mel", {"sample_rate": 8000, "n_fft": 256, "hop_length": 80, "num_mel_bins": 16})
+    return build_model(frontend, build_trunk(name, SMALL[name] | options), TASKS)
+
+
+def noise(length, batch=2):
+    return (0.1 * RNG.standard_normal((batch, length))).astype(np.float32)
+
+
+@pytest.mark.parametrize(("tasks", "expected"), [(("emotion", "speaker"), 9_381_899), (("emotion",), 9_380_871)])
+def test_fu2020_has_the_papers_parameters(tasks, expected):
+    model = build_model(
+        build_frontend(*config("frontend", "fu2020_log_mel")),
+        build_trunk(*config("model", "fu2020")),
+        {name: TASKS[name] for name in tasks},
+    )
+    assert count_parameters(model) == expected
+
+
+def test_fu2020_lengths_and_layers_are_table_1():
+    trunk = build_trunk(*config("model", "fu2020"))
+    shape = (None, 256, 128)
+    lengths = []
+    for convolution in trunk.convolutions:
+        shape = convolution.compute_output_shape(shape)
+        lengths.append(shape[1:])
+    assert lengths == [(254, 512), (254, 1024), (252, 2048)]
+    trunk.build((None, 256, 128))
+    counts = {
+        layer.name: layer.count_params()
+        for layer in (*trunk.convolutions, trunk.bottleneck, *trunk.recurrent, *trunk.attentions, trunk.pooling)
+    }
+    assert counts == {
+        "conv_0": 197_120,
+        "conv_1": 525_312,
+        "conv_2": 6_293_504,
+        "bottleneck": 1_049_088,
+        "blstm_0": 656_384,
+        "blstm_1": 394_240,
+        "self_attention_0": 263_168,
+        "local_attention": 256,
+    }
+    assert {dropout.rate for dropout in trunk.dropouts} == {0.35}
+
+
+def test_fu2020_can_attend_after_each_recurrent_layer():
+    layer = AttentionCNNBLSTM(**SMALL["fu2020"], attention_after_each=True)
+    assert layer(np.zeros((1, 20, 8), np.float32)).shape == (1, 32)
+    assert len(layer.attentions) == 2
+
+
+def test_fu2020_without_mask_sees_the_padding_and_with_mask_does_not():
+    features = RNG.standard_normal((1, 30, 8)).astype(np.float32)
+    mask = np.arange(30)[None] < 20
+    changed = features.copy()
+    changed[:, 24:] = -1  # beyond the reach of the convolutions over the valid frames
+    for use_mask in (False, True):
+        layer = AttentionCNNBLSTM(**SMALL["fu2020"] | {"use_mask": use_mask})
+        first, second = (np.asarray(layer(value, mask=mask)) for value in (features, changed))
+        assert np.allclose(first, second, atol=1e-6) == use_mask
+
+
+def test_local_attention_pooling_by_hand():
+    layer = LocalAttentionPooling()
+    layer.build((None, None, 2))
+    layer.attention_vector.assign([1.0, 0.0])
+    hidden = np.array([[[0.0, 5.0], [np.log(3.0), 1.0], [9.0, 9.0]]], np.float32)
+    mask = np.array([[True, True, False]])
+    # softmax over the two valid frames of (0, ln 3) is (1/4, 3/4)
+    expected = [0.75 * np.log(3.0), 0.25 * 5 + 0.75 * 1]
+    np.testing.assert_allclose(np.asarray(layer(hidden, mask=mask))[0], expected, rtol=1e-6)
+
+
+def test_segment_means_by_hand():
+    trunk = build_trunk("compact_cnn", SMALL["compact_cnn"])
+    hidden = np.arange(1, 9, dtype=np.float32).reshape(1, 8, 1, 1)
+    valid = np.array([[1, 1, 1, 1, 1, 1, 0, 0]], np.float32)
+    means = np.asarray(trunk._segment_means(hidden, valid))
+    np.testing.assert_allclose(means[0, :, 0, 0], [1.5, 3.5, 5.5])
+
+
+@pytest.mark.parametrize("name", TRUNKS)
+class TestEveryModel:
+    def test_outputs_are_probabilities_by_task_name(self, name):
+        outputs = small_model(name)(noise(4000))
+        assert set(outputs) == set(TASKS)
+        for task, values in outputs.items():
+            assert values.shape == (2, TASKS[task].num_classes)
+            np.testing.assert_allclose(np.asarray(values).sum(axis=1), 1, rtol=1e-5)
+
+    def test_a_clip_in_a_padded_batch_is_the_clip_alone(self, name):
+        model = small_model(name)
+        batch = noise(6000, batch=3)
+        batch[1, 3001:] = 0
+        together = model(batch)
+        alone = model(batch[1:2, :3001])
+        for task in TASKS:
+            np.testing.assert_allclose(np.asarray(together[task])[1], np.asarray(alone[task])[0], atol=1e-6)
+
+    def test_silence_is_finite(self, name):
+        for values in small_model(name)(np.zeros((1, 3000), np.float32)).values():
+            assert np.isfinite(np.asarray(values)).all()
+
+    def test_dropout_acts_in_training_only(self, name):
+        model = small_model(name, dropout=0.5)
+        waveform = noise(4000)
+        first, second = (np.asarray(model(waveform)["emotion"]) for _ in range(2))
+        assert np.array_equal(first, second)
+        assert not np.allclose(np.asarray(model(waveform, training=True)["emotion"]), first)
+
+    def test_it_survives_its_file(self, name, tmp_path):
+        model = small_model(name)
+        model.save(tmp_path / "model.keras")
+        again = keras.models.load_model(tmp_path / "model.keras")
+        waveform = noise(4000)
+        for task in TASKS:
+            np.testing.assert_array_equal(np.asarray(again(waveform)[task]), np.asarray(model(waveform)[task]))
+
+    def test_gradients_reach_every_weight(self, name):
+        import tensorflow as tf
+
+        model = small_model(name)
+        with tf.GradientTape() as tape:
+            outputs = model(noise(4000, batch=4), training=True)
+            loss = sum(tf.reduce_mean(tf.math.log(values[:, 0])) for values in outputs.values())
+        for variable, gradient in zip(
+            model.trainable_variables, tape.gradient(loss, [v.value for v in model.trainable_variables]), strict=True
+        ):
+            assert gradient is not None, variable.path
+
+    def test_mixed_precision_answers_in_float32(self, name):
+        keras.config.set_dtype_policy("mixed_float16")
+        try:
+            values = small_model(name)(noise(4000))["emotion"]
+        finally:
+            keras.config.set_dtype_policy("float32")
+        assert keras.backend.standardize_dtype(values.dtype) == "float32"
+        assert np.isfinite(np.asarray(values)).all()
+
+
+def test_masking_of_stretches_acts_in_training_only():
+    model = small_model("compact_cnn", dropout=0.0, time_mask_frames=10, bin_mask_bins=4)
+    waveform = noise(4000)
+    plain = np.asarray(small_model("compact_cnn", dropout=0.0)(waveform)["emotion"])
+    assert plain.shape == np.asarray(model(waveform)["emotion"]).shape
+    first, second = (np.asarray(model(waveform, training=True)["emotion"]) for _ in range(2))
+    assert not np.array_equal(first, second)
+
+
+def test_a_head_is_named_after_its_task():
+    assert classification_head(TASKS["speaker"]).name == "speaker"
+
+
+@pytest.mark.parametrize(("name", "options"), [("fu2021", {}), ("fu2020", {"filters": [1]}), ("compact_cnn", {"x": 1})])
+def test_wrong_options_are_explained(name, options):
+    with pytest.raises(UserError, match=name):
+        build_trunk(name, options)

@@ -1,0 +1,257 @@
+import errno
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from mtl_tf.compose import compose
+from mtl_tf.data.assemble import assemble, divide
+from mtl_tf.data.pipeline import ClipSource, decoder_of
+from mtl_tf.errors import UserError
+from mtl_tf.frontends import build_frontend
+from mtl_tf.training import checkpoint
+from mtl_tf.training.callbacks import RichProgress, best_epoch, exhausted, last_checkpoint, monitored
+from mtl_tf.training.fit import compiled_model, fit_normalization, train_fold
+
+
+def prepared(overrides):
+    config = compose(overrides)
+    data = assemble(config)
+    data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline)
+    fold = divide(data, config, 0)
+    source = ClipSource.from_manifest(data.manifest, data.roots, {"fsdd": None}, config.frontend.sample_rate)
+    return config, data, fold, source
+
+
+def train(overrides, folder):
+    folder.mkdir(exist_ok=True)
+    config, data, fold, source = prepared(overrides)
+    return train_fold(config, data, fold, source, folder)
+
+
+def weights(path):
+    return keras.models.load_model(path).get_weights()
+
+
+def equal(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(small_run, tmp_path):
+    first, again, other = (
+        train([*small_run, "model.dropout=0.3", f"seed={seed}"], tmp_path / name).model.get_weights()
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert equal(first, again)
+    assert not equal(first, other)
+
+
+def test_history_best_and_last_model_are_written(small_run, tmp_path):
+    trained = train(small_run, tmp_path / "run")
+    table = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert table["epoch"].tolist() == [0, 1, 2]
+    assert {"loss", "score", "val_digit_uar", "val_speaker_accuracy", "seconds"} <= set(table.columns)
+    assert (tmp_path / "run" / "checkpoints" / "best.npz").is_file()
+    assert equal(weights(tmp_path / "run" / "model.keras"), trained.model.get_weights())
+
+
+def test_xla_trains(small_run, tmp_path):
+    options = ["training.jit_compile=true", "training.deterministic=false", "training.epochs=1"]
+    child = KILLED.format(tests=str(ROOT / "tests" / "training"))
+    path = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tests" / "training")])
+    command = [sys.executable, "-c", child, str(tmp_path / "run"), *small_run, *options]
+    subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, check=True, timeout=300)
+    assert (tmp_path / "run" / "model.keras").is_file()
+
+
+def test_xla_and_determinism_exclude_each_other(small_run):
+    with pytest.raises(UserError, match=r"training\.deterministic=false"):
+        compose([*small_run, "training.jit_compile=true"])
+
+
+KILLED = """
+import sys, warnings
+warnings.simplefilter("ignore")
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from test_fit import train
+train(sys.argv[2:], Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epochs_before_kill", [0, 1, 3])
+def test_a_killed_run_ends_with_the_same_weights(small_run, tmp_path, epochs_before_kill):
+    overrides = [*small_run, "training.epochs=6", "model.dropout=0.3", "training.learning_rate_schedule=cosine"]
+    train(overrides, tmp_path / "whole")
+    folder = tmp_path / "killed"
+    child = KILLED.format(tests=str(ROOT / "tests" / "training"))
+    path = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tests" / "training")])
+    process = subprocess.Popen(
+        [sys.executable, "-c", child, str(folder), *overrides], env=os.environ | {"PYTHONPATH": path}
+    )
+    history = folder / "history.csv"
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        done = len(history.read_text().splitlines()) - 1 if history.exists() else 0
+        if done >= epochs_before_kill and folder.exists():
+            break
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "model.keras").exists()
+    train(overrides, folder)
+    for name in ("model.keras", "last.keras"):
+        assert equal(weights(tmp_path / "whole" / name), weights(folder / name))
+    columns = ["epoch", "score", "loss", "val_digit_uar"]
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "whole" / "history.csv")[columns], pd.read_csv(history)[columns]
+    )
+
+
+def test_a_run_stopped_between_epochs_ends_with_the_same_weights(small_run, tmp_path, monkeypatch):
+    overrides = [*small_run, "training.epochs=4", "model.dropout=0.3", "training.early_stopping_patience=3"]
+    train(overrides, tmp_path / "whole")
+
+    class Interrupted(Exception):
+        pass
+
+    original = checkpoint.Checkpoint.save
+
+    def save(self, model, history, optimizer=True):
+        original(self, model, history, optimizer)
+        if optimizer and len(history) == 2:
+            raise Interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.Checkpoint, "save", save)
+        with pytest.raises(Interrupted):
+            train(overrides, tmp_path / "stopped")
+    train(overrides, tmp_path / "stopped")
+    for name in ("model.keras", "last.keras"):
+        assert equal(weights(tmp_path / "whole" / name), weights(tmp_path / "stopped" / name))
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_whole(small_run, tmp_path, monkeypatch):
+    train([*small_run, "training.epochs=1"], tmp_path / "run")
+    path = last_checkpoint(tmp_path / "run").path
+    before = path.read_bytes()
+
+    def full(file, **arrays):
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        with pytest.raises(OSError, match="No space left") as caught:
+            train([*small_run, "training.epochs=2"], tmp_path / "run")
+    assert caught.value.errno == errno.ENOSPC
+    assert path.read_bytes() == before
+    assert sorted(item.name for item in path.parent.iterdir()) == ["best.npz", "last.npz"]
+    assert len(train([*small_run, "training.epochs=2"], tmp_path / "run").history) == 2
+
+
+def test_a_damaged_checkpoint_is_named(small_run, tmp_path):
+    train([*small_run, "training.epochs=1"], tmp_path / "run")
+    path = last_checkpoint(tmp_path / "run").path
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(UserError, match=r"last\.npz is damaged"):
+        train([*small_run, "training.epochs=2"], tmp_path / "run")
+
+
+def test_early_stopping_and_best_epoch_by_hand():
+    history = [{"epoch": epoch, "score": score} for epoch, score in enumerate([0.1, 0.5, 0.4, 0.5])]
+    assert best_epoch(history) == 1
+    assert exhausted(history, 2) and not exhausted(history, 3) and not exhausted(history, None)
+    assert best_epoch([{"epoch": 0, "score": math.nan}, {"epoch": 1, "score": math.nan}]) == 1
+    assert not exhausted([], 1)
+
+
+def test_the_monitored_score_is_the_named_one_or_the_mean():
+    logs = {"val_a_uar": 0.2, "val_a_accuracy": 0.9, "val_b_accuracy": 0.6}
+    metrics = {"a": "uar", "b": "accuracy"}
+    assert monitored(logs, "mean", metrics) == pytest.approx(0.4)
+    assert monitored(logs, "a.accuracy", metrics) == 0.9
+    assert math.isnan(monitored({}, "mean", metrics))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["training.mixed_precision=true"],
+        ["training.reduction=per_batch", "training.class_weights=balanced", "training.loss_weights.digit=2"],
+        ["training.optimizer=rmsprop", "training.learning_rate_schedule=cosine"],
+        ["training.tensorboard=true", "training.steps_per_epoch=2", "quiet=false"],
+        ["split.validation_fraction=0"],
+        ["task=[speaker]"],
+        ["frontend=spectrogram", "frontend.normalize=none"],
+    ],
+    ids=lambda options: " ".join(options),
+)
+def test_options_train(options, small_run, tmp_path):
+    dropped = {"task=[speaker]": "tasks.digit", "frontend=spectrogram": "frontend.num_mel_bins"}.get(options[0], "none")
+    overrides = [item for item in small_run if not item.startswith(dropped)]
+    trained = train([*overrides, "training.epochs=2", *options], tmp_path / "run")
+    assert all(math.isfinite(row["loss"]) for row in trained.history)
+    if "training.tensorboard=true" in options:
+        assert list((tmp_path / "run" / "tensorboard").rglob("events*"))
+    if "split.validation_fraction=0" not in options:
+        assert all(math.isfinite(row["score"]) for row in trained.history)
+    keras.config.set_dtype_policy("float32")
+
+
+def test_logged_losses_are_right_with_missing_labels(small_run, tmp_path):
+    """A task labelled for few clips: its logged loss is the mean over those clips, as NumPy computes it."""
+    config, data, fold, source = prepared([*small_run, "training.epochs=1"])
+    rare = np.arange(len(data.manifest)) % 3 == 0
+    fold.weights["speaker"][:] = fold.training_weights["speaker"][:] = rare
+    (tmp_path / "run").mkdir()
+    trained = train_fold(config, data, fold, source, tmp_path / "run")
+    from mtl_tf.evaluation.predict import predict_clips
+
+    rows = np.array([row for row in fold.positions("validation") if rare[row]])
+    assert len(rows)
+    probabilities = predict_clips(trained.model, source, rows, config.pipeline)["speaker"]
+    expected = -np.log(probabilities[np.arange(len(rows)), fold.labels["speaker"][rows]]).mean()
+    np.testing.assert_allclose(trained.history[-1]["val_speaker_cross_entropy"], expected, rtol=1e-3)
+
+
+def test_class_weights_balance_the_training_clips(small_run):
+    _, _, fold, _ = prepared([*small_run, "training.class_weights=balanced"])
+    train_rows = fold.positions("train")
+    totals = np.bincount(fold.labels["digit"][train_rows], weights=fold.training_weights["digit"][train_rows])
+    np.testing.assert_allclose(totals, totals.mean(), rtol=1e-5)
+    assert set(np.unique(fold.weights["digit"])) <= {0, 1}
+
+
+def test_normalisation_is_that_of_the_training_frames(small_run):
+    config, _, fold, source = prepared(small_run)
+    frontend = build_frontend("log_mel", config.options("frontend") | {"normalize": "per_bin"})
+    frontend.build((None, None))
+    rows = fold.positions("train")
+    fit_normalization(frontend, source, rows, config)
+    frames = np.concatenate([np.asarray(frontend.transform(source.load(row)[None]))[0] for row in rows])
+    np.testing.assert_allclose(np.asarray(frontend.mean), frames.mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(np.asarray(frontend.deviation), frames.std(axis=0), rtol=1e-3)
+
+
+def test_the_optimizer_is_the_configured_one(small_run):
+    config, _, fold, _ = prepared([*small_run, "training.optimizer=sgd", "training.learning_rate=0.25"])
+    optimizer = compiled_model(config, fold, 3).optimizer
+    assert isinstance(optimizer, keras.optimizers.SGD)
+    assert float(optimizer.learning_rate) == 0.25
+
+
+def test_progress_lines_name_the_tasks(small_run, capsys, tmp_path):
+    train([*small_run, "quiet=false", "training.epochs=1"], tmp_path / "run")
+    shown = capsys.readouterr().err
+    assert "epoch   1/1" in shown and "digit accuracy" in shown
+    assert RichProgress(1, 1, {}).epochs == 1
