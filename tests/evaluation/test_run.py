@@ -1,0 +1,202 @@
+"""The whole way on a small made corpus, in process and from the command line."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from conftest import ROOT
+
+from mtl_tf import compose
+from mtl_tf.errors import UserError
+from mtl_tf.evaluation.cross_validation import merge_folds
+from mtl_tf.evaluation.evaluate import evaluate_run
+from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
+from mtl_tf.evaluation.predict import tabulate
+from mtl_tf.evaluation.predict_files import predict_files
+from mtl_tf.training import run_folder
+from mtl_tf.training.run import run_experiment
+
+FILES = {
+    *("config.yaml", "metrics.json", "predictions.parquet", "history.csv", "audit.csv", "model.keras", "report.html"),
+    *("environment.json", "splits.parquet", "speakers.csv", "classes.json", "last.keras"),
+}
+
+
+def metrics(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_a_run_leaves_its_files_and_learns(finished_run):
+    assert {path.name for path in finished_run.iterdir()} >= FILES
+    found = metrics(finished_run)
+    for task in ("digit", "speaker"):
+        scores = found["test"][task]
+        assert {"accuracy", "uar", "macro_f1", "micro_f1", "n", "majority", "chance", "per_class"} <= set(scores)
+        assert scores["n"] == 20
+        assert scores["accuracy"] >= 0.9
+    assert found["cost"]["parameters"] > 0 and found["cost"]["train_seconds"] > 0
+    assert found["clips"] == {"train": 25, "validation": 3, "test": 20, "left_out": 0}
+    assert found["decoders"] == {"tensorflow_io": 48}
+
+
+def test_predictions_agree_with_metrics(finished_run):
+    table = pd.read_parquet(finished_run / "predictions.parquet")
+    for task, scores in metrics(finished_run)["test"].items():
+        rows = table[table["task"] == task]
+        assert (rows["label"] == rows["predicted"]).mean() == pytest.approx(scores["accuracy"])
+        best = rows["probabilities"].map(np.argmax)
+        assert (np.array(scores["classes"])[best] == rows["predicted"]).all()
+
+
+def test_evaluation_repeats_the_scores(finished_run):
+    again = evaluate_run(finished_run)
+    for task, scores in metrics(finished_run)["test"].items():
+        for name in ("accuracy", "uar", "macro_f1", "confusion", "n"):
+            assert again[task][name] == pytest.approx(scores[name])
+
+
+def test_evaluation_says_so_when_test_clips_are_gone(finished_run, tmp_path):
+    data = finished_run.parents[2] / "data"
+    shutil.copytree(data, tmp_path / "fewer")
+    (tmp_path / "fewer" / "fsdd" / "recordings" / "0_theo_0.wav").unlink()
+    with pytest.raises(UserError, match="1 test clips .* no longer there, such as fsdd/recordings/0_theo_0"):
+        evaluate_run(finished_run, str(tmp_path / "fewer"))
+
+
+def test_predictions_of_files_are_those_of_the_run(finished_run, capsys):
+    recordings = finished_run.parents[2] / "data" / "fsdd" / "recordings"
+    table = pd.read_parquet(finished_run / "predictions.parquet")
+    rows = table[table["task"] == "digit"].head(4)
+    predict_files(finished_run, [recordings.parent / path for path in rows["path"]])
+    for line, row in zip(capsys.readouterr().out.splitlines(), rows.itertuples(), strict=True):
+        answer = json.loads(line)
+        assert answer["digit"]["class"] == row.predicted
+        np.testing.assert_allclose(list(answer["digit"]["probabilities"].values()), row.probabilities, atol=2e-5)
+
+
+def test_any_container_rate_and_channels_are_answered_and_bad_files_named(finished_run, tmp_path, capsys):
+    time_s = np.arange(22050) / 44100
+    stereo = 0.2 * np.sin(2 * np.pi * np.array([[600], [600]]) * time_s).T
+    for suffix in ("wav", "flac", "ogg", "mp3"):
+        soundfile.write(tmp_path / f"a.{suffix}", stereo, 44100)
+    (tmp_path / "bad.wav").write_text("no audio")
+    soundfile.write(tmp_path / "short.wav", np.zeros(10), 8000)
+    files = [tmp_path / f"a.{suffix}" for suffix in ("wav", "flac", "ogg", "mp3")]
+    with pytest.raises(UserError, match="2 of the files"):
+        predict_files(finished_run, [files[0], tmp_path / "bad.wav", tmp_path / "short.wav", *files[1:]])
+    captured = capsys.readouterr()
+    assert len({json.loads(line)["digit"]["class"] for line in captured.out.splitlines()}) == 1
+    assert captured.out.count("\n") == 4
+    assert "bad.wav" in captured.err and "short.wav is shorter than one analysis frame" in captured.err
+
+
+def test_an_unfinished_run_is_carried_on_and_a_finished_one_is_not(small_run, monkeypatch):
+    overrides = [*small_run, "training.epochs=2"]
+    with monkeypatch.context() as patch:
+        patch.setattr("mtl_tf.training.run.predict_clips", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_experiment(compose.compose(overrides))
+    (first,) = (ROOT.__class__("runs") / "fsdd").iterdir()
+    assert not (first / "metrics.json").exists()
+    other = run_experiment(compose.compose([*overrides, "seed=5"]))
+    assert other.name != first.name
+    assert run_experiment(compose.compose([*overrides, "quiet=true"])).name == first.name
+    assert run_experiment(compose.compose(overrides)).name != first.name
+
+
+def interrupt(*arguments):
+    raise KeyboardInterrupt
+
+
+def test_a_running_run_is_left_alone(small_run):
+    config = compose.compose(small_run)
+    with run_folder.run_folder(config) as first, run_folder.run_folder(config) as second:
+        assert first != second
+    with run_folder.run_folder(config) as third:
+        assert third in (first, second)
+
+
+def test_cross_validation_gives_folds_means_and_deviations(small_run):
+    folder = run_experiment(
+        compose.compose([*small_run, "split.strategy=k_fold", "split.num_folds=3", "training.epochs=4"])
+    )
+    found = metrics(folder)
+    assert [entry["fold"] for entry in found["folds"]] == [0, 1, 2]
+    for task, scores in found["test"].items():
+        values = [entry["test"][task]["uar"] for entry in found["folds"]]
+        assert scores["uar"] == pytest.approx(np.mean(values))
+        assert scores["uar_std"] == pytest.approx(np.std(values, ddof=1))
+        assert scores["n"] == 48
+        assert np.sum(scores["confusion"]) == 48
+    table = pd.read_parquet(folder / "predictions.parquet")
+    assert table[table["task"] == "digit"]["clip_id"].is_unique
+    assert (folder / "report.html").is_file()
+    assert evaluate_run(folder / "folds" / "1")["digit"]["n"] == 16
+    with pytest.raises(UserError, match="choose one of its folds"):
+        load_model(folder)
+    merge_folds(folder, [0, 1, 2])
+    assert metrics(folder) == found
+
+
+def test_a_run_is_opened_with_its_configuration_and_classes(finished_run):
+    assert load_config(finished_run).experiment == "fsdd"
+    assert load_classes(finished_run) == {"digit": ["0", "1"], "speaker": ["jackson", "theo"]}
+    with pytest.raises(UserError, match=r"nowhere/config\.yaml is missing"):
+        load_config(ROOT.__class__("nowhere"))
+    assert callable(tabulate)
+
+
+def test_audio_left_out_is_counted_and_named(small_run, tmp_path):
+    recordings = tmp_path / "data" / "fsdd" / "recordings"
+    (recordings / "1_theo_7.wav").write_bytes(b"")
+    with pytest.raises(UserError, match=r"audit found 1 empty.*1_theo_7\.wav.*audit\.on_error=skip"):
+        run_experiment(compose.compose(small_run))
+    folder = run_experiment(compose.compose([*small_run, "audit.on_error=skip", "training.epochs=1"]))
+    assert metrics(folder)["clips"]["left_out"] == 1
+    assert "1_theo_7" in (folder / "audit.csv").read_text()
+    assert "1_theo_7" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["corpora.fsdd.where={digit:['0']}"], "task digit: the training clips carry 1 class"),
+        (["corpora.fsdd.where={digit:['7']}"], "leaves no clip"),
+        (["corpora.fsdd.where={colour:['7']}"], "has no column colour"),
+        (["tasks.digit.classes=['0','2']"], r"without a mapping: 1 \(24 clips\)"),
+        (["frontend.n_fft=4096"], "too_short.*shorter than 0.512 s"),
+        (["split.strategy=held_out", "split.test_groups=[lucas]"], "speaker has the values jackson, theo"),
+        (["pipeline.mixing=quota", "corpora.fsdd.mixing_weight=0"], "mixing_weight"),
+        (["fold=7", "split.strategy=k_fold"], "there are 5 folds"),
+        (["training.early_stopping_patience=2", "split.validation_fraction=0"], "validation_fraction"),
+        (["frontend.window=nonesuch"], "window=nonesuch"),
+        (["model.dropout=2"], "model=compact_cnn"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_mistakes_in_data_are_explained(overrides, message, small_run):
+    with pytest.raises(UserError, match=message):
+        run_experiment(compose.compose([*small_run, *overrides]))
+
+
+def test_the_command_line_trains_evaluates_predicts_and_exports(small_run, tmp_path):
+    def run(script, *arguments):
+        command = [sys.executable, str(ROOT / "scripts" / script), *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert result.returncode == 0, result.stderr
+        assert "Traceback" not in result.stderr
+        return result.stdout.splitlines()
+
+    folder = run("train.py", *small_run)[-1]
+    assert folder.startswith("runs/fsdd/") and (tmp_path / folder / "metrics.json").is_file()
+    assert any("speaker" in line for line in run("evaluate.py", f"run={folder}"))
+    wav = str(tmp_path / "data" / "fsdd" / "recordings" / "0_theo_0.wav")
+    assert set(json.loads(run("predict.py", f"run={folder}", wav)[0])) == {"file", "digit", "speaker"}
+    version = run("export.py", f"run={folder}", "name=digits")[-1]
+    assert version == "saved_models/digits/1"
+    assert (tmp_path / version / "saved_model.pb").is_file()

@@ -1,0 +1,114 @@
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+
+from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.reporting import examples, figures
+from mtl_tf.reporting.report import write_report
+from mtl_tf.reporting.tables import percent, print_audit, print_details, print_scores
+
+
+class Collector(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.links, self.text = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.links += [value for name, value in attributes if name in ("src", "href")]
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def page(folder):
+    collector = Collector()
+    collector.feed((folder / "report.html").read_text())
+    return collector.links, " ".join(" ".join(collector.text).split())
+
+
+def test_the_page_needs_nothing_from_outside(finished_run):
+    links, _ = page(finished_run)
+    assert links and all(link.startswith("data:image/png;base64,") for link in links)
+    assert "<script" not in (finished_run / "report.html").read_text()
+
+
+def test_the_page_says_what_was_done(finished_run):
+    _, text = page(finished_run)
+    for piece in ("digit", "speaker", "FSDD", "CC BY-SA 4.0", "compact_cnn", "majority", "Learning curves"):
+        assert piece in text
+    assert "can only be asked about people the network knows" in text
+    assert re.search(r"25 training, 3 validation, 20 test clips", text)
+    assert "tensorflow_io 48" in text
+
+
+def test_published_figures_stand_beside_both_protocols(finished_run, tmp_path):
+    import shutil
+
+    from mtl_tf import compose
+
+    experiment = tmp_path / "fsdd"
+    published = [
+        {"task": "digit", "metric": "accuracy", "value": 0.7, "n": 90, "printed_as": "UA", "source": "Someone 2020"}
+    ]
+    for protocol in ("printed", "speaker_independent"):
+        folder = shutil.copytree(finished_run, experiment / protocol)
+        config = compose.load(folder / "config.yaml").model_dump() | {"protocol": protocol, "published": published}
+        compose.save(compose.validate(config), folder / "config.yaml")
+    write_report(experiment / "printed")
+    _, text = page(experiment / "printed")
+    assert "Someone 2020" in text and "printed" in text and "speaker_independent" in text
+    assert "60.5–79.5" in text  # 0.7 -+ 1.96 sqrt(0.7 * 0.3 / 90)
+
+
+def test_examples_are_right_ones_and_wrong_ones_of_several_classes():
+    table = pd.DataFrame(
+        {
+            "task": "t",
+            "clip_id": [f"c{index}" for index in range(8)],
+            "label": list("aaabbbab"),
+            "predicted": list("aaabbbba"),
+            "probability": np.linspace(0.9, 0.5, 8),
+        }
+    )
+    chosen = examples.choose_examples(table, "t")
+    assert chosen["clip_id"].tolist() == ["c0", "c3", "c1", "c6", "c7"]
+
+
+def test_example_features_are_the_front_ends(finished_run):
+    model = load_model(finished_run)
+    table = pd.read_parquet(finished_run / "predictions.parquet").head(2)
+    roots = {"fsdd": finished_run.parents[2] / "data" / "fsdd"}
+    (first, _) = examples.example_features(model, table, roots, {"fsdd": None})
+    frontend = model.get_layer("frontend")
+    assert first.shape[1] == frontend.num_bins
+    (cut, _) = examples.example_features(model, table, roots, {"fsdd": 0.1})
+    assert len(cut) == frontend.frames_for(800)
+
+
+def test_figures_are_pngs_for_odd_inputs():
+    history = pd.DataFrame({"epoch": [0, 1], "loss": [2.0, 1.0]})
+    scores = {"t": {"uar": 0.4, "chance": 0.2, "majority": {"uar": None}}}
+    drawn = (
+        figures.learning_curves(history, {"t": "uar"}),
+        figures.confusion_matrix(np.zeros((40, 40), int), [str(index) for index in range(40)], "many"),
+        figures.score_bars(scores, {"t": "uar"}),
+        figures.spectrograms([np.zeros((5, 4))] * 4, ["a", "b", "c", "d"], 0.01),
+    )
+    assert all(image.startswith(b"\x89PNG") for image in drawn)
+
+
+def test_tables_are_printed(finished_run, capsys):
+    from mtl_tf.corpora import get_corpus
+    from mtl_tf.evaluation.evaluate import evaluate_run
+
+    evaluate_run(finished_run)
+    print_scores(finished_run)
+    print_details(finished_run)
+    prepared = finished_run.parents[2] / "prepared" / "fsdd"
+    print_audit(get_corpus("fsdd"), pd.read_parquet(prepared / "manifest.parquet"), prepared)
+    shown = capsys.readouterr().out
+    for piece in ("majority", "per class", "per speaker", "theo", "every clip decodes"):
+        assert piece in shown
+    assert percent(0.5) == "50.0" and percent(0.5, 0.1) == "50.0 ± 10.0" and percent(None) == "-"
