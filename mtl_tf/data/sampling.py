@@ -27,6 +27,10 @@ class EpochSampler:
     temperature: float
     seed: int
 
+    def __post_init__(self) -> None:
+        """Refuses impossible shares before training starts."""
+        self.counts()
+
     def counts(self) -> np.ndarray:
         """Returns how many clips of an epoch come from each corpus, int (corpora,).
 

@@ -8,7 +8,7 @@ import keras
 from mtl_tf import compose
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
-from mtl_tf.frontends import build_frontend  # noqa: F401 registers the layers a model is loaded with
+from mtl_tf.frontends import build as frontends  # noqa: F401 registers the layers a model is loaded with
 from mtl_tf.models import build  # noqa: F401
 from mtl_tf.training import metrics  # noqa: F401
 

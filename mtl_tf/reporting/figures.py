@@ -43,7 +43,8 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
                     label = f"{task} {metric.upper() if metric == 'uar' else metric}" if not prefix else None
                     axes[1].plot(averaged.index + 1, 100 * averaged[name], style, color=color, label=label)
         axes[1].set(title="score in %: training solid, validation dashed", xlabel="epoch", ylim=(0, 101))
-        axes[1].legend(frameon=False)
+        if axes[1].get_legend_handles_labels()[0]:
+            axes[1].legend(frameon=False)
         return _png(figure)
 
 

@@ -32,13 +32,15 @@ class ServedModel(tf.Module):
 
     def __init__(self, model: keras.Model, asset_files: list[Path]) -> None:
         super().__init__()
-        self.model = model
+        # The variables themselves, for a C++ loader does not restore those that are reached through Keras's wrappers.
+        self.model_variables = [variable.value for variable in model.variables]
+        self._compute = tf.autograph.experimental.do_not_convert(lambda waveform: model(waveform, training=False))
         self.class_lists = [tf.saved_model.Asset(str(path)) for path in asset_files]
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
     def serve(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
         """Computes the probabilities of every task."""
-        return self.model(waveform, training=False)
+        return self._compute(waveform)
 
 
 def export_run(folder: Path, target: Path) -> Path:

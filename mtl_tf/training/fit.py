@@ -14,7 +14,7 @@ from mtl_tf.data.assemble import FoldData, RunData
 from mtl_tf.data.pipeline import ClipSource, decode_errors_as_user_errors, evaluation_dataset, training_dataset
 from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.data.splits import TRAIN, VALIDATION
-from mtl_tf.frontends import build_frontend
+from mtl_tf.frontends.build import build_frontend
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.build import build_model, build_trunk
 from mtl_tf.training.callbacks import EpochKeeper, RichProgress, best_checkpoint, exhausted, last_checkpoint

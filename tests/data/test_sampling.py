@@ -51,4 +51,4 @@ def test_a_small_corpus_is_repeated_evenly():
 
 def test_quota_without_any_weight_is_an_error():
     with pytest.raises(UserError, match="mixing_weight"):
-        sampler("quota", weights=(0, 0, 0)).counts()
+        sampler("quota", weights=(0, 0, 0))

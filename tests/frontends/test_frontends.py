@@ -3,7 +3,7 @@ import librosa
 import numpy as np
 import pytest
 
-from mtl_tf.frontends import build_frontend
+from mtl_tf.frontends.build import build_frontend
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.frontends.log_mel import LogMel
 from mtl_tf.frontends.spectrogram import Spectrogram

@@ -5,7 +5,7 @@ import yaml
 from conftest import ROOT
 
 from mtl_tf.errors import UserError
-from mtl_tf.frontends import build_frontend
+from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import TRUNKS, build_model, build_trunk, count_parameters
 from mtl_tf.models.fu2020 import AttentionCNNBLSTM
 from mtl_tf.models.heads import classification_head

@@ -16,7 +16,7 @@ from mtl_tf.compose import compose
 from mtl_tf.data.assemble import assemble, divide
 from mtl_tf.data.pipeline import ClipSource, decoder_of
 from mtl_tf.errors import UserError
-from mtl_tf.frontends import build_frontend
+from mtl_tf.frontends.build import build_frontend
 from mtl_tf.training import checkpoint
 from mtl_tf.training.callbacks import RichProgress, best_epoch, exhausted, last_checkpoint, monitored
 from mtl_tf.training.fit import compiled_model, fit_normalization, train_fold

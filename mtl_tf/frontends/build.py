@@ -1,0 +1,26 @@
+"""Builds the front end of a configuration."""
+
+from mtl_tf.errors import UserError, nearest_hint
+from mtl_tf.frontends.frontend import FrontEnd
+from mtl_tf.frontends.log_mel import LogMel
+from mtl_tf.frontends.spectrogram import Spectrogram
+
+FRONT_ENDS = {"log_mel": LogMel, "spectrogram": Spectrogram}
+
+
+def build_frontend(name: str, options: dict) -> FrontEnd:
+    """Builds a front end.
+
+    Args:
+        name: the module's name.
+        options: constructor arguments, as in `configs/frontend/NAME.yaml`.
+
+    Raises:
+        UserError: an unknown name or values that do not go together.
+    """
+    if name not in FRONT_ENDS:
+        raise UserError(f"no front end is called {name}.{nearest_hint(name, FRONT_ENDS)}")
+    try:
+        return FRONT_ENDS[name](**options, name="frontend")
+    except (ValueError, TypeError) as error:
+        raise UserError(f"frontend={name}: {error}") from error
