@@ -12,8 +12,8 @@ class FrontEnd(keras.layers.Layer):
 
     Input: float (batch, samples), in [-1, 1]. Zeros at the end of a clip are taken for padding: they yield no frames
     of their own, so a clip gives the same features alone and in a batch of longer ones. Output: float32
-    (batch, frames, bins), computed in float32 under any dtype policy, with a Keras mask (batch, frames) that is False
-    on padding. No statistic is taken across the batch.
+    (batch, frames, bins), computed in float32 under any dtype policy, and a bool mask (batch, frames) that is False on
+    padding. No statistic is taken across the batch.
 
     Args:
         sample_rate: of the waveform, in Hz.
@@ -56,7 +56,6 @@ class FrontEnd(keras.layers.Layer):
             raise ValueError(f"n_fft={n_fft}, win_length={self.win_length}, hop_length={hop_length} do not go together")
         if normalize not in ("none", "per_bin", "global"):
             raise ValueError(f"normalize={normalize}: give none, per_bin or global")
-        self.supports_masking = True
         self._window = _padded_window(window, self.win_length, n_fft)
 
     @property
@@ -117,30 +116,34 @@ class FrontEnd(keras.layers.Layer):
         Returns:
             bool (batch, frames); the first frame always counts, so that silence has one.
         """
-        reach = self.n_fft - 2 * (self.n_fft // 2 if self.center else 0)
-        count = ops.cumsum(ops.ones_like(waveform, dtype="int32"), axis=1)  # 1, 2, ... (batch, samples)
-        length = ops.max(ops.where(waveform != 0, count, 0), axis=1, keepdims=True)  # (batch, 1)
-        start = ops.pad(count, [[0, 0], [1, 0]])[:, : -reach or None : self.hop_length]  # 0, hop_length, ...
-        return start <= ops.maximum(length - reach, 0)  # (batch, frames)
+        samples = ops.shape(waveform)[1]
+        position = ops.arange(1, samples + 1, dtype="int32")
+        length = ops.max(ops.where(waveform != 0, position, 0), axis=1)  # (batch,)
+        frame = ops.arange(self._frames(samples), dtype="int32")
+        return frame[None, :] < ops.maximum(self._frames(length), 1)[:, None]
 
     def call(self, waveform):
-        """Computes features: float (batch, samples) to float32 (batch, frames, bins)."""
-        features = self.transform(waveform)
+        """Computes features and their mask.
+
+        Args:
+            waveform: float (batch, samples).
+
+        Returns:
+            float32 (batch, frames, num_bins), and bool (batch, frames), False on padding.
+        """
+        features, mask = self.transform(waveform), self.frame_mask(waveform)
         if self.normalize != "none":
             features = (features - self.mean) / self.deviation
-        features = ops.where(self.frame_mask(waveform)[:, :, None], features, self.padding_value)
-        return features if self.num_frames is None else self._fit(features, self.padding_value)
-
-    def compute_mask(self, waveform, previous_mask=None):
-        """Returns the mask that goes along with the features: bool (batch, frames)."""
-        mask = self.frame_mask(waveform)
-        return mask if self.num_frames is None else self._fit(mask, False)
+        features = ops.where(mask[:, :, None], features, self.padding_value)
+        if self.num_frames is None:
+            return features, mask
+        return self._fit(features, self.padding_value), self._fit(mask, False)
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """Returns (batch, frames, bins); frames is None where the number of samples is."""
+        """Returns (batch, frames, bins) and (batch, frames); frames is None where the number of samples is."""
         samples = input_shape[1]
         frames = self.num_frames if samples is None else self.frames_for(samples)
-        return (input_shape[0], frames, self.num_bins)
+        return (input_shape[0], frames, self.num_bins), (input_shape[0], frames)
 
     def set_statistics(self, mean: np.ndarray, deviation: np.ndarray) -> None:
         """Sets the normalisation from statistics of training clips.

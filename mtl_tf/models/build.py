@@ -34,8 +34,8 @@ def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, 
     """Builds the functional model.
 
     Args:
-        frontend: float (batch, samples) to (batch, frames, bins) with a mask.
-        trunk: (batch, frames, bins) to (batch, channels).
+        frontend: float (batch, samples) to (batch, frames, bins) and a mask (batch, frames).
+        trunk: (batch, frames, bins) and mask to (batch, channels).
         tasks: one named output each.
 
     Returns:
@@ -43,7 +43,8 @@ def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, 
         (batch, classes) for every task.
     """
     waveform = keras.Input((None,), name="waveform", dtype="float32")
-    embedding = trunk(frontend(waveform))
+    features, mask = frontend(waveform)
+    embedding = trunk(features, frame_mask=mask)
     return keras.Model(waveform, {name: classification_head(task)(embedding) for name, task in tasks.items()})
 
 

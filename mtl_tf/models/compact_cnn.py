@@ -15,7 +15,7 @@ class CompactCNN(keras.layers.Layer):
     2x2 max pooling. Padded frames are zeroed before every convolution and left out of the pooling over time, so a clip
     gives the same embedding alone and padded in a batch.
 
-    Input float (batch, frames, bins) with mask (batch, frames), output (batch, embedding_units).
+    Input float (batch, frames, bins) and mask (batch, frames), output (batch, embedding_units).
 
     Args:
         filters: of each block.
@@ -44,7 +44,6 @@ class CompactCNN(keras.layers.Layer):
         self.embedding_units, self.dropout = embedding_units, dropout
         self.feature_noise = feature_noise
         self.time_mask_frames, self.bin_mask_bins = time_mask_frames, bin_mask_bins
-        self.supports_masking = True
         layers = keras.layers
         self.noise = layers.GaussianNoise(feature_noise, name="noise")
         self.seed = keras.random.SeedGenerator()
@@ -72,14 +71,16 @@ class CompactCNN(keras.layers.Layer):
             shape = pooling.compute_output_shape(shape)
         self.embedding.build((input_shape[0], (self.time_segments + 1) * shape[2] * shape[3]))
 
-    def call(self, features, mask=None, training=None):
+    def call(self, features, frame_mask=None, training=None):
         """Maps (batch, frames, bins) to (batch, embedding_units)."""
         hidden = self.noise(features, training=training)
         if training:
             hidden = self._mask_stretch(hidden, self.time_mask_frames, axis=1)
             hidden = self._mask_stretch(hidden, self.bin_mask_bins, axis=2)
         hidden = hidden[..., None]  # (batch, frames, bins, 1)
-        valid = ops.ones_like(features[:, :, 0]) if mask is None else ops.cast(mask, features.dtype)  # (batch, frames)
+        valid = (
+            ops.ones_like(features[:, :, 0]) if frame_mask is None else ops.cast(frame_mask, features.dtype)
+        )  # (batch, frames)
         for convolution, normalization, pooling in zip(
             self.convolutions, self.normalizations, self.poolings, strict=True
         ):
@@ -112,10 +113,6 @@ class CompactCNN(keras.layers.Layer):
         position = ops.cumsum(ops.ones_like(features[:, :, 0] if axis == 1 else features[:, 0, :]), axis=1) - 1.0
         kept = ops.cast((position < start) | (position >= start + length), features.dtype)
         return features * (kept[:, :, None] if axis == 1 else kept[:, None, :])
-
-    def compute_mask(self, features, mask=None) -> None:
-        """Ends the mask: there are no frames after pooling."""
-        return None
 
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns (batch, embedding_units)."""

@@ -1,7 +1,6 @@
 """Attention CNN-BLSTM of Fu, Liu, Ishi and Ishiguro (2020)."""
 
 import keras
-from keras import ops
 
 from mtl_tf.models.pooling import LocalAttentionPooling
 
@@ -59,7 +58,6 @@ class AttentionCNNBLSTM(keras.layers.Layer):
         self.filters, self.kernel_sizes = tuple(filters), tuple(kernel_sizes)
         self.bottleneck_units, self.lstm_units, self.num_heads = bottleneck_units, lstm_units, num_heads
         self.dropout, self.attention_after_each, self.use_mask = dropout, attention_after_each, use_mask
-        self.supports_masking = True
         layers = keras.layers
         self.convolutions = [
             layers.Conv1D(width, kernel, padding="valid", activation="relu", name=f"conv_{index}")
@@ -92,12 +90,13 @@ class AttentionCNNBLSTM(keras.layers.Layer):
             attention.build(shape, shape)
         self.pooling.build(shape)
 
-    def call(self, features, mask=None, training=None):
+    def call(self, features, frame_mask=None, training=None):
         """Maps (batch, frames, bins) to (batch, 2 * lstm_units)."""
-        hidden = ops.copy(features)  # without the Keras mask, which convolutions warn about
+        hidden = features
         for convolution, dropout in zip(self.convolutions, self.dropouts, strict=False):
             hidden = dropout(convolution(hidden), training=training)  # (batch, frames - 4, filters[-1])
-        frame_mask = mask[:, sum(self.kernel_sizes) - 3 :] if self.use_mask and mask is not None else None
+        lost = sum(self.kernel_sizes) - len(self.kernel_sizes)  # frames that unpadded convolutions take
+        frame_mask = frame_mask[:, lost:] if self.use_mask and frame_mask is not None else None
         hidden = self.bottleneck(hidden)  # (batch, frames - 4, bottleneck_units)
         for index, recurrent in enumerate(self.recurrent):
             hidden = recurrent(hidden, mask=frame_mask, training=training)  # (batch, frames - 4, 2 * lstm_units)
@@ -107,11 +106,7 @@ class AttentionCNNBLSTM(keras.layers.Layer):
                 hidden = attention(
                     hidden, hidden, query_mask=frame_mask, value_mask=frame_mask, key_mask=frame_mask, training=training
                 )
-        return self.pooling(hidden, mask=frame_mask)  # (batch, 2 * lstm_units)
-
-    def compute_mask(self, features, mask=None) -> None:
-        """Ends the mask: there are no frames after pooling."""
-        return None
+        return self.pooling(hidden, frame_mask=frame_mask)  # (batch, 2 * lstm_units)
 
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns (batch, 2 * lstm_units)."""

@@ -15,7 +15,7 @@ class LocalAttentionPooling(keras.layers.Layer):
 
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
+        self.supports_masking = True  # a mask that comes along is the one that is given
 
     def build(self, input_shape) -> None:
         """Creates U."""
@@ -23,17 +23,13 @@ class LocalAttentionPooling(keras.layers.Layer):
             shape=(input_shape[-1],), initializer="random_normal", name="attention_vector"
         )
 
-    def call(self, hidden, mask=None):
+    def call(self, hidden, frame_mask=None):
         """Pools (batch, frames, channels) to (batch, channels)."""
         score = ops.cast(ops.sum(hidden * self.attention_vector, axis=-1), "float32")  # (batch, frames)
-        if mask is not None:
-            score = ops.where(mask, score, -1e9)
+        if frame_mask is not None:
+            score = ops.where(frame_mask, score, -1e9)
         weight = ops.cast(ops.softmax(score, axis=1), hidden.dtype)
         return ops.sum(hidden * weight[:, :, None], axis=1)  # (batch, channels)
-
-    def compute_mask(self, hidden, mask=None) -> None:
-        """Ends the mask: there are no frames after pooling."""
-        return None
 
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns (batch, channels)."""

@@ -50,5 +50,5 @@ def example_features(
         samples = load_clip(roots[row.corpus] / row.path, frontend.sample_rate)
         limit = crop_s.get(row.corpus)
         samples = samples if limit is None else samples[: round(limit * frontend.sample_rate)]
-        features.append(np.asarray(frontend(samples[None]))[0])
+        features.append(np.asarray(frontend(samples[None])[0])[0])
     return features

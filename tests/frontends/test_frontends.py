@@ -38,7 +38,7 @@ def layers():
 def test_log_mel_is_librosas(sample_rate, n_fft, hop_length, num_mel_bins, length, top_db):
     waveform = noise(length)
     layer = LogMel(sample_rate, num_mel_bins, n_fft=n_fft, hop_length=hop_length, top_db=top_db, normalize="none")
-    features = np.asarray(layer(waveform))
+    features = np.asarray(layer(waveform)[0])
     for ours, clip in zip(features, waveform, strict=True):
         power = librosa.feature.melspectrogram(
             y=clip, sr=sample_rate, n_fft=n_fft, hop_length=hop_length, n_mels=num_mel_bins
@@ -55,7 +55,7 @@ def test_spectrogram_is_librosas(length, window, output, center):
     layer = Spectrogram(
         16000, output, n_fft=512, hop_length=200, win_length=400, window=window, center=center, normalize="none"
     )
-    features = np.asarray(layer(waveform))
+    features = np.asarray(layer(waveform)[0])
     for ours, clip in zip(features, waveform, strict=True):
         magnitude = np.abs(librosa.stft(clip, n_fft=512, hop_length=200, win_length=400, window=window, center=center))
         scale = {"magnitude": lambda x: x, "power": np.square, "db": librosa.amplitude_to_db}[output]
@@ -67,42 +67,42 @@ class TestEveryFrontEnd:
     def test_a_clip_in_a_batch_is_the_clip_alone(self, layer: FrontEnd):
         waveform = noise(9000, batch=3)
         waveform[1] *= 100  # a loud neighbour
-        together = np.asarray(layer(waveform))
+        together = np.asarray(layer(waveform)[0])
         for index in range(3):
-            alone = np.asarray(layer(waveform[index : index + 1]))[0]
+            alone = np.asarray(layer(waveform[index : index + 1])[0])[0]
             np.testing.assert_allclose(together[index], alone, rtol=1e-4, atol=1e-4)
 
     def test_padding_changes_nothing_and_is_masked(self, layer: FrontEnd):
         clip = noise(5001, batch=1)
         padded = np.pad(clip, [[0, 0], [0, 4000]])
-        alone, longer = np.asarray(layer(clip)), np.asarray(layer(padded))
+        alone, longer = np.asarray(layer(clip)[0]), np.asarray(layer(padded)[0])
         frames = alone.shape[1]
         np.testing.assert_allclose(longer[:, :frames], alone, rtol=1e-4, atol=1e-4)
         assert not longer[:, frames:].any()
-        mask = np.asarray(layer.compute_mask(padded))
+        mask = np.asarray(layer(padded)[1])
         assert mask.shape == longer.shape[:2]
         assert mask.sum() == frames and mask[0, :frames].all()
 
     def test_silence_is_finite_and_has_a_frame(self, layer: FrontEnd):
         silent = np.zeros((2, 4000), np.float32)
-        assert np.isfinite(np.asarray(layer(silent))).all()
-        assert np.asarray(layer.compute_mask(silent))[:, 0].all()
+        assert np.isfinite(np.asarray(layer(silent)[0])).all()
+        assert np.asarray(layer(silent)[1])[:, 0].all()
 
     def test_the_number_of_frames_is_as_announced(self, layer: FrontEnd):
         for length in (400, 401, 559, 560, 8000):
-            assert layer(noise(length)).shape == (2, layer.frames_for(length), layer.num_bins)
-            assert layer.compute_output_shape((2, length)) == (2, layer.frames_for(length), layer.num_bins)
+            assert layer(noise(length))[0].shape == (2, layer.frames_for(length), layer.num_bins)
+            assert layer.compute_output_shape((2, length))[0] == (2, layer.frames_for(length), layer.num_bins)
 
     def test_it_survives_its_config(self, layer: FrontEnd):
         waveform = noise(4000)
         copy = type(layer).from_config(layer.get_config())
-        np.testing.assert_array_equal(np.asarray(copy(waveform)), np.asarray(layer(waveform)))
+        np.testing.assert_array_equal(np.asarray(copy(waveform)[0]), np.asarray(layer(waveform)[0]))
 
     def test_half_precision_outside_leaves_it_in_float32(self, layer: FrontEnd):
         keras.config.set_dtype_policy("mixed_float16")
         try:
             copy = type(layer).from_config(layer.get_config() | {"dtype": "mixed_float16"})
-            features = copy(noise(4000))
+            features, _ = copy(noise(4000))
         finally:
             keras.config.set_dtype_policy("float32")
         assert keras.backend.standardize_dtype(features.dtype) == "float32"
@@ -110,21 +110,21 @@ class TestEveryFrontEnd:
 
 def test_fixed_number_of_frames_cuts_and_pads_with_the_value():
     layer = LogMel(16000, 128, n_fft=800, hop_length=400, num_frames=256, padding_value=-1.0, normalize="none")
-    short = np.asarray(layer(noise(16000)))
+    short = np.asarray(layer(noise(16000))[0])
     assert short.shape == (2, 256, 128)
     assert (short[:, 41:] == -1).all() and (short[:, 40] != -1).any()
-    long = np.asarray(layer(noise(120000)))
+    long = np.asarray(layer(noise(120000))[0])
     assert long.shape == (2, 256, 128) and (long[:, 255] != -1).any()
-    assert np.asarray(layer.compute_mask(noise(16000))).sum() == 2 * 41
+    assert np.asarray(layer(noise(16000))[1]).sum() == 2 * 41
 
 
 @pytest.mark.parametrize("normalize", ["per_bin", "global"])
 def test_statistics_normalise_and_are_saved_with_a_model(normalize, tmp_path):
     waveform = noise(16000)
-    raw = np.asarray(LogMel(16000, 40, n_fft=400, hop_length=160, normalize="none", top_db=None)(waveform))
+    raw = np.asarray(LogMel(16000, 40, n_fft=400, hop_length=160, normalize="none", top_db=None)(waveform)[0])
     layer = LogMel(16000, 40, n_fft=400, hop_length=160, normalize=normalize, top_db=None)
     inputs = keras.Input((None,))
-    model = keras.Model(inputs, layer(inputs))
+    model = keras.Model(inputs, layer(inputs)[0])
     layer.set_statistics(raw.mean(axis=(0, 1)), raw.std(axis=(0, 1)))
     features = np.asarray(model(waveform))
     axis = (0, 1) if normalize == "per_bin" else None

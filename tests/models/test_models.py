@@ -86,7 +86,7 @@ def test_fu2020_without_mask_sees_the_padding_and_with_mask_does_not():
     changed[:, 24:] = -1  # beyond the reach of the convolutions over the valid frames
     for use_mask in (False, True):
         layer = AttentionCNNBLSTM(**SMALL["fu2020"] | {"use_mask": use_mask})
-        first, second = (np.asarray(layer(value, mask=mask)) for value in (features, changed))
+        first, second = (np.asarray(layer(value, frame_mask=mask)) for value in (features, changed))
         assert np.allclose(first, second, atol=1e-6) == use_mask
 
 
@@ -98,7 +98,7 @@ def test_local_attention_pooling_by_hand():
     mask = np.array([[True, True, False]])
     # softmax over the two valid frames of (0, ln 3) is (1/4, 3/4)
     expected = [0.75 * np.log(3.0), 0.25 * 5 + 0.75 * 1]
-    np.testing.assert_allclose(np.asarray(layer(hidden, mask=mask))[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(layer(hidden, frame_mask=mask))[0], expected, rtol=1e-6)
 
 
 def test_segment_means_by_hand():

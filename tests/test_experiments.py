@@ -1,0 +1,63 @@
+"""Every shipped experiment trains a step, on corpora written in the published layout."""
+
+import json
+
+import pytest
+
+from mtl_tf.compose import choices, compose
+from mtl_tf.corpora import get_corpus
+from mtl_tf.corpora.fixture import write_fixture
+from mtl_tf.training.run import run_experiment
+
+SHORT = ("training.epochs=1", "training.steps_per_epoch=1", "pipeline.batch_size=2", "quiet=true")
+CLASSES = {
+    "fsdd": ["tasks.digit.classes=null"],
+    "real_ravdess": ["tasks.emotion.classes=null", "split.test_groups=['02']", "task=[emotion,speech_song]"],
+    "emodb": ["fold=0"],
+    "esc10": ["fold=0"],
+    "fsdd_and_esc10": ["tasks.digit.classes=null"],
+}
+SMALL_FU2020 = (
+    *("model.filters=[8,8,8]", "model.bottleneck_units=8", "model.lstm_units=8", "model.num_heads=2"),
+    *("split.validation_fraction=0.2", "pipeline.shards=false"),
+)
+
+
+@pytest.mark.parametrize("protocol", ["printed", "speaker_independent"])
+@pytest.mark.parametrize("name", [name for name in choices("experiment") if name.startswith("fu2020")])
+def test_a_row_of_the_paper_trains_under_both_protocols(name, protocol, tmp_path):
+    for corpus in ("savee", "emodb"):
+        write_fixture(get_corpus(corpus), tmp_path / "data" / corpus)
+    overrides = [f"experiment={name}", f"protocol={protocol}", *SHORT, *SMALL_FU2020, f"data_root={tmp_path / 'data'}"]
+    folder = run_experiment(compose(overrides))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics["test"]) == ({"emotion", "speaker"} if "multitask" in name else {"emotion"})
+    assert metrics["test"]["emotion"]["classes"][0] == "anger" and len(metrics["test"]["emotion"]["classes"]) == 7
+    assert (len(metrics.get("folds", [])) == 4) == (protocol == "speaker_independent")
+    text = (folder / "report.html").read_text()
+    assert "Fu et al. 2020, table 2" in text and protocol in text
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_an_experiment_on_recorded_corpora_trains_a_step(name, tmp_path):
+    config = compose([f"experiment={name}"])
+    for corpus in config.corpora:
+        write_fixture(get_corpus(corpus), tmp_path / "data" / corpus)
+    folder = run_experiment(compose([f"experiment={name}", *SHORT, *CLASSES[name], f"data_root={tmp_path / 'data'}"]))
+    assert (folder / "report.html").is_file()
+
+
+def test_every_experiment_is_tried():
+    rest = {name for name in choices("experiment") if not name.startswith("fu2020")} - set(CLASSES)
+    assert rest == {"spoken_digits"}
+
+
+def test_the_quickstart_trains_a_step():
+    folder = run_experiment(compose(["experiment=spoken_digits", *SHORT]))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert {task: len(scores["classes"]) for task, scores in metrics["test"].items()} == {
+        "keyword": 10,
+        "accent": 6,
+        "speaker": 24,
+    }
+    assert metrics["test"]["keyword"]["n"] == metrics["test"]["accent"]["n"] == 360
