@@ -132,7 +132,7 @@ def _examples(folder: Path, config: RunConfig, predictions: pd.DataFrame) -> dic
         titles = [
             f"{'right' if row.label == row.predicted else 'WRONG'}: {row.label}"
             + ("" if row.label == row.predicted else f" taken for {row.predicted}")
-            + f" ({100 * row.probability:.0f} %)\n{row.clip_id}"
+            + f" ({100 * row.probability:.0f} %)\n{Path(row.path).name}"
             for row in rows.itertuples()
         ]
         drawn[task] = _inline(figures.spectrograms(features, titles, frontend.hop_length / frontend.sample_rate))

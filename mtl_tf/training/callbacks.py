@@ -125,7 +125,7 @@ class RichProgress(keras.callbacks.Callback):
             name = "accuracy" if metric == "accuracy" else "uar"
             if f"val_{task}_{name}" in logs:
                 parts.append(f"{task} {name} {logs[f'val_{task}_{name}']:.3f}")
-        self.progress.console.print("  ".join(parts), highlight=False)
+        self.progress.console.print("  ".join(parts), highlight=False, soft_wrap=True)
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Closes the bar."""
