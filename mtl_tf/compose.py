@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from mtl_tf.config import CorpusConfig, RunConfig, TaskConfig
 from mtl_tf.errors import UserError, nearest_hint
+from mtl_tf.files import write_whole
 
 CONFIG_DIR = Path(__file__).resolve().parents[1] / "configs"
 GROUPS = ("experiment", "protocol", "corpus", "task", "frontend", "model")
@@ -83,7 +84,7 @@ def validate(values: dict) -> RunConfig:
 
 def save(config: RunConfig, path: Path) -> None:
     """Writes a configuration as YAML."""
-    path.write_text(yaml.safe_dump(config.model_dump(), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    write_whole(path, yaml.safe_dump(config.model_dump(), sort_keys=False, allow_unicode=True).encode())
 
 
 def load(path: Path) -> RunConfig:

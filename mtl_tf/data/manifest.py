@@ -1,11 +1,12 @@
 """The typed table of clips, and its file."""
 
-import os
+import io
 from pathlib import Path
 
 import pandas as pd
 
 from mtl_tf.corpora.corpus import Corpus
+from mtl_tf.files import write_whole
 
 COLUMNS = {
     "clip_id": "string",
@@ -67,13 +68,9 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         table: any table.
         path: ends in `.parquet` or `.csv`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        if path.suffix == ".csv":
-            table.to_csv(temporary, index=False)
-        else:
-            table.to_parquet(temporary, index=False)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    content = io.BytesIO()
+    if path.suffix == ".csv":
+        table.to_csv(content, index=False)
+    else:
+        table.to_parquet(content, index=False)
+    write_whole(path, content.getbuffer())

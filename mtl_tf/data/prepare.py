@@ -12,6 +12,7 @@ from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.data.audit import find_problems, inspect_clips
 from mtl_tf.data.manifest import FACTS, list_clips, write_table
 from mtl_tf.errors import UserError
+from mtl_tf.files import write_whole
 from mtl_tf.progress import progress_bar
 
 MANIFEST, AUDIT, FINGERPRINT = "manifest.parquet", "audit.csv", "fingerprint.json"
@@ -57,7 +58,7 @@ def prepare_corpus(
     stored.unlink(missing_ok=True)
     write_table(manifest, folder / MANIFEST)
     write_table(find_problems(manifest, corpus, audit), folder / AUDIT)
-    stored.write_text(json.dumps(fingerprint), encoding="utf-8")
+    write_whole(stored, json.dumps(fingerprint).encode())
     return manifest, root
 
 

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+
+from mtl_tf.files import write_whole
 
 CLIPS_PER_SHARD = 256
 
@@ -105,9 +106,4 @@ class ShardCache:
             "sha256": hashlib.sha256(content).hexdigest(),
         }
         for target, data in ((path, content), (path.with_suffix(".json"), json.dumps(index).encode())):
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-            try:
-                temporary.write_bytes(data)
-                temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
+            write_whole(target, data)

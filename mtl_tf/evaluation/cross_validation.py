@@ -8,6 +8,7 @@ import pandas as pd
 
 from mtl_tf.data.manifest import write_table
 from mtl_tf.evaluation.scores import score_groups, score_task
+from mtl_tf.training.run_folder import write_json
 
 AVERAGED = ("accuracy", "uar", "macro_f1", "micro_f1", "weighted_precision", "roc_auc")
 
@@ -25,8 +26,8 @@ def merge_folds(folder: Path, folds: list[int]) -> None:
     """
     places = [folder / "folds" / str(fold) for fold in folds]
     metrics = [json.loads((place / "metrics.json").read_text(encoding="utf-8")) for place in places]
-    for name, suffix in (("history.csv", pd.read_csv), ("predictions.parquet", pd.read_parquet)):
-        tables = [suffix(place / name).assign(fold=fold) for place, fold in zip(places, folds, strict=True)]
+    for name, read in (("history.csv", pd.read_csv), ("predictions.parquet", pd.read_parquet)):
+        tables = [read(place / name).assign(fold=fold) for place, fold in zip(places, folds, strict=True)]
         write_table(pd.concat(tables, ignore_index=True), folder / name)
     predictions = pd.read_parquet(folder / "predictions.parquet")
     write_table(score_groups(predictions), folder / "speakers.csv")
@@ -46,7 +47,7 @@ def merge_folds(folder: Path, folds: list[int]) -> None:
             "peak_memory_mb": max(entry["cost"]["peak_memory_mb"] for entry in metrics),
         },
     }
-    (folder / "metrics.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
+    write_json(result, folder / "metrics.json")
 
 
 def _merge_task(scores: list[dict], predictions: pd.DataFrame) -> dict[str, object]:

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from mtl_tf.config import PublishedConfig, RunConfig
 from mtl_tf.corpora import get_corpus
 from mtl_tf.evaluation.load_run import load_config, load_model
+from mtl_tf.files import write_whole
 from mtl_tf.reporting import figures
 from mtl_tf.reporting.examples import choose_examples, example_features
 from mtl_tf.reporting.tables import percent
@@ -69,7 +70,7 @@ def write_report(folder: Path) -> Path:
         run=folder,
     )
     path = folder / REPORT
-    path.write_text(page, encoding="utf-8")
+    write_whole(path, page.encode())
     return path
 
 

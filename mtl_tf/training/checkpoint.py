@@ -1,7 +1,7 @@
 """The whole state of a training run in one file, written whole or not at all."""
 
+import io
 import json
-import os
 import zipfile
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from mtl_tf.errors import UserError
+from mtl_tf.files import write_whole
 
 
 class Checkpoint:
@@ -36,20 +37,10 @@ class Checkpoint:
         Raises:
             OSError: the disk is full; the previous file is intact.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         arrays = {f"{index:05d}": np.asarray(value) for index, value in enumerate(_variables(model, optimizer))}
-        try:
-            with temporary.open("wb") as file:
-                np.savez(file, history=json.dumps(history), **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        except OSError as error:
-            error.filename = error.filename or str(self.path)
-            raise
-        finally:
-            temporary.unlink(missing_ok=True)
+        content = io.BytesIO()
+        np.savez(content, history=json.dumps(history), **arrays)
+        write_whole(self.path, content.getbuffer())
 
     def restore(self, model: keras.Model, optimizer: bool = True) -> list[dict]:
         """Loads the state into a model of the same configuration.

@@ -15,6 +15,7 @@ from pathlib import Path
 from mtl_tf import compose
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
+from mtl_tf.files import write_whole
 
 CONFIG, METRICS, REPORT, LOCK = "config.yaml", "metrics.json", "report.html", "run.lock"
 NOT_COMPARED = {"resume", "quiet"}
@@ -24,7 +25,7 @@ NOT_COMPARED = {"resume", "quiet"}
 def run_folder(config: RunConfig) -> Iterator[Path]:
     """Opens the folder a run writes to.
 
-    That is the latest folder below `runs_dir/experiment` that has the same configuration, no metrics yet and no
+    That is the latest folder below `runs_dir/experiment` that has the same configuration, no report yet and no
     running process, if `resume` is set; else a new one, named after the time.
 
     Yields:
@@ -43,23 +44,7 @@ def run_folder(config: RunConfig) -> Iterator[Path]:
 
 def write_json(values: object, path: Path) -> None:
     """Writes JSON, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def read_metrics(folder: Path) -> dict:
-    """Reads the metrics of a finished run.
-
-    Raises:
-        UserError: the run is not finished, or the folder is none of a run.
-    """
-    if not (folder / METRICS).is_file():
-        raise UserError(f"{folder / METRICS} is missing; is {folder} the folder of a finished run?")
-    return json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    write_whole(path, json.dumps(values, indent=1).encode())
 
 
 def environment() -> dict[str, object]:
@@ -93,7 +78,7 @@ def _git_revision() -> str | None:
 def _unfinished(parent: Path, config: RunConfig) -> Path | None:
     wanted = config.model_dump(exclude=NOT_COMPARED)
     for path in sorted(parent.glob(f"*/{CONFIG}"), reverse=True):
-        if (path.parent / METRICS).is_file() or _locked(path.parent):
+        if (path.parent / REPORT).is_file() or _locked(path.parent):
             continue
         try:
             found = compose.load(path).model_dump(exclude=NOT_COMPARED)

@@ -1,9 +1,9 @@
 import errno
+import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,19 +52,18 @@ def test_another_rate_is_another_cache(tmp_path):
 
 
 def test_a_full_disk_leaves_whole_shards_and_the_next_run_goes_on(tmp_path, monkeypatch):
-    written = []
-    original = Path.write_bytes
+    calls = []
+    original = os.fsync
 
-    def write_bytes(self, data):
-        if len(written) == 2:
-            original(self, data[:3])
-            raise OSError(errno.ENOSPC, "No space left on device", str(self))
-        written.append(self.name)
-        return original(self, data)
+    def fsync(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", write_bytes)
-        with pytest.raises(OSError, match="No space left"):
+        patch.setattr(os, "fsync", fsync)
+        with pytest.raises(OSError, match=r"No space left on device: .*00001\.f32"):
             cache(tmp_path).fill(clip)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000.f32", "00000.json"]
     assert cache(tmp_path).fill(clip) == 2
@@ -72,8 +71,8 @@ def test_a_full_disk_leaves_whole_shards_and_the_next_run_goes_on(tmp_path, monk
 
 CHILD = """
 import sys, time
-import numpy as np
 from pathlib import Path
+import numpy as np
 from mtl_tf.data.shards import ShardCache
 
 def slow(position):
@@ -86,7 +85,7 @@ ShardCache(Path(sys.argv[1]), [f"{position}@8000" for position in range(int(sys.
 
 def test_a_killed_writer_leaves_whole_shards(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path / "shards"), str(NUM_CLIPS)])
-    while not (tmp_path / "shards" / "00000.json").exists():
+    while process.poll() is None and not (tmp_path / "shards" / "00000.json").exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
