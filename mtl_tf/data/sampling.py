@@ -14,11 +14,15 @@ class EpochSampler:
     Attributes:
         corpus_of_clip: int array (clips,), which corpus each clip is of.
         corpus_weights: float array (corpora,), used by `quota`.
-        mixing: `proportional`: every clip once. The others keep the epoch's length and give corpus i a share of it:
-            `balanced` equal shares, `temperature` in proportion to size**(1/temperature), `quota` in proportion to its
-            weight. Within its share a corpus is passed through in random order, over and over.
+        mixing: what share of an epoch each corpus has: `proportional` to its size, `balanced` equal shares,
+            `temperature` in proportion to size**(1/temperature), `quota` in proportion to its weight. Within its share a
+            corpus is passed through in random order, over and over.
         temperature: of `temperature`.
         seed: of the run.
+        clips_per_epoch: None: as many as there are, which with `proportional` is every clip once.
+
+    Raises:
+        UserError: the weights of `quota` are all zero.
     """
 
     corpus_of_clip: np.ndarray
@@ -26,32 +30,28 @@ class EpochSampler:
     mixing: str
     temperature: float
     seed: int
+    clips_per_epoch: int | None = None
 
     def __post_init__(self) -> None:
         """Refuses impossible shares before training starts."""
         self.counts()
 
     def counts(self) -> np.ndarray:
-        """Returns how many clips of an epoch come from each corpus, int (corpora,).
-
-        Raises:
-            UserError: the weights of `quota` are all zero, or a corpus without clips has a weight.
-        """
+        """Returns how many clips of an epoch come from each corpus, int (corpora,)."""
         sizes = np.bincount(self.corpus_of_clip, minlength=len(self.corpus_weights))
-        if self.mixing == "proportional":
-            return sizes
         present = sizes > 0
         shares = {
+            "proportional": sizes.astype(float),
             "balanced": present.astype(float),
             "temperature": np.where(present, sizes.astype(float) ** (1.0 / self.temperature), 0.0),
             "quota": np.where(present, self.corpus_weights, 0.0),
         }[self.mixing]
         if shares.sum() <= 0:
             raise UserError("pipeline.mixing=quota: no corpus has a mixing_weight above 0")
-        exact = shares / shares.sum() * sizes.sum()
-        counts = np.floor(exact).astype(int)
-        remainder = sizes.sum() - counts.sum()
-        counts[np.argsort(counts - exact, kind="stable")[:remainder]] += 1
+        total = self.clips_per_epoch or int(sizes.sum())
+        exact = shares / shares.sum() * total
+        counts = np.floor(exact + 1e-9).astype(int)
+        counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
         return counts
 
     def epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:

@@ -56,19 +56,20 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
     options = config.training
     seed_everything(config.seed, options)
     positions = fold.positions(TRAIN)
+    steps = options.steps_per_epoch or math.ceil(len(positions) / config.pipeline.batch_size)
     sampler = EpochSampler(
         corpus_of_clip=_corpus_numbers(data, config)[positions],
         corpus_weights=np.array([corpus.mixing_weight for corpus in config.corpora.values()]),
         mixing=config.pipeline.mixing,
         temperature=config.pipeline.temperature,
         seed=config.seed,
+        clips_per_epoch=options.steps_per_epoch and options.steps_per_epoch * config.pipeline.batch_size,
     )
-    model = compiled_model(config, fold, math.ceil(len(positions) / config.pipeline.batch_size))
+    model = compiled_model(config, fold, steps)
     history = last_checkpoint(folder).restore(model)
     if not history:
         fit_normalization(model.get_layer("frontend"), source, positions, config)
     first = len(history)
-    steps = options.steps_per_epoch or math.ceil(len(positions) / config.pipeline.batch_size)
     scored = fold.scored_tasks(VALIDATION)
     callbacks = [
         EpochTimer(),
@@ -139,9 +140,7 @@ def build_optimizer(options: TrainingConfig, steps_per_epoch: int) -> keras.opti
     """Builds the optimizer with its learning-rate schedule, a function of the steps done and so safe to resume."""
     rate = options.learning_rate
     if options.learning_rate_schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(
-            rate, options.epochs * (options.steps_per_epoch or steps_per_epoch)
-        )
+        rate = keras.optimizers.schedules.CosineDecay(rate, options.epochs * steps_per_epoch)
     return keras.optimizers.get({"class_name": options.optimizer, "config": {"learning_rate": rate}})
 
 

@@ -43,6 +43,15 @@ def test_shares_of_corpora(mixing, options, expected):
     assert np.abs(counts - expected).max() <= 1
 
 
+@pytest.mark.parametrize("clips", [64, 2500])
+def test_an_epoch_can_be_shorter_or_longer_than_the_corpus(clips):
+    short = EpochSampler(CORPUS, np.ones(3), "proportional", 1.0, 0, clips_per_epoch=clips)
+    order, crops = short.epoch(0)
+    assert len(order) == len(crops) == clips
+    counts = np.bincount(CORPUS[order], minlength=3)
+    assert np.abs(counts - clips * np.array([0.9, 0.09, 0.01])).max() <= 1
+
+
 def test_a_small_corpus_is_repeated_evenly():
     order, _ = sampler("balanced").epoch(0)
     repeats = np.bincount(order[CORPUS[order] == 2] - 990)
