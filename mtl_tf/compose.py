@@ -133,7 +133,8 @@ def _known_options(section: str, values: dict, arguments: dict[str, str]) -> dic
     keys = yaml.safe_load((CONFIG_DIR / section / f"{known[name]}.yaml").read_text(encoding="utf-8"))
     for key in values:
         if key not in keys and (f"{section}.{key}" in arguments or section not in arguments):
-            raise UserError(f"unknown key {section}.{key}.{nearest_hint(key, keys)}")
+            full = [f"{section}.{name}" for name in keys]
+            raise UserError(f"unknown key {section}.{key}.{nearest_hint(f'{section}.{key}', full)}")
     return {key: value for key, value in values.items() if key in keys}
 
 
@@ -176,7 +177,8 @@ def _explain(error: ValidationError) -> str:
         for part in location[:-1]:
             section = _section_at(section, part)
         known = set(section.model_fields) | (set(GROUPS) if section is RunConfig else set())
-        return f"unknown key {key}.{nearest_hint(location[-1], known)}"
+        prefix = "".join(f"{part}." for part in location[:-1])
+        return f"unknown key {key}.{nearest_hint(key, [prefix + name for name in known])}"
     if first["type"] == "missing":
         return f"{key} is not set; choose it with {location[0].removesuffix('s')}=NAME or {key}=VALUE"
     return f"{key}={first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"

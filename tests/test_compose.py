@@ -7,11 +7,11 @@ from mtl_tf.errors import UserError
 
 MISTAKES = {
     ("experiment=fsd",): "no experiment is called fsd. Did you mean fsdd?",
-    ("experiment=fsdd", "training.epoch=3"): "unknown key training.epoch. Did you mean epochs?",
+    ("experiment=fsdd", "training.epoch=3"): "unknown key training.epoch. Did you mean training.epochs?",
     ("experiment=fsdd", "trainin.epochs=3"): "unknown key trainin. Did you mean training?",
-    ("experiment=fsdd", "frontend.n_ftt=3"): "unknown key frontend.n_ftt. Did you mean n_fft?",
-    ("experiment=fsdd", "model.filter=[3]"): "unknown key model.filter. Did you mean filters?",
-    ("experiment=fsdd", "corpora.fsdd.crop=2"): "unknown key corpora.fsdd.crop. Did you mean crop_s?",
+    ("experiment=fsdd", "frontend.n_ftt=3"): "unknown key frontend.n_ftt. Did you mean frontend.n_fft?",
+    ("experiment=fsdd", "model.filter=[3]"): "unknown key model.filter. Did you mean model.filters?",
+    ("experiment=fsdd", "corpora.fsdd.crop=2"): "unknown key corpora.fsdd.crop. Did you mean corpora.fsdd.crop_s?",
     ("experiment=fsdd", "corpus=fsd"): "no corpus is called fsd. Did you mean fsdd?",
     ("experiment=fsdd", "training.epochs=many"): "training.epochs='many': input should be a valid integer",
     ("experiment=fsdd", "split.strategy=kfold"): "split.strategy='kfold'",

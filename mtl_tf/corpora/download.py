@@ -29,6 +29,7 @@ def download_corpus(corpus: Corpus, data_root: str | None) -> Path:
         UserError: no data root, nothing to download, no connection, or bytes that do not match the hash.
     """
     import pooch
+    import requests
 
     data_root = data_root or os.environ.get("MTL_TF_DATA")
     if not data_root:
@@ -45,6 +46,10 @@ def download_corpus(corpus: Corpus, data_root: str | None) -> Path:
             continue
         try:
             path = Path(pooch.retrieve(download.url, download.known_hash, fname=name, path=archives))
+        except requests.ConnectionError as error:
+            raise UserError(
+                f"corpus {corpus.name}: cannot fetch {download.url}: no connection to the server"
+            ) from error
         except (OSError, ValueError) as error:
             raise UserError(f"corpus {corpus.name}: cannot fetch {download.url}: {error}") from error
         _unpack(path, root / download.folder)

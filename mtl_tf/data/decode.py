@@ -62,13 +62,22 @@ def read_audio(path: Path, start_s: float = 0.0, duration_s: float = math.nan) -
             expected = file.frames - first if wanted < 0 else wanted
             info = AudioInfo(file.samplerate, file.channels, file.frames, file.subtype, file.format, None)
     except (soundfile.SoundFileError, OSError, ValueError, MemoryError, RuntimeError) as error:
-        reason = "no such file" if not path.is_file() else "the file is empty" if not path.stat().st_size else error
+        reason = (
+            "it is a folder"
+            if path.is_dir()
+            else "no such file"
+            if not path.is_file()
+            else "the file is empty"
+            if not path.stat().st_size
+            else error
+        )
         raise DecodeError(f"cannot decode {path}: {reason}") from error
     layout = read_layout(path) if info.container in ("WAV", "WAVEX") else None
     if layout is not None:
         info = AudioInfo(*list(vars(info).values())[:-1], layout.plain_pcm_bits)
     if len(samples) < expected or (layout and (layout.declared_frames or 0) > layout.available_frames):
-        raise DecodeError(f"cannot decode {path}: it ends before the {expected} frames it announces")
+        announced = max(expected, (layout.declared_frames or 0) if layout else 0)
+        raise DecodeError(f"cannot decode {path}: it ends before the {announced} frames it announces")
     if info.container == "OGG" and not _ogg_is_whole(path):
         raise DecodeError(f"cannot decode {path}: its last page is missing")
     if not np.isfinite(samples).all():

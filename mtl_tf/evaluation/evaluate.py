@@ -11,7 +11,7 @@ from mtl_tf.data.pipeline import ClipSource, decoder_of
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
 from mtl_tf.evaluation.predict import predict_clips
-from mtl_tf.evaluation.scores import score_groups, score_task
+from mtl_tf.evaluation.scores import majority_scores, score_groups, score_task
 from mtl_tf.tasks import class_names
 from mtl_tf.training.run_folder import write_json
 
@@ -54,7 +54,8 @@ def evaluate_run(folder: Path, data_root: str | None = None) -> dict[str, dict[s
         if not task.closed_set:
             scored &= ~division["closed_set_only"].to_numpy(bool)[positions]
         truth, values = labels[positions][scored], probabilities[name][scored]
-        results[name] = score_task(truth, values, tuple(classes[name]))
+        training = labels[((division["split"] == "train") & (labels >= 0)).to_numpy(bool)]
+        results[name] = score_task(truth, values, tuple(classes[name])) | {"majority": majority_scores(training, truth)}
         answer = manifest.loc[positions[scored], ["corpus", "speaker"]].assign(task=name)
         answers.append(answer.assign(label=truth, predicted=values.argmax(axis=1)))
     write_json({"test": results}, folder / "evaluation.json")

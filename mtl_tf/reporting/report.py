@@ -131,9 +131,8 @@ def _examples(folder: Path, config: RunConfig, predictions: pd.DataFrame) -> dic
         rows = choose_examples(predictions, task)
         features = example_features(model, rows, roots, crops)
         titles = [
-            f"{'right' if row.label == row.predicted else 'WRONG'}: {row.label}"
-            + ("" if row.label == row.predicted else f" taken for {row.predicted}")
-            + f" ({100 * row.probability:.0f} %)\n{Path(row.path).name}"
+            (f"right: {row.label}" if row.label == row.predicted else f"WRONG: {row.label}, answered {row.predicted}")
+            + f" ({100 * row.probability:.0f} %)\n{'/'.join(Path(row.path).parts[-2:])}"
             for row in rows.itertuples()
         ]
         drawn[task] = _inline(figures.spectrograms(features, titles, frontend.hop_length / frontend.sample_rate))

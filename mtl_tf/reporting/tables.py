@@ -21,14 +21,14 @@ def print_scores(folder: Path, name: str = "metrics.json") -> None:
     """Prints the scores of every task of a run beside chance and a majority guess, in per cent."""
     metrics = json.loads((folder / name).read_text(encoding="utf-8"))
     table = Table(title=f"Test scores of {folder} (%)")
-    for heading in ("task", "accuracy", "UAR", "macro F1", "chance", "majority guess", "clips"):
+    for heading in ("task", "accuracy", "UAR", "macro F1", "chance", "majority accuracy", "clips"):
         table.add_column(heading, justify="left" if heading == "task" else "right")
     for task, scores in metrics["test"].items():
         table.add_row(
             task,
             *(percent(scores[key], scores.get(f"{key}_std")) for key in ("accuracy", "uar", "macro_f1")),
             percent(scores["chance"]),
-            percent(scores.get("majority", {}).get("accuracy")),
+            percent(scores["majority"]["accuracy"]),
             str(scores["n"]),
         )
     _console().print(table)
@@ -78,4 +78,5 @@ def print_audit(corpus: Corpus, manifest: pd.DataFrame, folder: Path) -> None:
 
 
 def _console() -> Console:
-    return Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=120)

@@ -102,7 +102,8 @@ class RichProgress(keras.callbacks.Callback):
         super().__init__()
         self.epochs, self.steps, self.main_metrics = epochs, steps, main_metrics
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        console = Console(stderr=True)
+        self.progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Opens the bar."""
@@ -120,12 +121,15 @@ class RichProgress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Prints the epoch's scores."""
         logs = logs or {}
-        parts = [f"epoch {epoch + 1:>3}/{self.epochs}  loss {logs.get('loss', math.nan):.3f}"]
+        scores = []
         for task, metric in self.main_metrics.items():
             name = "accuracy" if metric == "accuracy" else "uar"
             if f"val_{task}_{name}" in logs:
-                parts.append(f"{task} {name} {logs[f'val_{task}_{name}']:.3f}")
-        self.progress.console.print("  ".join(parts), highlight=False, soft_wrap=True)
+                label = "UAR" if name == "uar" else name
+                scores.append(f"{task} {label} {100 * logs[f'val_{task}_{name}']:.1f}")
+        line = f"epoch {epoch + 1:>3}/{self.epochs}  training loss {logs.get('loss', math.nan):.3f}"
+        line += f"  validation: {', '.join(scores)} %" if scores else ""
+        self.progress.console.print(line, highlight=False, soft_wrap=True)
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Closes the bar."""

@@ -1,6 +1,7 @@
 """Trains one model on one fold, from wherever its run folder stands."""
 
 import math
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,10 @@ from mtl_tf.config import RunConfig, TrainingConfig
 from mtl_tf.data.assemble import FoldData, RunData
 from mtl_tf.data.pipeline import ClipSource, decode_errors_as_user_errors, evaluation_dataset, training_dataset
 from mtl_tf.data.sampling import EpochSampler
-from mtl_tf.data.splits import TRAIN, VALIDATION
+from mtl_tf.data.splits import TEST, TRAIN, VALIDATION
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.frontends.frontend import FrontEnd
-from mtl_tf.models.build import build_model, build_trunk
+from mtl_tf.models.build import build_model, build_trunk, count_parameters
 from mtl_tf.training.callbacks import EpochKeeper, RichProgress, best_checkpoint, exhausted, last_checkpoint
 from mtl_tf.training.losses import task_loss
 from mtl_tf.training.metrics import tracked_metrics
@@ -79,6 +80,12 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         keras.callbacks.TerminateOnNaN(),
     ]
     if not config.quiet:
+        counts = ", ".join(f"{len(fold.positions(part))} {part}" for part in (TRAIN, VALIDATION, TEST))
+        print(
+            f"{config.experiment}: {', '.join(fold.tasks)}; {counts} clips; {count_parameters(model):,} parameters; "
+            f"scores below are in %, on validation clips",
+            file=sys.stderr,
+        )
         callbacks.append(RichProgress(options.epochs, steps, _only(config.main_metrics(), scored)))
     if options.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))

@@ -2,6 +2,7 @@
 
 import gc
 import resource
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ def run_experiment(config: RunConfig) -> Path:
     source = build_source(config, data)
     folds = _folds(config, data)
     divisions = [divide(data, config, fold) for fold in folds]
+    _announce_left_out(data)
     with run_folder(config) as folder:
         write_table(data.audit, folder / "audit.csv")
         for fold, division in zip(folds, divisions, strict=True):
@@ -53,6 +55,14 @@ def run_experiment(config: RunConfig) -> Path:
             merge_folds(folder, folds)
         write_report(folder)
     return folder
+
+
+def _announce_left_out(data: RunData) -> None:
+    left_out = data.audit[data.audit["left_out"]]
+    if len(left_out):
+        kinds = ", ".join(f"{count} {kind}" for kind, count in left_out["kind"].value_counts().items())
+        clips = left_out["clip_id"].nunique()
+        print(f"audit: {clips} clip{'s' if clips > 1 else ''} left out ({kinds}), listed in audit.csv", file=sys.stderr)
 
 
 def build_source(config: RunConfig, data: RunData) -> ClipSource:

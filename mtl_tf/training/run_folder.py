@@ -33,6 +33,8 @@ def run_folder(config: RunConfig) -> Iterator[Path]:
     """
     parent = Path(config.runs_dir) / config.experiment
     folder = _unfinished(parent, config) if config.resume else None
+    if folder is not None:
+        print(f"carrying on {folder}", file=sys.stderr)
     if folder is None:
         folder = _new_folder(parent)
         compose.save(config, folder / CONFIG)

@@ -253,5 +253,5 @@ def test_the_optimizer_is_the_configured_one(small_run):
 def test_progress_lines_name_the_tasks(small_run, capsys, tmp_path):
     train([*small_run, "quiet=false", "training.epochs=1"], tmp_path / "run")
     shown = capsys.readouterr().err
-    assert "epoch   1/1" in shown and "digit accuracy" in shown
+    assert "epoch   1/1" in shown and "validation: digit accuracy" in shown and "parameters" in shown
     assert RichProgress(1, 1, {}).epochs == 1
