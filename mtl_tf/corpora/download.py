@@ -47,9 +47,7 @@ def download_corpus(corpus: Corpus, data_root: str | None) -> Path:
         try:
             path = Path(pooch.retrieve(download.url, download.known_hash, fname=name, path=archives))
         except requests.ConnectionError as error:
-            raise UserError(
-                f"corpus {corpus.name}: cannot fetch {download.url}: no connection to the server"
-            ) from error
+            raise UserError(f"corpus {corpus.name}: cannot fetch {download.url}: no connection") from error
         except (OSError, ValueError) as error:
             raise UserError(f"corpus {corpus.name}: cannot fetch {download.url}: {error}") from error
         _unpack(path, root / download.folder)

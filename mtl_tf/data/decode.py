@@ -62,16 +62,7 @@ def read_audio(path: Path, start_s: float = 0.0, duration_s: float = math.nan) -
             expected = file.frames - first if wanted < 0 else wanted
             info = AudioInfo(file.samplerate, file.channels, file.frames, file.subtype, file.format, None)
     except (soundfile.SoundFileError, OSError, ValueError, MemoryError, RuntimeError) as error:
-        reason = (
-            "it is a folder"
-            if path.is_dir()
-            else "no such file"
-            if not path.is_file()
-            else "the file is empty"
-            if not path.stat().st_size
-            else error
-        )
-        raise DecodeError(f"cannot decode {path}: {reason}") from error
+        raise DecodeError(f"cannot decode {path}: {_reason(path, error)}") from error
     layout = read_layout(path) if info.container in ("WAV", "WAVEX") else None
     if layout is not None:
         info = AudioInfo(*list(vars(info).values())[:-1], layout.plain_pcm_bits)
@@ -118,6 +109,14 @@ def load_clip(path: Path, sample_rate: int, start_s: float = 0.0, duration_s: fl
     """
     samples, info = read_audio(path, start_s, duration_s)
     return resample(samples.mean(axis=1, dtype=np.float32), info.sample_rate, sample_rate)
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if path.is_dir():
+        return "it is a folder"
+    if not path.is_file():
+        return "no such file"
+    return "the file is empty" if not path.stat().st_size else str(error).rpartition(": ")[2]
 
 
 def _ogg_is_whole(path: Path) -> bool:

@@ -15,8 +15,8 @@ class EpochSampler:
         corpus_of_clip: int array (clips,), which corpus each clip is of.
         corpus_weights: float array (corpora,), used by `quota`.
         mixing: what share of an epoch each corpus has: `proportional` to its size, `balanced` equal shares,
-            `temperature` in proportion to size**(1/temperature), `quota` in proportion to its weight. Within its share a
-            corpus is passed through in random order, over and over.
+            `temperature` in proportion to size**(1/temperature), `quota` in proportion to its weight. Within its share
+            a corpus is passed through in random order, over and over.
         temperature: of `temperature`.
         seed: of the run.
         clips_per_epoch: None: as many as there are, which with `proportional` is every clip once.
