@@ -13,8 +13,8 @@ def run_command(
 ) -> None:
     """Runs a script's main function on the command line's arguments and exits.
 
-    Exit codes: 0 when it worked; 2, with one line on standard error, when the input was wrong or the disk is full;
-    130 on Ctrl-C.
+    Exit codes: 0 when it worked; 2, with one line on standard error, when the input was wrong, a file cannot be read or
+    written, or the disk is full; 130 on Ctrl-C.
 
     Args:
         main: takes the arguments.
@@ -33,8 +33,8 @@ def run_command(
     except UserError as error:
         _stop(str(error))
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            _stop(f"{error.filename or 'input or output'}: {error.strerror or error}")
         _stop(f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again")
     except KeyboardInterrupt:
         print("interrupted; the same command carries on", file=sys.stderr)

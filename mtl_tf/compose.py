@@ -156,7 +156,7 @@ def _check_references(config: RunConfig) -> None:
                 f"({', '.join(config.corpora)})"
             )
     for name in config.training.loss_weights:
-        if name not in config.tasks:
+        if name not in config.tasks and name not in choices("task"):
             raise UserError(f"training.loss_weights names the task {name}.{nearest_hint(name, config.tasks)}")
     if config.training.jit_compile and config.training.deterministic:
         raise UserError("training.jit_compile=true needs training.deterministic=false: XLA gives no such promise")

@@ -52,7 +52,9 @@ class CorpusConfig(Section):
     name: str = Field(description="name of the reader in mtl_tf/corpora")
     where: dict[str, list[str]] = Field({}, description="keep only clips whose column has one of these values")
     crop_s: PositiveFloat | None = Field(None, description="use only the first seconds of each clip")
-    sample_rates: list[PositiveInt] = Field([], description="accepted sample rates in Hz; empty: as published")
+    sample_rates: list[PositiveInt] = Field(
+        [], description="sample rates in Hz to accept beside the published ones and the most frequent one"
+    )
     mixing_weight: NonNegativeFloat = Field(1.0, description="share of this corpus under pipeline.mixing=quota")
     split: SplitConfig | None = Field(None, description="a division of its own, in place of the run's")
 
@@ -70,7 +72,9 @@ class TaskConfig(Section):
 
     kind: Literal["single_label"] = Field("single_label", description="one class per clip")
     classes: list[str] | None = Field(None, description="class names in order; null: those found in the training clips")
-    main_metric: Literal["uar", "accuracy", "macro_f1"] = Field("uar", description="the score a run is judged by")
+    main_metric: Literal["uar", "accuracy", "macro_f1"] = Field(
+        "uar", description="the score a run is judged by; the best epoch is chosen by UAR in place of macro_f1"
+    )
     closed_set: bool = Field(
         False,
         description="classes are the groups themselves (who speaks): scored on held-out clips of known groups",
@@ -85,6 +89,11 @@ class AuditConfig(Section):
     accept: list[Literal["silent", "clipped", "too_short", "duplicate", "wrong_sample_rate", "wrong_duration"]] = Field(
         [], description="kinds of finding that are listed but neither stop a run nor leave a clip out"
     )
+    skip: list[
+        Literal[
+            "corrupt", "empty", "silent", "clipped", "too_short", "duplicate", "wrong_sample_rate", "wrong_duration"
+        ]
+    ] = Field([], description="kinds of finding whose clips are left out even with on_error=stop")
     silence_peak: NonNegativeFloat = Field(1e-4, description="largest absolute sample below which a clip is silent")
     clipped_fraction: float = Field(0.01, gt=0, description="share of samples at full scale that counts as clipped")
     min_duration_s: PositiveFloat = Field(0.05, description="shortest clip; a run raises it to one analysis frame")

@@ -21,6 +21,8 @@ def main(arguments: list[str]) -> None:
         values = {key: type(default)(given.get(key, default)) for key, default in DEFAULTS.items()}
     except ValueError as error:
         raise UserError(f"not a number: {error}") from error
+    if min(values.values()) <= 0:
+        raise UserError("all values must be above 0")
 
     from mtl_tf.evaluation.throughput import compare_pipeline
 

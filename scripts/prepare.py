@@ -27,7 +27,9 @@ def main(arguments: list[str]) -> None:
     if "corpus" not in values:
         raise UserError("give corpus=NAME")
     corpus = get_corpus(values["corpus"])
-    if values.get("download", "false").lower() == "true":
+    if values.get("download", "false") not in ("true", "false"):
+        raise UserError("download is true or false")
+    if values.get("download") == "true":
         download_corpus(corpus, values.get("data_root"))
     prepared = Path(values.get("prepared_dir", "prepared"))
     out = Path(values["out"]) if "out" in values else prepared / corpus.name

@@ -47,8 +47,14 @@ class Esc50(Corpus):
     def read(self, root: Path) -> list[dict[str, object]]:
         """Joins the audio files with `esc50.csv`; files it does not name are an error."""
         table = self.table(root)
+        files = list(self.audio_files(root))
+        missing = table.index.difference([path.stem for path in files])
+        if len(missing):
+            raise UserError(
+                f"corpus {self.name}: {len(missing)} files of meta/esc50.csv are missing, such as {missing[0]}"
+            )
         rows = []
-        for path in self.audio_files(root):
+        for path in files:
             if path.stem not in table.index:
                 raise self.misfit(path, "one in meta/esc50.csv")
             entry = table.loc[path.stem]

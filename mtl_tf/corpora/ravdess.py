@@ -47,14 +47,16 @@ class Ravdess(Corpus):
     )
 
     def read(self, root: Path) -> list[dict[str, object]]:
-        """Reads labels from the seven numbers of each file name; video and full-AV files are passed over."""
+        """Reads labels from the seven numbers of each file name."""
         rows = []
         for path in self.audio_files(root):
             fields = path.stem.split("-")
             if len(fields) != 7 or not all(field.isdigit() for field in fields):
                 raise self.misfit(path, "03-01-06-01-02-01-12.wav")
-            _, channel, emotion, intensity, statement, repetition, actor = (int(field) for field in fields)
-            if channel not in (1, 2) or not 1 <= emotion <= len(EMOTIONS) or statement not in (1, 2):
+            modality, channel, emotion, intensity, statement, repetition, actor = (int(field) for field in fields)
+            highest = (3, 2, len(EMOTIONS), 2, 2, 2, 24)
+            values = (modality, channel, emotion, intensity, statement, repetition, actor)
+            if not all(1 <= value <= limit for value, limit in zip(values, highest, strict=True)):
                 raise self.misfit(path, "03-01-06-01-02-01-12.wav")
             rows.append(
                 {

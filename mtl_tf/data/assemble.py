@@ -54,6 +54,10 @@ class FoldData:
         labelled = np.any([weight > 0 for weight in self.weights.values()], axis=0)
         return np.flatnonzero((self.division["split"] == part).to_numpy() & labelled)
 
+    def num_unlabelled(self) -> int:
+        """Counts the clips that carry no label of any task and so take no part."""
+        return int(np.all([weight == 0 for weight in self.weights.values()], axis=0).sum())
+
     def scored_tasks(self, part: str) -> list[str]:
         """Returns the tasks of which at least one clip of a part is labelled."""
         rows = self.positions(part)
@@ -67,7 +71,7 @@ def assemble(config: RunConfig) -> RunData:
         UserError: missing folder, an audit that stops the run, or a `where` that leaves nothing.
     """
     frontend = config.options("frontend")
-    frame_s = (frontend.get("win_length") or frontend["n_fft"]) / frontend["sample_rate"]
+    frame_s = frontend["n_fft"] / frontend["sample_rate"]
     manifests, roots, audits = [], {}, []
     for name, options in config.corpora.items():
         corpus = get_corpus(options.name)
@@ -77,7 +81,7 @@ def assemble(config: RunConfig) -> RunData:
         for column, values in options.where.items():
             if column not in manifest.columns:
                 raise UserError(f"corpora.{name}.where: {options.name} has no column {column}")
-            manifest = manifest[manifest[column].isin(values)]
+            manifest = manifest[manifest[column].astype("string").isin(values)]
         if manifest.empty:
             raise UserError(f"corpora.{name}.where leaves no clip of {options.name}")
         problems = find_problems(manifest, corpus, config.audit, frame_s, tuple(options.sample_rates))

@@ -18,6 +18,8 @@ from mtl_tf.data.decode import DecodeError, read_audio
 
 FULL_SCALE = 0.999
 FINDING_COLUMNS = ["clip_id", "path", "kind", "reason"]
+# Errors that say as much about the machine as about the file; such clips are opened again by the next run.
+OUTSIDE_CAUSES = ("decoding took longer", "decoding killed its process")
 KINDS = (
     "corrupt",
     "empty",

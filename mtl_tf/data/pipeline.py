@@ -19,9 +19,12 @@ SOUNDFILE, TENSORFLOW_IO, SHARDS = "soundfile", "tensorflow_io", "shards"
 
 
 def decoder_of(manifest: pd.DataFrame, config: PipelineConfig) -> pd.Series:
-    """Says which path decodes each clip: `tensorflow_io` for whole-file plain PCM WAVs, `soundfile` for the rest."""
+    """Says which path decodes each clip: `tensorflow_io` for whole-file plain PCM WAVs, `soundfile` for the rest.
+
+    Shards are filled by soundfile.
+    """
     vetted = (manifest["plain_pcm_bits"] > 0) & manifest["duration_s"].isna() & manifest["start_s"].eq(0)
-    if config.decoder == "soundfile" or not tensorflow_io_works():
+    if config.decoder == "soundfile" or config.shards or not tensorflow_io_works():
         vetted &= False
     return vetted.map({True: TENSORFLOW_IO, False: SOUNDFILE})
 

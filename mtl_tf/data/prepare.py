@@ -9,7 +9,7 @@ import pandas as pd
 from mtl_tf.config import AuditConfig
 from mtl_tf.corpora import get_corpus
 from mtl_tf.corpora.corpus import Corpus
-from mtl_tf.data.audit import find_problems, inspect_clips
+from mtl_tf.data.audit import OUTSIDE_CAUSES, find_problems, inspect_clips
 from mtl_tf.data.manifest import FACTS, list_clips, write_table
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
@@ -51,7 +51,10 @@ def prepare_corpus(
     fingerprint = _fingerprint(clips, root)
     stored = folder / FINGERPRINT
     if stored.is_file() and json.loads(stored.read_text(encoding="utf-8")) == fingerprint:
-        return pd.read_parquet(folder / MANIFEST), root
+        manifest = pd.read_parquet(folder / MANIFEST)
+        if not manifest["error"].str.startswith(OUTSIDE_CAUSES).any():
+            write_table(find_problems(manifest, corpus, audit), folder / AUDIT)
+            return manifest, root
     with progress_bar(f"opening {name}", len(clips), quiet) as advance:
         facts = inspect_clips(clips, root, audit, advance)
     manifest = pd.concat([clips, facts.astype(FACTS)], axis=1)
@@ -69,7 +72,7 @@ def leave_out(manifest: pd.DataFrame, problems: pd.DataFrame, corpus: Corpus, co
         manifest: all clips.
         problems: what `find_problems` lists.
         corpus: for the message.
-        config: `on_error` and the accepted kinds.
+        config: `on_error`, and the kinds that are accepted or skipped anyway.
 
     Returns:
         The manifest without the clips that have a finding whose kind is not accepted.
@@ -78,9 +81,9 @@ def leave_out(manifest: pd.DataFrame, problems: pd.DataFrame, corpus: Corpus, co
         UserError: there are such clips, and `on_error` is `stop`; or none is left.
     """
     serious = problems[~problems["kind"].isin(config.accept)]
-    if serious.empty:
-        return manifest
-    if config.on_error == "stop":
+    stopping = serious[~serious["kind"].isin(config.skip)]
+    if len(stopping) and config.on_error == "stop":
+        serious = stopping
         counts = ", ".join(f"{count} {kind}" for kind, count in serious["kind"].value_counts().items())
         first = serious.iloc[0]
         raise UserError(

@@ -19,7 +19,7 @@ def load_config(folder: Path) -> RunConfig:
     Raises:
         UserError: there is none.
     """
-    above = folder.resolve().parents[1]
+    above = folder.resolve().parent.parent
     if not (folder / "config.yaml").is_file() and folder.resolve().parent.name == "folds":
         return compose.load(above / "config.yaml").model_copy(update={"fold": int(folder.resolve().name)})
     return compose.load(folder / "config.yaml")

@@ -13,7 +13,7 @@ from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
 
 
 def predict_files(folder: Path, files: Iterable[Path]) -> None:
-    """Prints one JSON line per file.
+    """Prints one JSON line per file; files are cut as the run cut its clips (`crop_s`, if its corpora share one).
 
     Args:
         folder: of a run, or of one fold.
@@ -24,10 +24,13 @@ def predict_files(folder: Path, files: Iterable[Path]) -> None:
     """
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
     shortest = config.options("frontend")["n_fft"]
+    crops = {corpus.crop_s for corpus in config.corpora.values()}
+    crop_s = crops.pop() if len(crops) == 1 else None
+    longest = None if crop_s is None else round(crop_s * config.frontend.sample_rate)
     failed = []
     for file in files:
         try:
-            samples = load_clip(file, config.frontend.sample_rate)
+            samples = load_clip(file, config.frontend.sample_rate)[:longest]
             if len(samples) < shortest:
                 seconds = shortest / config.frontend.sample_rate
                 raise DecodeError(f"{file} is shorter than one analysis frame of {seconds:.3f} s")

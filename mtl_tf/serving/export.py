@@ -73,7 +73,12 @@ def export_run(folder: Path, target: Path) -> Path:
         difference = parity(model, staged, config.frontend.sample_rate)
         if not difference <= TOLERANCE:
             raise UserError(f"the exported model differs from {folder / 'model.keras'} by {difference:.1e}")
-        details = {"run": str(folder), "sample_rate": config.frontend.sample_rate, "classes": classes}
+        details = {
+            "run": str(folder),
+            "sample_rate": config.frontend.sample_rate,
+            "crop_s": {name: corpus.crop_s for name, corpus in config.corpora.items()},
+            "classes": classes,
+        }
         (staged / "assets.extra").mkdir()
         (staged / "assets.extra" / "model.json").write_text(json.dumps(details, indent=1), encoding="utf-8")
         version = target / str(1 + max((int(path.name) for path in target.iterdir() if path.name.isdigit()), default=0))

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mtl_tf.data.manifest import write_table
+from mtl_tf.errors import UserError
 from mtl_tf.training.checkpoint import Checkpoint
 
 
@@ -54,8 +55,16 @@ class EpochKeeper(keras.callbacks.Callback):
         self.last, self.best = last_checkpoint(folder), best_checkpoint(folder)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Records the epoch; the last checkpoint is written last, so that an epoch is whole or is repeated."""
+        """Records the epoch; the last checkpoint is written last, so that an epoch is whole or is repeated.
+
+        Raises:
+            UserError: the loss is not finite; the epochs before are kept.
+        """
         logs = {name: float(value) for name, value in (logs or {}).items()}
+        if not math.isfinite(logs.get("loss", 0.0)):
+            raise UserError(
+                f"the training loss is not finite after epoch {epoch + 1}; give a smaller training.learning_rate"
+            )
         score = monitored(logs, self.monitor, self.main_metrics)
         self.history.append({"epoch": epoch, "score": score, **logs})
         if best_epoch(self.history) == epoch:

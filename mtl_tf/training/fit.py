@@ -77,7 +77,6 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         EpochKeeper(
             folder, history, options.monitor, _only(config.main_metrics(), scored), options.early_stopping_patience
         ),
-        keras.callbacks.TerminateOnNaN(),
     ]
     if not config.quiet:
         counts = ", ".join(f"{len(fold.positions(part))} {part}" for part in (TRAIN, VALIDATION, TEST))

@@ -42,7 +42,7 @@ def run_experiment(config: RunConfig) -> Path:
     source = build_source(config, data)
     folds = _folds(config, data)
     divisions = [divide(data, config, fold) for fold in folds]
-    _announce_left_out(data)
+    _announce_left_out(data, divisions[0])
     with run_folder(config) as folder:
         write_table(data.audit, folder / "audit.csv")
         for fold, division in zip(folds, divisions, strict=True):
@@ -57,7 +57,9 @@ def run_experiment(config: RunConfig) -> Path:
     return folder
 
 
-def _announce_left_out(data: RunData) -> None:
+def _announce_left_out(data: RunData, fold: FoldData) -> None:
+    if fold.num_unlabelled():
+        print(f"{fold.num_unlabelled()} clips carry no label of any task and take no part", file=sys.stderr)
     left_out = data.audit[data.audit["left_out"]]
     if len(left_out):
         kinds = ", ".join(f"{count} {kind}" for kind, count in left_out["kind"].value_counts().items())
@@ -95,7 +97,11 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
     write_json(
         {
             "test": score_fold(probabilities, positions, fold),
-            "clips": parts | {"left_out": int(data.audit.drop_duplicates("clip_id")["left_out"].sum())},
+            "clips": parts
+            | {
+                "left_out": int(data.audit.loc[data.audit["left_out"], "clip_id"].nunique()),
+                "unlabelled": fold.num_unlabelled(),
+            },
             "decoders": {name: int(count) for name, count in decoders.items()},
             "cost": {
                 "parameters": count_parameters(trained.model),

@@ -85,6 +85,18 @@ def test_ravdess_labels(tmp_path):
     assert read_one("ravdess", "b/03-02-04-01-01-02-07.flac", tmp_path / "other")["channel"] == "song"
 
 
+@pytest.mark.parametrize("name", ["02-01-06-02-02-01-77.wav", "03-01-09-01-01-01-01.wav", "03-01-01-09-01-01-01.wav"])
+def test_ravdess_numbers_out_of_range_are_refused(name, tmp_path):
+    with pytest.raises(UserError, match=name):
+        read_one("ravdess", name, tmp_path)
+
+
+def test_esc50_files_that_are_missing_are_named(tmp_path):
+    write_fixture(get_corpus("esc50"), tmp_path)[0].unlink()
+    with pytest.raises(UserError, match=r"1 files of meta/esc50.csv are missing, such as 1-100031-A-0"):
+        get_corpus("esc50").read(tmp_path)
+
+
 @pytest.mark.parametrize("path", ["DC/sa03.wav", "AudioData/DC/sa03.wav", "DC_sa03.wav"])
 def test_savee_layouts(path, tmp_path):
     row = read_one("savee", path, tmp_path)

@@ -131,6 +131,22 @@ def dangerous_inspect(path, start_s, duration_s):
     return audit.ClipFacts(num_frames=8000, sample_rate=8000, peak=0.5, audio_sha1=path)
 
 
+def test_other_thresholds_list_other_findings_without_opening_again(tmp_path):
+    write_fixture(FSDD, tmp_path / "data" / "fsdd")
+    for config, findings in ((AuditConfig(), 0), (AuditConfig(min_duration_s=1.0), len(FSDD.example_files))):
+        prepare(tmp_path, config)
+        assert len(pd.read_csv(tmp_path / "prepared" / "fsdd" / "audit.csv")) == findings
+
+
+def test_kinds_to_skip_are_left_out_and_others_still_stop(damaged):
+    manifest, _ = prepare(damaged)
+    problems = find_problems(manifest, FSDD, AuditConfig())
+    with pytest.raises(UserError, match="1 silent"):
+        leave_out(manifest, problems, FSDD, AuditConfig(skip=["duplicate"]))
+    everything = AuditConfig(skip=sorted(set(EXPECTED.values())))
+    assert len(leave_out(manifest, problems, FSDD, everything)) == len(manifest) - len(EXPECTED)
+
+
 def test_nothing_is_opened_again_until_a_file_changes(tmp_path, monkeypatch):
     folder = tmp_path / "data" / "fsdd"
     written = write_fixture(FSDD, folder)

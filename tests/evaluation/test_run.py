@@ -40,7 +40,7 @@ def test_a_run_leaves_its_files_and_learns(finished_run):
         assert scores["n"] == 20
         assert scores["accuracy"] >= 0.9
     assert found["cost"]["parameters"] > 0 and found["cost"]["train_seconds"] > 0
-    assert found["clips"] == {"train": 25, "validation": 3, "test": 20, "left_out": 0}
+    assert found["clips"] == {"train": 25, "validation": 3, "test": 20, "left_out": 0, "unlabelled": 0}
     assert found["decoders"] == {"tensorflow_io": 48}
 
 

@@ -87,8 +87,9 @@ train(sys.argv[2:], Path(sys.argv[1]))
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("epochs_before_kill", [0, 1, 3])
+@pytest.mark.parametrize(
+    "epochs_before_kill", [1, pytest.param(0, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)]
+)
 def test_a_killed_run_ends_with_the_same_weights(small_run, tmp_path, epochs_before_kill):
     overrides = [*small_run, "training.epochs=6", "model.dropout=0.3", "training.learning_rate_schedule=cosine"]
     train(overrides, tmp_path / "whole")
@@ -165,6 +166,12 @@ def test_a_damaged_checkpoint_is_named(small_run, tmp_path):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(UserError, match=r"last\.npz is damaged"):
         train([*small_run, "training.epochs=2"], tmp_path / "run")
+
+
+def test_a_diverged_run_says_so_and_keeps_the_epochs_before(small_run, tmp_path):
+    with pytest.raises(UserError, match=r"not finite after epoch 1; give a smaller training\.learning_rate"):
+        train([*small_run, "training.learning_rate=1e30", "training.optimizer=sgd"], tmp_path / "run")
+    assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 def test_early_stopping_and_best_epoch_by_hand():
