@@ -16,7 +16,6 @@ from mtl_tf.errors import UserError
 from mtl_tf.evaluation.cross_validation import merge_folds
 from mtl_tf.evaluation.evaluate import evaluate_run
 from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
-from mtl_tf.evaluation.predict import tabulate
 from mtl_tf.evaluation.predict_files import predict_files
 from mtl_tf.training import run_folder
 from mtl_tf.training.run import run_experiment
@@ -148,7 +147,6 @@ def test_a_run_is_opened_with_its_configuration_and_classes(finished_run):
     assert load_classes(finished_run) == {"digit": ["0", "1"], "speaker": ["jackson", "theo"]}
     with pytest.raises(UserError, match=r"nowhere/config\.yaml is missing"):
         load_config(ROOT.__class__("nowhere"))
-    assert callable(tabulate)
 
 
 def test_audio_left_out_is_counted_and_named(small_run, tmp_path):

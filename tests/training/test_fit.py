@@ -18,7 +18,7 @@ from mtl_tf.data.pipeline import ClipSource, decoder_of
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.training import checkpoint
-from mtl_tf.training.callbacks import RichProgress, best_epoch, exhausted, last_checkpoint, monitored
+from mtl_tf.training.callbacks import best_epoch, exhausted, last_checkpoint, monitored
 from mtl_tf.training.fit import compiled_model, fit_normalization, train_fold
 
 
@@ -261,4 +261,3 @@ def test_progress_lines_name_the_tasks(small_run, capsys, tmp_path):
     train([*small_run, "quiet=false", "training.epochs=1"], tmp_path / "run")
     shown = capsys.readouterr().err
     assert "epoch   1/1" in shown and "validation: digit accuracy" in shown and "parameters" in shown
-    assert RichProgress(1, 1, {}).epochs == 1
