@@ -10,7 +10,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
 from mtl_tf.data.audit import FINDING_COLUMNS, find_problems
-from mtl_tf.data.prepare import leave_out, prepare_corpus
+from mtl_tf.data.manifest import write_table
+from mtl_tf.data.prepare import AUDIT, leave_out, prepare_corpus
 from mtl_tf.data.splits import TEST, TRAIN, VALIDATION, split_clips
 from mtl_tf.errors import UserError
 from mtl_tf.tasks import Task, build_tasks
@@ -85,7 +86,9 @@ def assemble(config: RunConfig) -> RunData:
         if manifest.empty:
             raise UserError(f"corpora.{name}.where leaves no clip of {options.name}")
         problems = find_problems(manifest, corpus, config.audit, frame_s, tuple(options.sample_rates))
-        kept = leave_out(manifest, problems, corpus, config.audit)
+        listed = Path(config.prepared_dir) / options.name / AUDIT
+        write_table(problems, listed)
+        kept = leave_out(manifest, problems, corpus, config.audit, listed)
         problems["corpus"] = name
         problems["left_out"] = ~problems["clip_id"].isin(kept["clip_id"])
         manifests.append(kept.assign(corpus=name))

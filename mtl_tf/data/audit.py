@@ -150,7 +150,7 @@ def find_problems(
         if clip.error:
             reasons.append(("empty" if "is empty" in clip.error else "corrupt", clip.error))
         elif clip.num_frames == 0:
-            reasons.append(("empty", "the file holds no samples"))
+            reasons.append(("empty", "the clip holds no samples"))
         else:
             seconds = clip.num_frames / clip.sample_rate
             if clip.peak < config.silence_peak:

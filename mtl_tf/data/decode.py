@@ -63,6 +63,8 @@ def read_audio(path: Path, start_s: float = 0.0, duration_s: float = math.nan) -
             info = AudioInfo(file.samplerate, file.channels, file.frames, file.subtype, file.format, None)
     except (soundfile.SoundFileError, OSError, ValueError, MemoryError, RuntimeError) as error:
         raise DecodeError(f"cannot decode {path}: {_reason(path, error)}") from error
+    if not info.num_frames:
+        raise DecodeError(f"cannot decode {path}: the file is empty, it holds no samples")
     layout = read_layout(path) if info.container in ("WAV", "WAVEX") else None
     if layout is not None:
         info = AudioInfo(*list(vars(info).values())[:-1], layout.plain_pcm_bits)

@@ -12,6 +12,7 @@ from mtl_tf.config import PipelineConfig
 from mtl_tf.data.decode import load_clip, resample
 from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.data.shards import ShardCache
+from mtl_tf.data.wav import read_layout
 from mtl_tf.errors import UserError
 from mtl_tf.progress import progress_bar
 
@@ -133,6 +134,15 @@ class ClipSource:
             [lambda: _numpy_samples(self.load, position), in_graph(16), in_graph(24)],
         )
 
+    def changed_file(self) -> Path | None:
+        """Returns the first of the files tensorflow-io decodes that is gone, or no longer what the audit saw."""
+        for position in np.flatnonzero(self.plain_pcm_bits):
+            path = Path(self.paths[position].decode())
+            layout = read_layout(path) if path.is_file() else None
+            if layout is None or layout.plain_pcm_bits != self.plain_pcm_bits[position]:
+                return path
+        return None
+
     def _finish(self, position: int, mono: np.ndarray) -> np.ndarray:
         return self._limited(resample(mono, int(self.rates[position]), self.sample_rate), position)
 
@@ -240,7 +250,15 @@ def _numpy_samples(function: Callable, position: tf.Tensor, *inputs: tf.Tensor) 
     return tf.ensure_shape(tf.numpy_function(call, [position, *inputs], tf.float32, stateful=False), [None])
 
 
-def decode_errors_as_user_errors(error: tf.errors.OpError) -> Exception:
-    """Turns an error from inside a tf.data graph into the user's error that caused it, where it was one."""
+def decoding_error(error: tf.errors.OpError, source: ClipSource) -> Exception:
+    """Turns an error from inside a tf.data graph into the user's error that caused it, where it was one.
+
+    tensorflow-io does not say which file it failed on, so the files it decodes are looked at again.
+    """
     _, found, message = str(error).partition("DecodeError: ")
-    return UserError(message.splitlines()[0]) if found else error
+    if found:
+        return UserError(message.splitlines()[0])
+    changed = source.changed_file()
+    if changed is not None:
+        return UserError(f"cannot decode {changed}: it was changed after the audit; give the same command again")
+    return error

@@ -65,7 +65,9 @@ def prepare_corpus(
     return manifest, root
 
 
-def leave_out(manifest: pd.DataFrame, problems: pd.DataFrame, corpus: Corpus, config: AuditConfig) -> pd.DataFrame:
+def leave_out(
+    manifest: pd.DataFrame, problems: pd.DataFrame, corpus: Corpus, config: AuditConfig, listed: Path
+) -> pd.DataFrame:
     """Applies `audit.on_error` to the findings.
 
     Args:
@@ -73,6 +75,7 @@ def leave_out(manifest: pd.DataFrame, problems: pd.DataFrame, corpus: Corpus, co
         problems: what `find_problems` lists.
         corpus: for the message.
         config: `on_error`, and the kinds that are accepted or skipped anyway.
+        listed: file with all findings, for the message.
 
     Returns:
         The manifest without the clips that have a finding whose kind is not accepted.
@@ -88,12 +91,11 @@ def leave_out(manifest: pd.DataFrame, problems: pd.DataFrame, corpus: Corpus, co
         first = serious.iloc[0]
         raise UserError(
             f"corpus {corpus.name}: the audit found {counts}, such as {first['path']} ({first['reason']}); "
-            f"see all with scripts/prepare.py corpus={corpus.name}, then mend the files or give audit.on_error=skip"
-            + _accept_hint(serious)
+            f"all are listed in {listed}; mend the files or give audit.on_error=skip" + _accept_hint(serious)
         )
     kept = manifest[~manifest["clip_id"].isin(serious["clip_id"])]
     if kept.empty:
-        raise UserError(f"corpus {corpus.name}: the audit leaves no clip; see scripts/prepare.py corpus={corpus.name}")
+        raise UserError(f"corpus {corpus.name}: the audit leaves no clip; the reasons are listed in {listed}")
     return kept
 
 

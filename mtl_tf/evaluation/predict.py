@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.assemble import FoldData, RunData
-from mtl_tf.data.pipeline import ClipSource, decode_errors_as_user_errors, evaluation_dataset
+from mtl_tf.data.pipeline import ClipSource, decoding_error, evaluation_dataset
 from mtl_tf.evaluation.scores import majority_scores, score_task
 
 
@@ -36,7 +36,7 @@ def predict_clips(
         for waveform, _, _ in evaluation_dataset(source, positions, {}, {}, config):
             batches.append({task: np.asarray(values) for task, values in compute(waveform).items()})
     except tf.errors.OpError as error:
-        raise decode_errors_as_user_errors(error) from error
+        raise decoding_error(error, source) from error
     return {task: np.concatenate([batch[task] for batch in batches]) for task in batches[0]}
 
 

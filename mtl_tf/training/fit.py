@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from mtl_tf.config import RunConfig, TrainingConfig
 from mtl_tf.data.assemble import FoldData, RunData
-from mtl_tf.data.pipeline import ClipSource, decode_errors_as_user_errors, evaluation_dataset, training_dataset
+from mtl_tf.data.pipeline import ClipSource, decoding_error, evaluation_dataset, training_dataset
 from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.data.splits import TEST, TRAIN, VALIDATION
 from mtl_tf.frontends.build import build_frontend
@@ -114,7 +114,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
                 verbose=0,
             )
         except tf.errors.OpError as error:
-            raise decode_errors_as_user_errors(error) from error
+            raise decoding_error(error, source) from error
     model.save(folder / "last.keras")
     best_checkpoint(folder).restore(model, optimizer=False)
     model.save(folder / "model.keras")
@@ -183,7 +183,7 @@ def fit_normalization(frontend: FrontEnd, source: ClipSource, positions: np.ndar
             total += frames.sum(axis=0)
             squares += np.square(frames).sum(axis=0)
     except tf.errors.OpError as error:
-        raise decode_errors_as_user_errors(error) from error
+        raise decoding_error(error, source) from error
     mean = total / count
     frontend.set_statistics(mean, np.sqrt(np.maximum(squares / count - np.square(mean), 0.0)))
 

@@ -1,18 +1,23 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 
+from mtl_tf.compose import compose
 from mtl_tf.config import AuditConfig
 from mtl_tf.corpora import get_corpus
 from mtl_tf.corpora.fixture import write_fixture
 from mtl_tf.data import audit
+from mtl_tf.data.assemble import assemble
 from mtl_tf.data.audit import find_problems
 from mtl_tf.data.prepare import leave_out, prepare_corpus
 from mtl_tf.errors import UserError
 
 FSDD = get_corpus("fsdd")
 RATE = 8000
+LISTED = Path("prepared/fsdd/audit.csv")
 
 
 def write(path, samples, rate=RATE, subtype="PCM_16"):
@@ -76,15 +81,15 @@ def test_training_stops_with_what_was_found(damaged):
     manifest, _ = prepare(damaged)
     problems = find_problems(manifest, FSDD, AuditConfig())
     with pytest.raises(UserError, match=r"2 empty.*audit\.on_error=skip"):
-        leave_out(manifest, problems, FSDD, AuditConfig())
+        leave_out(manifest, problems, FSDD, AuditConfig(), LISTED)
 
 
 def test_skip_leaves_out_just_those_and_accept_keeps_some(damaged):
     manifest, _ = prepare(damaged)
     problems = find_problems(manifest, FSDD, AuditConfig())
-    kept = leave_out(manifest, problems, FSDD, AuditConfig(on_error="skip"))
+    kept = leave_out(manifest, problems, FSDD, AuditConfig(on_error="skip"), LISTED)
     assert len(kept) == len(manifest) - len(EXPECTED)
-    kept = leave_out(manifest, problems, FSDD, AuditConfig(on_error="skip", accept=["silent", "clipped"]))
+    kept = leave_out(manifest, problems, FSDD, AuditConfig(on_error="skip", accept=["silent", "clipped"]), LISTED)
     assert len(kept) == len(manifest) - len(EXPECTED) + 2
 
 
@@ -94,6 +99,12 @@ def test_a_clip_shorter_than_a_frame_is_too_short(damaged):
     short = problems[problems["kind"] == "too_short"]
     assert len(short) > 1
     assert short["reason"].str.contains("shorter than 0.200 s").all()
+
+
+def test_the_list_a_run_stops_with_holds_what_only_the_run_finds(small_run):
+    with pytest.raises(UserError, match=rf"48 too_short.*{LISTED}"):
+        assemble(compose([*small_run, "frontend.n_fft=8192"]))
+    assert (pd.read_csv(LISTED)["kind"] == "too_short").sum() == 48
 
 
 def test_a_converted_copy_passes_and_a_stray_rate_does_not(tmp_path):
@@ -142,9 +153,9 @@ def test_kinds_to_skip_are_left_out_and_others_still_stop(damaged):
     manifest, _ = prepare(damaged)
     problems = find_problems(manifest, FSDD, AuditConfig())
     with pytest.raises(UserError, match="1 silent"):
-        leave_out(manifest, problems, FSDD, AuditConfig(skip=["duplicate"]))
+        leave_out(manifest, problems, FSDD, AuditConfig(skip=["duplicate"]), LISTED)
     everything = AuditConfig(skip=sorted(set(EXPECTED.values())))
-    assert len(leave_out(manifest, problems, FSDD, everything)) == len(manifest) - len(EXPECTED)
+    assert len(leave_out(manifest, problems, FSDD, everything, LISTED)) == len(manifest) - len(EXPECTED)
 
 
 def test_nothing_is_opened_again_until_a_file_changes(tmp_path, monkeypatch):

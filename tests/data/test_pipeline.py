@@ -15,8 +15,8 @@ from mtl_tf.data.audit import inspect_clip
 from mtl_tf.data.pipeline import (
     TENSORFLOW_IO,
     ClipSource,
-    decode_errors_as_user_errors,
     decoder_of,
+    decoding_error,
     evaluation_dataset,
     fit_length,
     tensorflow_io_works,
@@ -143,9 +143,8 @@ def test_a_file_that_vanishes_stops_the_epoch_and_is_named(small_run, tmp_path):
         victim.write_bytes(content[:100] if decoder == "soundfile" else content[:-100])
         with pytest.raises(tf.errors.OpError) as caught:
             list(evaluation_dataset(clips, np.arange(len(data.manifest)), {}, {}, config.pipeline))
-        if decoder == "soundfile":
-            error = decode_errors_as_user_errors(caught.value)
-            assert isinstance(error, UserError) and victim.name in str(error)
+        error = decoding_error(caught.value, clips)
+        assert isinstance(error, UserError) and victim.name in str(error)
         victim.write_bytes(content)
 
 
