@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from mtl_tf.config import CorpusConfig, RunConfig, TaskConfig
+from mtl_tf.config import CorpusConfig, LabelsConfig, RunConfig, TaskConfig
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.files import write_whole
 
@@ -211,9 +211,11 @@ def help_text() -> str:
 def _keys(section: type[BaseModel], prefix: str) -> list[str]:
     lines = []
     for name, field in section.model_fields.items():
-        nested = {"corpora": CorpusConfig, "tasks": TaskConfig}.get(name)
+        nested = {"corpora": CorpusConfig, "tasks": TaskConfig, "labels": LabelsConfig}.get(name)
         if nested is not None:
             lines += _keys(nested, f"{prefix}{name}.NAME.")
+        elif name == "split" and section is CorpusConfig:
+            lines.append(f"  {prefix}split.KEY\n      {field.description}; KEY as in split.KEY below")
         elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             lines += _keys(field.annotation, f"{prefix}{name}.")
         else:

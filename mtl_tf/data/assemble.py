@@ -103,7 +103,8 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
     """Divides the clips and fixes classes, labels and weights of one fold.
 
     Raises:
-        UserError: see `split_clips` and `build_tasks`; or a task that no test clip is labelled for.
+        UserError: see `split_clips` and `build_tasks`; a task that no test clip is labelled for; a corpus without any
+            label.
     """
     manifest = data.manifest
     division = split_clips(manifest, config, fold)
@@ -119,6 +120,13 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
         weights[name] = scored.astype(np.float32)
         training_weights[name] = weights[name] * _class_weights(config, labels[name], scored & ~held_out.to_numpy())
     fold_data = FoldData(tasks, division, labels, weights, training_weights)
+    labelled = np.any([weight > 0 for weight in weights.values()], axis=0)
+    useless = sorted(set(config.corpora) - set(manifest["corpus"][labelled]))
+    if useless:
+        raise UserError(
+            f"no clip of {', '.join(useless)} has a label of {', '.join(tasks)}; leave the corpus out, or name its "
+            f"labels with tasks.TASK.labels.{useless[0]}.column=COLUMN"
+        )
     missing = set(tasks) - set(fold_data.scored_tasks(TEST))
     if missing:
         raise UserError(f"no test clip has a label for {', '.join(sorted(missing))}; choose another division")

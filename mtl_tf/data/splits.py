@@ -187,7 +187,7 @@ def _official(rows: pd.DataFrame, fold: int) -> np.ndarray:
 def _validation(rows: pd.DataFrame, split: SplitConfig) -> pd.Index:
     if split.validation_group is None:
         return _draw(rows, None, split.validation_fraction, split.seed)
-    groups = rows[split.validation_group].fillna("")
+    groups = _values(rows, "validation_group", split.validation_group)
     splitter = GroupShuffleSplit(1, test_size=split.validation_fraction, random_state=split.seed)
     try:
         return rows.index[next(splitter.split(rows, groups=groups))[1]]
@@ -206,7 +206,11 @@ def _draw(rows: pd.DataFrame, strata: pd.Series | None, fraction: float, seed: i
 
 def _groups(rows: pd.DataFrame, split: SplitConfig) -> pd.Series:
     """Group of each clip; a clip without one is a group of its own, and corpora share none."""
-    if split.group not in rows.columns:
-        raise UserError(f"split.group={split.group} is no column of the corpus; there are {', '.join(rows.columns)}")
-    groups = rows[split.group].fillna(rows["clip_id"]).astype(str)
-    return groups if rows["corpus"].nunique() == 1 else rows["corpus"].astype(str) + "/" + groups
+    return _values(rows, "group", split.group)
+
+
+def _values(rows: pd.DataFrame, key: str, column: str) -> pd.Series:
+    if column not in rows.columns:
+        raise UserError(f"split.{key}={column} is no column of the corpus; there are {', '.join(rows.columns)}")
+    values = rows[column].fillna(rows["clip_id"]).astype(str)
+    return values if rows["corpus"].nunique() == 1 else rows["corpus"].astype(str) + "/" + values

@@ -35,7 +35,9 @@ def merge_folds(folder: Path, folds: list[int]) -> None:
     result = {
         "test": {task: _merge_task(scores, predictions[predictions["task"] == task]) for task, scores in tasks.items()},
         "folds": [{"fold": fold, "test": entry["test"]} for fold, entry in zip(folds, metrics, strict=True)],
-        "clips": metrics[0]["clips"] | {"test": int(predictions["clip_id"].nunique())},
+        "clips": metrics[0]["clips"]
+        | {part: round(float(np.mean([entry["clips"][part] for entry in metrics]))) for part in ("train", "validation")}
+        | {"test": int(predictions["clip_id"].nunique())},
         "decoders": metrics[0]["decoders"],
         "cost": {
             "parameters": metrics[0]["cost"]["parameters"],

@@ -25,6 +25,13 @@ def load_config(folder: Path) -> RunConfig:
     return compose.load(folder / "config.yaml")
 
 
+def longest_clip(config: RunConfig) -> int | None:
+    """Returns how many samples of a clip a run uses, if its corpora share one limit (`crop_s`); None: all of it."""
+    limits = {corpus.crop_s for corpus in config.corpora.values()}
+    limit = limits.pop() if len(limits) == 1 else None
+    return None if limit is None else round(limit * config.frontend.sample_rate)
+
+
 def load_model(folder: Path) -> keras.Model:
     """Loads `model.keras` of a run.
 

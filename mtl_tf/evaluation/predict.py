@@ -10,6 +10,8 @@ from mtl_tf.data.assemble import FoldData, RunData
 from mtl_tf.data.pipeline import ClipSource, decoding_error, evaluation_dataset
 from mtl_tf.evaluation.scores import majority_scores, score_task
 
+CLIP_COLUMNS = ["clip_id", "corpus", "path", "start_s", "duration_s", "speaker", "decoder"]
+
 
 def predict_clips(
     model: keras.Model, source: ClipSource, positions: np.ndarray, config: PipelineConfig
@@ -46,8 +48,9 @@ def tabulate(
     """Lists every scored answer.
 
     Returns:
-        One row per clip and task: `clip_id`, `corpus`, `path`, `speaker`, `decoder`, `task`, `label`, `predicted`,
-        `probability` (of the predicted class), `probabilities` (list, in the order of the task's classes).
+        One row per clip and task: `clip_id`, `corpus`, `path`, `start_s`, `duration_s`, `speaker`, `decoder`, `task`,
+        `label`, `predicted`, `probability` (of the predicted class), `probabilities` (list, in the order of the task's
+        classes).
     """
     parts = []
     for name, task in fold.tasks.items():
@@ -55,7 +58,7 @@ def tabulate(
         rows = positions[scored]
         values = probabilities[name][scored]
         names = np.array(task.classes)
-        part = data.manifest.loc[rows, ["clip_id", "corpus", "path", "speaker", "decoder"]].reset_index(drop=True)
+        part = data.manifest.loc[rows, CLIP_COLUMNS].reset_index(drop=True)
         part["task"] = name
         part["label"] = names[fold.labels[name][rows]]
         part["predicted"] = names[values.argmax(axis=1)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from mtl_tf.data.decode import DecodeError, load_clip
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
+from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, longest_clip
 
 
 def predict_files(folder: Path, files: Iterable[Path]) -> None:
@@ -24,9 +24,7 @@ def predict_files(folder: Path, files: Iterable[Path]) -> None:
     """
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
     shortest = config.options("frontend")["n_fft"]
-    crops = {corpus.crop_s for corpus in config.corpora.values()}
-    crop_s = crops.pop() if len(crops) == 1 else None
-    longest = None if crop_s is None else round(crop_s * config.frontend.sample_rate)
+    longest = longest_clip(config)
     failed = []
     for file in files:
         try:

@@ -37,7 +37,7 @@ def example_features(
 
     Args:
         model: of the run.
-        examples: rows with `corpus` and `path`.
+        examples: rows with `corpus`, `path`, `start_s` and `duration_s`.
         roots: folder of each corpus.
         crop_s: how much of each clip the run uses, in seconds, by corpus.
 
@@ -47,7 +47,7 @@ def example_features(
     frontend = model.get_layer("frontend")
     features = []
     for row in examples.itertuples():
-        samples = load_clip(roots[row.corpus] / row.path, frontend.sample_rate)
+        samples = load_clip(roots[row.corpus] / row.path, frontend.sample_rate, row.start_s, row.duration_s)
         limit = crop_s.get(row.corpus)
         samples = samples if limit is None else samples[: round(limit * frontend.sample_rate)]
         features.append(np.asarray(frontend(samples[None])[0])[0])

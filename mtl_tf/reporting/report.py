@@ -8,11 +8,12 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from mtl_tf.config import PublishedConfig, RunConfig
+from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
 from mtl_tf.evaluation.load_run import load_config, load_model
 from mtl_tf.files import write_whole
 from mtl_tf.reporting import figures
+from mtl_tf.reporting.comparison import compare_published
 from mtl_tf.reporting.examples import choose_examples, example_features
 from mtl_tf.reporting.tables import percent
 
@@ -24,7 +25,7 @@ def write_report(folder: Path) -> Path:
     """Writes `report.html` from what else is in a run's folder.
 
     It says what was trained on what, the scores with intervals beside chance, a majority guess and published figures
-    (where another protocol of the same experiment has been run, its scores too), learning curves, confusion matrices,
+    (under each protocol of the experiment), learning curves, confusion matrices,
     scores per class and speaker, clips answered right and wrong, the audit, cost, and the configuration.
 
     Args:
@@ -53,7 +54,7 @@ def write_report(folder: Path) -> Path:
         main_metrics=chosen,
         corpora={name: get_corpus(corpus.name) for name, corpus in config.corpora.items()},
         counts=_clip_counts(folder, predictions),
-        published=[_compare(entry, folder, config, metrics) for entry in config.published],
+        published=compare_published(folder, config, metrics),
         score_bars=_inline(figures.score_bars(metrics["test"], chosen)),
         curves=_inline(figures.learning_curves(history, curves)),
         confusions={
@@ -81,36 +82,6 @@ def _inline(png: bytes) -> str:
 def _clip_counts(folder: Path, predictions: pd.DataFrame) -> dict[str, int]:
     """Counts test clips per corpus."""
     return predictions.drop_duplicates("clip_id")["corpus"].value_counts().to_dict()
-
-
-def _compare(entry: PublishedConfig, folder: Path, config: RunConfig, metrics: dict) -> dict[str, object]:
-    """Puts a published figure beside ours and beside the latest finished run of every other protocol."""
-    results = {config.protocol or "this run": _result(metrics, entry)}
-    for path in sorted(folder.resolve().parent.glob("*/metrics.json"), reverse=True):
-        other = load_config(path.parent)
-        if other.protocol is not None and other.protocol not in results:
-            results[other.protocol] = _result(json.loads(path.read_text(encoding="utf-8")), entry)
-    return {"figure": entry, "interval": _published_interval(entry), "results": results}
-
-
-def _result(metrics: dict, entry: PublishedConfig) -> dict[str, object]:
-    scores = metrics["test"].get(entry.task, {})
-    return {
-        "value": scores.get(entry.metric),
-        "deviation": scores.get(f"{entry.metric}_std"),
-        "interval": scores.get(f"{entry.metric}_interval"),
-        "uar": scores.get("uar"),
-        "uar_interval": scores.get("uar_interval"),
-        "n": scores.get("n"),
-    }
-
-
-def _published_interval(entry: PublishedConfig) -> list[float] | None:
-    """Normal approximation of the 95 % interval of a published share of `n` clips."""
-    if entry.n is None:
-        return None
-    margin = 1.96 * (entry.value * (1 - entry.value) / entry.n) ** 0.5
-    return [entry.value - margin, entry.value + margin]
 
 
 def _examples(folder: Path, config: RunConfig, predictions: pd.DataFrame) -> dict[str, str]:

@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
+from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, longest_clip
 
 TOLERANCE = 1e-5
 _PYTHON_OPS = {"PyFunc", "EagerPyFunc", "PyFuncStateless"}
@@ -28,13 +28,16 @@ class ServedModel(tf.Module):
     Args:
         model: waveform to probabilities by task.
         asset_files: one file of class names per task.
+        longest: how many samples of a clip are used, as in training; None: all.
     """
 
-    def __init__(self, model: keras.Model, asset_files: list[Path]) -> None:
+    def __init__(self, model: keras.Model, asset_files: list[Path], longest: int | None = None) -> None:
         super().__init__()
         # The variables themselves, for a C++ loader does not restore those that are reached through Keras's wrappers.
         self.model_variables = [variable.value for variable in model.variables]
-        self._compute = tf.autograph.experimental.do_not_convert(lambda waveform: model(waveform, training=False))
+        self._compute = tf.autograph.experimental.do_not_convert(
+            lambda waveform: model(waveform[:, :longest], training=False)
+        )
         self.class_lists = [tf.saved_model.Asset(str(path)) for path in asset_files]
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
@@ -65,18 +68,19 @@ def export_run(folder: Path, target: Path) -> Path:
         for task, names in classes.items():
             (assets / f"{task}.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
         staged = Path(temporary) / "model"
-        served = ServedModel(model, sorted(assets.iterdir()))
+        longest = longest_clip(config)
+        served = ServedModel(model, sorted(assets.iterdir()), longest)
         tf.saved_model.save(served, str(staged), signatures={"serving_default": served.serve})
         foreign = foreign_operations(staged)
         if foreign:
             raise UserError(f"the model holds operations that TF Serving lacks: {', '.join(sorted(foreign))}")
-        difference = parity(model, staged, config.frontend.sample_rate)
+        difference = parity(model, staged, config.frontend.sample_rate, longest)
         if not difference <= TOLERANCE:
             raise UserError(f"the exported model differs from {folder / 'model.keras'} by {difference:.1e}")
         details = {
             "run": str(folder),
             "sample_rate": config.frontend.sample_rate,
-            "crop_s": {name: corpus.crop_s for name, corpus in config.corpora.items()},
+            "longest_clip": longest,
             "classes": classes,
         }
         (staged / "assets.extra").mkdir()
@@ -100,13 +104,14 @@ def foreign_operations(folder: Path) -> set[str]:
     return {name for name in names if ">" in name or name in _PYTHON_OPS or op_def_registry.get(name) is None}
 
 
-def parity(model: keras.Model, folder: Path, sample_rate: int) -> float:
+def parity(model: keras.Model, folder: Path, sample_rate: int, longest: int | None = None) -> float:
     """Compares an exported model with its original on noise of two lengths, alone and padded in one batch.
 
     Args:
         model: the original.
         folder: of the SavedModel.
         sample_rate: in Hz.
+        longest: how many samples the exported model uses; None: all.
 
     Returns:
         The largest difference of any probability.
@@ -118,7 +123,7 @@ def parity(model: keras.Model, folder: Path, sample_rate: int) -> float:
         batch[row, :length] = 0.1 * rng.standard_normal(length)
     signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
     differences = []
-    expected = {task: np.asarray(values) for task, values in model(batch).items()}
+    expected = {task: np.asarray(values) for task, values in model(batch[:, :longest]).items()}
     together = signature(waveform=tf.constant(batch))
     for row, length in enumerate(lengths):
         alone = signature(waveform=tf.constant(batch[row : row + 1, :length]))

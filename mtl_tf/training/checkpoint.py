@@ -2,6 +2,7 @@
 
 import io
 import json
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -65,6 +66,18 @@ class Checkpoint:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         return history
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Writes a `.keras` file, whole or not at all.
+
+    Raises:
+        OSError: the disk is full; the previous file is intact.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
+        staged = Path(folder) / path.name
+        model.save(staged)
+        staged.replace(path)
 
 
 def _variables(model: keras.Model, optimizer: bool) -> list[keras.Variable]:

@@ -19,6 +19,7 @@ from mtl_tf.frontends.build import build_frontend
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.build import build_model, build_trunk, count_parameters
 from mtl_tf.training.callbacks import EpochKeeper, RichProgress, best_checkpoint, exhausted, last_checkpoint
+from mtl_tf.training.checkpoint import save_model
 from mtl_tf.training.losses import task_loss
 from mtl_tf.training.metrics import tracked_metrics
 
@@ -30,12 +31,20 @@ class TrainedModel:
     Attributes:
         model: with the weights of the best epoch.
         history: one dict per epoch.
-        train_seconds: time spent in epochs, over all starts of the run.
+        clips_per_epoch: how many clips an epoch trains on.
     """
 
     model: keras.Model
     history: list[dict]
-    train_seconds: float
+    clips_per_epoch: int
+
+    def train_seconds(self) -> float:
+        """Returns the time spent in epochs, over all starts of the run."""
+        return sum(row["seconds"] for row in self.history)
+
+    def median_epoch_s(self) -> float:
+        """Returns the time an epoch takes, its validation included."""
+        return float(np.median([row["seconds"] for row in self.history]))
 
 
 def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSource, folder: Path) -> TrainedModel:
@@ -115,10 +124,10 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
             )
         except tf.errors.OpError as error:
             raise decoding_error(error, source) from error
-    model.save(folder / "last.keras")
+    save_model(model, folder / "last.keras")
     best_checkpoint(folder).restore(model, optimizer=False)
-    model.save(folder / "model.keras")
-    return TrainedModel(model, history, sum(row["seconds"] for row in history))
+    save_model(model, folder / "model.keras")
+    return TrainedModel(model, history, int(sampler.counts().sum()))
 
 
 def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> keras.Model:

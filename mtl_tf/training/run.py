@@ -5,7 +5,6 @@ import resource
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mtl_tf.config import RunConfig
@@ -17,6 +16,7 @@ from mtl_tf.evaluation.cross_validation import merge_folds
 from mtl_tf.evaluation.predict import predict_clips, score_fold, tabulate
 from mtl_tf.evaluation.scores import score_groups
 from mtl_tf.models.build import count_parameters
+from mtl_tf.reporting.comparison import runs_by_protocol
 from mtl_tf.reporting.report import write_report
 from mtl_tf.training.fit import train_fold
 from mtl_tf.training.run_folder import METRICS, run_folder, write_json
@@ -54,6 +54,9 @@ def run_experiment(config: RunConfig) -> Path:
         if len(folds) > 1:
             merge_folds(folder, folds)
         write_report(folder)
+        for other in runs_by_protocol(folder, config).values():
+            if other != folder:
+                write_report(other)
     return folder
 
 
@@ -105,18 +108,14 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
             "decoders": {name: int(count) for name, count in decoders.items()},
             "cost": {
                 "parameters": count_parameters(trained.model),
-                "train_seconds": trained.train_seconds,
+                "train_seconds": trained.train_seconds(),
                 "epochs": len(trained.history),
-                "training_clips_per_second": _rate(trained.history, parts["train"]),
+                "training_clips_per_second": trained.clips_per_epoch / trained.median_epoch_s(),
                 "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             },
         },
         folder / METRICS,
     )
-
-
-def _rate(history: list[dict], clips: int) -> float:
-    return clips / float(np.median([row["seconds"] for row in history]))
 
 
 def _folds(config: RunConfig, data: RunData) -> list[int]:

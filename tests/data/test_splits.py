@@ -121,6 +121,13 @@ def test_a_corpus_can_have_its_own_division():
     assert set(tested["speaker"]) == {"s1"} and len(tested) == 10
 
 
+def test_validation_shares_no_source_with_training():
+    table = manifest(source=[f"recording {number // 3}" for number in range(60)])
+    found = parts(table, split_clips(table, config({"strategy": "random", "validation_group": "source"}), 0))
+    assert len(found["validation"])
+    assert not set(found["validation"]["source"]) & set(found["train"]["source"])
+
+
 def test_the_same_audio_in_training_and_test_is_an_error():
     table = manifest()
     table.loc[table["speaker"].isin(["s0", "s5"]), "audio_sha1"] = "same"
@@ -135,6 +142,7 @@ def test_the_same_audio_in_training_and_test_is_an_error():
         ({"strategy": "held_out"}, "name some of them"),
         ({"strategy": "predefined"}, "has no official split"),
         ({"strategy": "leave_one_group_out", "group": "nationality"}, "is no column"),
+        ({"strategy": "random", "validation_group": "nationality"}, "validation_group=nationality is no column"),
         ({"strategy": "grouped_k_fold", "num_folds": 50}, "impossible"),
         ({"strategy": "held_out", "test_groups": [f"s{number}" for number in range(6)]}, "choose another division"),
     ],

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from mtl_tf import compose
 from mtl_tf.evaluation.load_run import load_model
 from mtl_tf.serving.export import export_run, foreign_operations, parity
 
@@ -91,6 +93,18 @@ def test_any_length_answers_as_the_keras_model(finished_run, exported, length):
         np.testing.assert_allclose(answers[task].numpy(), np.asarray(values), atol=1e-5)
         alone = signature(waveform=tf.constant(waveform[1:2]))[task].numpy()
         np.testing.assert_allclose(alone[0], np.asarray(values)[1], atol=1e-5)
+
+
+def test_a_clip_is_cut_as_in_training(finished_run, tmp_path):
+    folder = shutil.copytree(finished_run, tmp_path / "run")
+    config = compose.load(folder / "config.yaml").model_dump()
+    config["corpora"]["fsdd"]["crop_s"] = 0.25
+    compose.save(compose.validate(config), folder / "config.yaml")
+    signature = tf.saved_model.load(str(export_run(folder, tmp_path / "model"))).signatures["serving_default"]
+    waveform = (0.1 * np.random.default_rng(0).standard_normal((2, 5000))).astype(np.float32)
+    answers = signature(waveform=tf.constant(waveform))
+    for task, values in load_model(folder)(waveform[:, :2000]).items():
+        np.testing.assert_allclose(answers[task], np.asarray(values), atol=1e-5)
 
 
 def test_it_answers_in_a_process_without_keras_and_tensorflow_io(finished_run, exported, tmp_path):
