@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures speed, as ratios within one run.
 
-Usage: scripts/benchmark.py pipeline [num_clips=128] [clip_s=3.0] [file_rate=48000] [num_parallel_calls=2]
+Usage: scripts/benchmark.py pipeline [num_clips=512] [clip_s=3.0] [file_rate=48000] [num_parallel_calls=2]
 
 pipeline: clips per second of decoding, resampling to 16 kHz and log mel, beside a librosa loop doing the same.
 """
@@ -9,7 +9,7 @@ pipeline: clips per second of decoding, resampling to 16 kHz and log mel, beside
 from mtl_tf.command_line import read_arguments, run_command
 from mtl_tf.errors import UserError
 
-DEFAULTS = {"num_clips": 128, "clip_s": 3.0, "file_rate": 48000, "num_parallel_calls": 2}
+DEFAULTS = {"num_clips": 512, "clip_s": 3.0, "file_rate": 48000, "num_parallel_calls": 2}
 
 
 def main(arguments: list[str]) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from mtl_tf.data.assemble import assemble
+from mtl_tf.data.clip_source import ClipSource, decoder_of
 from mtl_tf.data.manifest import write_table
-from mtl_tf.data.pipeline import ClipSource, decoder_of
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
 from mtl_tf.evaluation.predict import predict_clips
@@ -35,7 +35,8 @@ def evaluate_run(folder: Path, data_root: str | None = None) -> dict[str, dict[s
     if data_root is not None:
         config = config.model_copy(update={"data_root": data_root})
     data = assemble(config)
-    manifest = data.manifest.assign(decoder=decoder_of(data.manifest, config.pipeline))
+    sample_rate = config.frontend.sample_rate
+    manifest = data.manifest.assign(decoder=decoder_of(data.manifest, config.pipeline, sample_rate))
     division = pd.read_parquet(folder / "splits.parquet").set_index("clip_id")
     missing = division.index[division["split"] == "test"].difference(pd.Index(manifest["clip_id"]))
     if len(missing):
@@ -43,7 +44,7 @@ def evaluate_run(folder: Path, data_root: str | None = None) -> dict[str, dict[s
     division = division.reindex(manifest["clip_id"])
     positions = np.flatnonzero((division["split"] == "test").to_numpy())
     source = ClipSource.from_manifest(
-        manifest, data.roots, {name: item.crop_s for name, item in config.corpora.items()}, config.frontend.sample_rate
+        manifest, data.roots, {name: item.crop_s for name, item in config.corpora.items()}, sample_rate
     )
     probabilities = predict_clips(model, source, positions, config.pipeline)
     results, answers = {}, []

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.assemble import FoldData, RunData
-from mtl_tf.data.pipeline import ClipSource, decoding_error, evaluation_dataset
+from mtl_tf.data.clip_source import ClipSource
+from mtl_tf.data.pipeline import evaluation_dataset
 from mtl_tf.evaluation.scores import majority_scores, score_task
 
 CLIP_COLUMNS = ["clip_id", "corpus", "path", "start_s", "duration_s", "speaker", "decoder"]
@@ -38,7 +39,7 @@ def predict_clips(
         for waveform, _, _ in evaluation_dataset(source, positions, {}, {}, config):
             batches.append({task: np.asarray(values) for task, values in compute(waveform).items()})
     except tf.errors.OpError as error:
-        raise decoding_error(error, source) from error
+        raise source.explain(error) from error
     return {task: np.concatenate([batch[task] for batch in batches]) for task in batches[0]}
 
 

@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.audit import inspect_clip
-from mtl_tf.data.pipeline import ClipSource, decoder_of, evaluation_dataset
+from mtl_tf.data.clip_source import ClipSource, decoder_of
+from mtl_tf.data.pipeline import evaluation_dataset
 from mtl_tf.frontends.log_mel import LogMel
 
 N_FFT, HOP_LENGTH, NUM_MEL_BINS, SAMPLE_RATE = 800, 400, 128, 16000
@@ -59,7 +60,7 @@ def _ours(folder: Path, num_parallel_calls: int) -> Callable[[], list[np.ndarray
         rows.append({**facts, "corpus": "made", "path": path.name, "start_s": 0.0, "duration_s": np.nan})
     table = pd.DataFrame(rows)
     config = PipelineConfig(clip_s=1.0, batch_size=32, num_parallel_calls=num_parallel_calls)
-    table["decoder"] = decoder_of(table, config)
+    table["decoder"] = decoder_of(table, config, SAMPLE_RATE)
     source = ClipSource.from_manifest(table, {"made": folder}, {"made": None}, SAMPLE_RATE)
     layer = LogMel(SAMPLE_RATE, NUM_MEL_BINS, n_fft=N_FFT, hop_length=HOP_LENGTH, normalize="none")
     layer.build((None, None))

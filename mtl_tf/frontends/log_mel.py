@@ -1,9 +1,12 @@
 """Mel spectrogram in decibels."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from mtl_tf.frontends.frontend import FrontEnd
+
+NUM_BANDS = 6
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
@@ -43,9 +46,10 @@ class LogMel(FrontEnd):
         self.output_scale = output
         import librosa
 
-        self._filters = librosa.filters.mel(
+        filters = librosa.filters.mel(
             sr=sample_rate, n_fft=self.n_fft, n_mels=num_mel_bins, fmin=fmin_hz, fmax=self.fmax_hz
-        ).T  # (n_fft // 2 + 1, num_mel_bins)
+        )
+        self._bands = _bands(filters)
 
     @property
     def num_bins(self) -> int:
@@ -54,10 +58,28 @@ class LogMel(FrontEnd):
 
     def power_to_features(self, power):
         """Applies the filters and the logarithm; shapes as in `FrontEnd`."""
-        mel = ops.matmul(power, ops.convert_to_tensor(self._filters, "float32"))  # (batch, frames, num_mel_bins)
+        parts = [ops.matmul(power[:, :, first:last], filters) for first, last, filters in self._bands]
+        mel = ops.concatenate(parts, axis=-1)  # (batch, frames, num_mel_bins)
         return self.decibels(mel) if self.output_scale == "db" else mel
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
         names = ("num_mel_bins", "fmin_hz", "fmax_hz")
         return super().get_config() | {name: getattr(self, name) for name in names} | {"output": self.output_scale}
+
+
+def _bands(filters: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+    """Splits filters into groups of neighbours, so that none is multiplied with the many frequencies it ignores.
+
+    Args:
+        filters: (num_mel_bins, n_fft // 2 + 1).
+
+    Returns:
+        First and last frequency of each group, and its filters, float32 (frequencies, group).
+    """
+    bands = []
+    for group in np.array_split(filters, min(NUM_BANDS, len(filters))):
+        used = np.flatnonzero(group.any(axis=0))
+        first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
+        bands.append((first, last, group[:, first:last].T.astype(np.float32)))
+    return bands

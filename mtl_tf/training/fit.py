@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from mtl_tf.config import RunConfig, TrainingConfig
 from mtl_tf.data.assemble import FoldData, RunData
-from mtl_tf.data.pipeline import ClipSource, decoding_error, evaluation_dataset, training_dataset
+from mtl_tf.data.clip_source import ClipSource
+from mtl_tf.data.pipeline import evaluation_dataset, training_dataset
 from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.data.splits import TEST, TRAIN, VALIDATION
 from mtl_tf.frontends.build import build_frontend
@@ -123,7 +124,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
                 verbose=0,
             )
         except tf.errors.OpError as error:
-            raise decoding_error(error, source) from error
+            raise source.explain(error) from error
     save_model(model, folder / "last.keras")
     best_checkpoint(folder).restore(model, optimizer=False)
     save_model(model, folder / "model.keras")
@@ -192,7 +193,7 @@ def fit_normalization(frontend: FrontEnd, source: ClipSource, positions: np.ndar
             total += frames.sum(axis=0)
             squares += np.square(frames).sum(axis=0)
     except tf.errors.OpError as error:
-        raise decoding_error(error, source) from error
+        raise source.explain(error) from error
     mean = total / count
     frontend.set_statistics(mean, np.sqrt(np.maximum(squares / count - np.square(mean), 0.0)))
 

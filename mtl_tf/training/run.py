@@ -9,8 +9,8 @@ import pandas as pd
 
 from mtl_tf.config import RunConfig
 from mtl_tf.data.assemble import FoldData, RunData, assemble, divide
+from mtl_tf.data.clip_source import SHARDS, ClipSource, decoder_of
 from mtl_tf.data.manifest import write_table
-from mtl_tf.data.pipeline import SHARDS, ClipSource, decoder_of
 from mtl_tf.data.splits import CROSS_VALIDATED, TEST, num_folds
 from mtl_tf.evaluation.cross_validation import merge_folds
 from mtl_tf.evaluation.predict import predict_clips, score_fold, tabulate
@@ -38,7 +38,7 @@ def run_experiment(config: RunConfig) -> Path:
         OSError: the disk is full; what was written before is intact.
     """
     data = assemble(config)
-    data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline)
+    data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline, config.frontend.sample_rate)
     source = build_source(config, data)
     folds = _folds(config, data)
     divisions = [divide(data, config, fold) for fold in folds]

@@ -1,4 +1,3 @@
-import pandas as pd
 import pytest
 
 from mtl_tf.compose import compose
@@ -31,12 +30,3 @@ def test_clips_without_a_label_take_no_part(small_run):
     assert fold.num_unlabelled() >= 4
     assert "5" not in fold.tasks["digit"].classes
     assert len(fold.positions("train")) + len(fold.positions("test")) == 48 - fold.num_unlabelled()
-
-
-def test_class_weights_balance_the_training_clips(small_run):
-    config = compose([*small_run, "training.class_weights=balanced", "corpora.fsdd.where.take=['0','5','6']"])
-    fold = divide(assemble(config), config, 0)
-    rows = fold.positions("train")
-    for task in fold.tasks:
-        totals = pd.Series(fold.training_weights[task][rows]).groupby(fold.labels[task][rows]).sum()
-        assert totals.max() == pytest.approx(totals.min())

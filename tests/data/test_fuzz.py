@@ -28,9 +28,9 @@ import numpy as np, pandas as pd
 from pathlib import Path
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.audit import inspect_clip
-from mtl_tf.data.pipeline import ClipSource, decoder_of, evaluation_dataset
+from mtl_tf.data.clip_source import ClipSource, decoder_of
+from mtl_tf.data.pipeline import evaluation_dataset
 from mtl_tf.errors import UserError
-from mtl_tf.data.pipeline import decoding_error
 import tensorflow as tf
 for line in sys.stdin:
     path = Path(line.strip())
@@ -38,13 +38,13 @@ for line in sys.stdin:
     row = {**vars(facts), "corpus": "x", "path": path.name, "start_s": 0.0, "duration_s": np.nan}
     manifest = pd.DataFrame([row])
     config = PipelineConfig(clip_s=1.0)
-    manifest["decoder"] = decoder_of(manifest, config)
+    manifest["decoder"] = decoder_of(manifest, config, 8000)
     source = ClipSource.from_manifest(manifest, {"x": path.parent}, {"x": None}, 8000)
     try:
         batches = list(evaluation_dataset(source, np.array([0]), {}, {}, config))
         answer = {"frames": int(batches[0][0].shape[1]), "decoder": manifest["decoder"][0]}
     except tf.errors.OpError as error:
-        answer = {"error": str(decoding_error(error, source))}
+        answer = {"error": str(source.explain(error))}
     print(json.dumps(answer), flush=True)
 """
 

@@ -14,7 +14,7 @@ from conftest import ROOT
 
 from mtl_tf.compose import compose
 from mtl_tf.data.assemble import assemble, divide
-from mtl_tf.data.pipeline import ClipSource, decoder_of
+from mtl_tf.data.clip_source import ClipSource, decoder_of
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.training import checkpoint
@@ -25,7 +25,7 @@ from mtl_tf.training.fit import compiled_model, fit_normalization, train_fold
 def prepared(overrides):
     config = compose(overrides)
     data = assemble(config)
-    data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline)
+    data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline, config.frontend.sample_rate)
     fold = divide(data, config, 0)
     source = ClipSource.from_manifest(data.manifest, data.roots, {"fsdd": None}, config.frontend.sample_rate)
     return config, data, fold, source
@@ -245,7 +245,7 @@ def test_normalisation_is_that_of_the_training_frames(small_run):
     frontend.build((None, None))
     rows = fold.positions("train")
     fit_normalization(frontend, source, rows, config)
-    frames = np.concatenate([np.asarray(frontend.transform(source.load(row)[None]))[0] for row in rows])
+    frames = np.concatenate([np.asarray(frontend.transform(source.samples(row)[None]))[0] for row in rows])
     np.testing.assert_allclose(np.asarray(frontend.mean), frames.mean(axis=0), rtol=1e-4)
     np.testing.assert_allclose(np.asarray(frontend.deviation), frames.std(axis=0), rtol=1e-3)
 

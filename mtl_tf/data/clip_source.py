@@ -1,0 +1,174 @@
+"""Gives the samples of any clip of a run, by the fastest way that is safe for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from mtl_tf.config import PipelineConfig
+from mtl_tf.data.decode import load_clip
+from mtl_tf.data.shards import ShardCache
+from mtl_tf.data.wav import read_layout
+from mtl_tf.errors import UserError
+from mtl_tf.progress import progress_bar
+
+SOUNDFILE, TENSORFLOW_IO, SHARDS = "soundfile", "tensorflow_io", "shards"
+
+
+def decoder_of(manifest: pd.DataFrame, config: PipelineConfig, sample_rate: int) -> pd.Series:
+    """Says which way decodes each clip.
+
+    `tensorflow_io`: whole-file plain PCM WAVs that need no resampling, in the graph and without Python; `soundfile`:
+    the rest, since soxr is called from Python anyway and libsndfile reads the file faster in the same call. Shards
+    are filled by soundfile.
+
+    Args:
+        manifest: with the facts of the audit.
+        config: whether to use shards, or soundfile alone.
+        sample_rate: of the result, in Hz.
+    """
+    vetted = (manifest["plain_pcm_bits"] > 0) & manifest["duration_s"].isna() & manifest["start_s"].eq(0)
+    vetted &= manifest["sample_rate"] == sample_rate
+    if config.decoder == "soundfile" or config.shards or not tensorflow_io_works():
+        vetted &= False
+    return vetted.map({True: TENSORFLOW_IO, False: SOUNDFILE})
+
+
+def tensorflow_io_works() -> bool:
+    """Calls an operation: with an unfit TensorFlow the import only warns and each operation fails."""
+    try:
+        import tensorflow_io as tfio
+
+        header = b"RIFF\x28\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x04\0\0\0"
+        return tfio.audio.decode_wav(header + b"\x01\0\x02\0", dtype=tf.int16).shape == (2, 1)
+    except Exception:
+        return False
+
+
+@dataclass
+class ClipSource:
+    """Gives the samples of clip i.
+
+    Attributes:
+        paths: absolute path of each clip.
+        start_s: where it begins in its file, in seconds.
+        duration_s: its length in seconds, NaN for the whole file.
+        plain_pcm_bits: 16 or 24 where tensorflow-io decodes it, else 0.
+        longest: int64, how many samples of each clip are used at most.
+        sample_rate: of the result, in Hz.
+        shards: decoded audio to read in place of the files, or None.
+    """
+
+    paths: np.ndarray
+    start_s: np.ndarray
+    duration_s: np.ndarray
+    plain_pcm_bits: np.ndarray
+    longest: np.ndarray
+    sample_rate: int
+    shards: ShardCache | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        """Makes the tables the graph looks clips up in; constants made inside a graph are copied with each function."""
+        self._path_table = tf.constant(self.paths)
+        self._longest_table = tf.constant(self.longest)
+        self._branches = tf.constant(np.searchsorted((0, 16, 24), self.plain_pcm_bits), tf.int32)
+
+    @classmethod
+    def from_manifest(
+        cls, manifest: pd.DataFrame, roots: dict[str, Path], crop_s: dict[str, float | None], sample_rate: int
+    ) -> "ClipSource":
+        """Builds a source for the rows of a manifest with a `decoder` column, in their order.
+
+        Args:
+            manifest: the clips.
+            roots: corpus to its folder.
+            crop_s: corpus to how much of each clip is used, in seconds; None: all.
+            sample_rate: of the result, in Hz.
+        """
+        prefix = manifest["corpus"].map({name: str(root.resolve()) for name, root in roots.items()})
+        unlimited = np.iinfo(np.int64).max
+        limits = {name: unlimited if limit is None else round(limit * sample_rate) for name, limit in crop_s.items()}
+        vetted = manifest["decoder"] == TENSORFLOW_IO
+        return cls(
+            paths=np.array((prefix.astype(str) + "/" + manifest["path"].astype(str)).tolist(), dtype=np.bytes_),
+            start_s=manifest["start_s"].to_numpy(np.float32),
+            duration_s=manifest["duration_s"].to_numpy(np.float32),
+            plain_pcm_bits=np.where(vetted, manifest["plain_pcm_bits"], 0).astype(np.int32),
+            longest=manifest["corpus"].map(limits).to_numpy(np.int64),
+            sample_rate=sample_rate,
+        )
+
+    @property
+    def decodes_in_graph(self) -> bool:
+        """Whether any clip is decoded by tensorflow-io, so that `tensor` has to be used."""
+        return self.shards is None and bool(self.plain_pcm_bits.any())
+
+    def samples(self, position: int) -> np.ndarray:
+        """Reads one clip from the shards, or decodes it with soundfile: float32 (samples,), cut to its limit."""
+        if self.shards is not None:
+            return self.shards.read(position)
+        path = Path(self.paths[position].decode())
+        clip = load_clip(path, self.sample_rate, self.start_s[position], self.duration_s[position])
+        return clip[: self.longest[position]]
+
+    def use_shards(self, folder: Path, identities: list[str], num_threads: int, quiet: bool) -> None:
+        """Decodes every clip once into `folder`, and reads from there from now on.
+
+        Args:
+            folder: for the shards.
+            identities: of each clip's audio.
+            num_threads: clips decoded at once.
+            quiet: no progress bar.
+        """
+        keys = [f"{name}@{self.sample_rate}/{limit}" for name, limit in zip(identities, self.longest, strict=True)]
+        shards = ShardCache(folder, keys)
+        with progress_bar("decoding into shards", shards.num_shards, quiet) as advance:
+            shards.fill(self.samples, num_threads, advance)
+        self.shards = shards
+
+    def tensor(self, position: tf.Tensor) -> tf.Tensor:
+        """Gives the float32 (samples,) tensor of one clip inside a tf.data graph.
+
+        Args:
+            position: int64 scalar.
+        """
+        import tensorflow_io as tfio
+
+        def in_python() -> tf.Tensor:
+            clip = tf.numpy_function(lambda index: self.samples(int(index)), [position], tf.float32, stateful=False)
+            return tf.ensure_shape(clip, [None])
+
+        def in_graph(dtype: tf.DType) -> Callable[[], tf.Tensor]:
+            def decode() -> tf.Tensor:
+                channels = tfio.audio.decode_wav(tf.io.read_file(tf.gather(self._path_table, position)), dtype=dtype)
+                mono = tf.reduce_mean(tf.cast(channels, tf.float32) / float(-dtype.min), axis=1)
+                return mono[: tf.gather(self._longest_table, position)]
+
+            return decode
+
+        branches = [in_python, in_graph(tf.int16), in_graph(tf.int32)]
+        return tf.switch_case(tf.gather(self._branches, position), branches)
+
+    def explain(self, error: tf.errors.OpError) -> Exception:
+        """Turns an error from inside a tf.data graph into the user's error that caused it, where it was one.
+
+        tensorflow-io does not say which file it failed on, so the files it decodes are looked at again.
+
+        Args:
+            error: as raised by an iterator over this source.
+
+        Returns:
+            A UserError that names the file, or the error itself.
+        """
+        _, found, message = str(error).partition("DecodeError: ")
+        if found:
+            return UserError(message.splitlines()[0])
+        for position in np.flatnonzero(self.plain_pcm_bits):
+            path = Path(self.paths[position].decode())
+            layout = read_layout(path) if path.is_file() else None
+            if layout is None or layout.plain_pcm_bits != self.plain_pcm_bits[position]:
+                return UserError(f"cannot decode {path}: it was changed after the audit; give the same command again")
+        return error
