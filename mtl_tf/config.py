@@ -106,6 +106,9 @@ class PipelineConfig(Section):
 
     batch_size: PositiveInt = Field(32, description="clips per batch")
     clip_s: PositiveFloat = Field(description="length every clip is cropped or zero-padded to in training")
+    batch_length: Literal["fixed", "shortest"] = Field(
+        "fixed", description="length of a training batch: clip_s, or that of its shortest clip if shorter (as Lu 2020)"
+    )
     random_crop: bool = Field(True, description="crop longer clips at a random place in training; else at the start")
     mixing: Literal["proportional", "balanced", "temperature", "quota"] = Field(
         "proportional",
@@ -141,6 +144,8 @@ class TrainingConfig(Section):
     steps_per_epoch: PositiveInt | None = Field(None, description="batches per epoch; null: every clip once")
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = Field("adam", description="Keras optimizer")
     learning_rate: PositiveFloat = Field(1e-3, description="initial step size")
+    momentum: float = Field(0.0, ge=0, lt=1, description="of optimizer=sgd")
+    weight_decay: NonNegativeFloat = Field(0.0, description="share of each weight taken off per step, times the rate")
     learning_rate_schedule: Literal["constant", "cosine"] = Field("constant", description="cosine: falls to 0")
     loss_weights: dict[str, float] = Field({}, description="task to weight of its loss; 1 where not given")
     reduction: Literal["per_batch", "per_label"] = Field(

@@ -72,7 +72,7 @@ def assemble(config: RunConfig) -> RunData:
         UserError: missing folder, an audit that stops the run, or a `where` that leaves nothing.
     """
     frontend = config.options("frontend")
-    frame_s = frontend["n_fft"] / frontend["sample_rate"]
+    frame_s = frontend.get("n_fft", 1) / frontend["sample_rate"]
     manifests, roots, audits = [], {}, []
     for name, options in config.corpora.items():
         corpus = get_corpus(options.name)

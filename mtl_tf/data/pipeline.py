@@ -75,14 +75,17 @@ def _batches(
     config: PipelineConfig,
     num_samples: int | None,
 ) -> tf.data.Dataset:
+    shortest = num_samples is not None and config.batch_length == "shortest"
+
     def load(positions: np.ndarray, crops: np.ndarray) -> np.ndarray:
-        return pad_batch([source.samples(position) for position in positions], crops, num_samples)
+        return pad_batch([source.samples(position) for position in positions], crops, num_samples, shortest)
 
     def pad(flat: np.ndarray, lengths: np.ndarray, crops: np.ndarray) -> np.ndarray:
-        return pad_batch(np.split(flat, np.cumsum(lengths)[:-1]), crops, num_samples)
+        return pad_batch(np.split(flat, np.cumsum(lengths)[:-1]), crops, num_samples, shortest)
 
     def labelled(waveform: tf.Tensor, positions: tf.Tensor) -> tuple:
-        return tf.ensure_shape(waveform, [None, num_samples]), _gather(labels, positions), _gather(weights, positions)
+        length = None if shortest else num_samples
+        return tf.ensure_shape(waveform, [None, length]), _gather(labels, positions), _gather(weights, positions)
 
     clips = tf.data.Dataset.from_tensor_slices((order, crops))
     if source.decodes_in_graph:
@@ -102,18 +105,23 @@ def _batches(
     )
 
 
-def pad_batch(clips: Sequence[np.ndarray], crops: np.ndarray, num_samples: int | None) -> np.ndarray:
+def pad_batch(
+    clips: Sequence[np.ndarray], crops: np.ndarray, num_samples: int | None, shortest: bool = False
+) -> np.ndarray:
     """Crops clips or pads them with zeros at the end, which front ends take for padding.
 
     Args:
         clips: float32 (samples,) each.
         crops: float (clips,), where to cut a longer clip, from 0 (its start) to 1 (its end).
         num_samples: length of the result; None: of the longest clip.
+        shortest: cut to the shortest clip where that is shorter than num_samples.
 
     Returns:
         float32 (clips, num_samples).
     """
     length = max(map(len, clips)) if num_samples is None else num_samples
+    if shortest:
+        length = min(length, *map(len, clips))
     batch = np.zeros((len(clips), length), np.float32)
     for row, clip, crop in zip(batch, clips, crops, strict=True):
         spare = max(len(clip) - length, 0)

@@ -23,7 +23,7 @@ def predict_files(folder: Path, files: Iterable[Path]) -> None:
         UserError: the run is not finished; or, after all files were tried, some could not be decoded.
     """
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
-    shortest = config.options("frontend")["n_fft"]
+    shortest = config.options("frontend").get("n_fft", 1)
     longest = longest_clip(config)
     failed = []
     for file in files:

@@ -1,11 +1,20 @@
 """Builds the front end of a configuration."""
 
 from mtl_tf.errors import UserError, nearest_hint
+from mtl_tf.frontends.envelope import Envelope
+from mtl_tf.frontends.filter_bank_summary import FilterBankSummary
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.frontends.log_mel import LogMel
+from mtl_tf.frontends.picture import Picture
 from mtl_tf.frontends.spectrogram import Spectrogram
 
-FRONT_ENDS = {"log_mel": LogMel, "spectrogram": Spectrogram}
+FRONT_ENDS = {
+    "log_mel": LogMel,
+    "spectrogram": Spectrogram,
+    "envelope": Envelope,
+    "filter_bank_summary": FilterBankSummary,
+    "picture": Picture,
+}
 
 
 def build_frontend(name: str, options: dict) -> FrontEnd:

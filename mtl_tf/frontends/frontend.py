@@ -1,10 +1,8 @@
-"""What all front ends share: framing, padding, masks, decibels and normalisation."""
+"""What all front ends share: padding, masks, cutting to length and normalisation."""
 
 import keras
 import numpy as np
 from keras import ops
-
-POWER_FLOOR = 1e-10
 
 
 class FrontEnd(keras.layers.Layer):
@@ -17,57 +15,58 @@ class FrontEnd(keras.layers.Layer):
 
     Args:
         sample_rate: of the waveform, in Hz.
-        n_fft: length of the Fourier transform, in samples.
-        hop_length: step between frames, in samples.
-        win_length: length of the window, zero-padded to `n_fft` on both sides; None: `n_fft`.
-        window: name of any window of `scipy.signal.get_window`, periodic.
-        center: frame t is centred at sample t * hop_length, the clip padded with `n_fft // 2` zeros on both sides, as
-            librosa does by default; else frame t begins there.
-        top_db: where the output is in decibels, clip it this far below the clip's maximum; None: not at all.
         normalize: `none`, or subtract the mean and divide by the standard deviation `per_bin` or over all bins
             (`global`). The statistics are weights, set once by `set_statistics` from training clips.
-        num_frames: cut or pad every clip to this many frames; None: as long as the longest clip of the batch.
+        num_frames: bring every clip to this many frames; None: as many as the longest clip of the batch has.
+        fit: how: `pad` cuts at the end or pads, `resize` stretches the clip's own frames by linear interpolation.
         padding_value: value of padded frames, after normalisation.
 
     Raises:
-        ValueError: lengths that do not go together.
+        ValueError: options that do not go together.
     """
 
     def __init__(
         self,
         sample_rate: int,
-        n_fft: int,
-        hop_length: int,
-        win_length: int | None = None,
-        window: str = "hann",
-        center: bool = True,
-        top_db: float | None = 80.0,
         normalize: str = "per_bin",
         num_frames: int | None = None,
+        fit: str = "pad",
         padding_value: float = 0.0,
         **kwargs,
     ) -> None:
         super().__init__(**(kwargs | {"dtype": "float32"}))
-        self.sample_rate, self.n_fft, self.hop_length = sample_rate, n_fft, hop_length
-        self.win_length, self.window, self.center = win_length or n_fft, window, center
-        self.top_db, self.normalize = top_db, normalize
-        self.num_frames, self.padding_value = num_frames, padding_value
-        if hop_length < 1 or not 1 <= self.win_length <= n_fft:
-            raise ValueError(f"n_fft={n_fft}, win_length={self.win_length}, hop_length={hop_length} do not go together")
+        self.sample_rate, self.normalize = sample_rate, normalize
+        self.num_frames, self.fit, self.padding_value = num_frames, fit, padding_value
         if normalize not in ("none", "per_bin", "global"):
             raise ValueError(f"normalize={normalize}: give none, per_bin or global")
-        self._window = _padded_window(window, self.win_length, n_fft)
+        if fit not in ("pad", "resize"):
+            raise ValueError(f"fit={fit}: give pad or resize")
+        if fit == "resize" and num_frames is None:
+            raise ValueError("fit=resize needs num_frames")
 
     @property
     def num_bins(self) -> int:
         """Number of values per frame."""
         raise NotImplementedError
 
-    def power_to_features(self, power):
-        """Maps the power spectrogram to features.
+    @property
+    def frame_period_s(self) -> float:
+        """Time from one frame to the next, in seconds."""
+        raise NotImplementedError
+
+    def count_frames(self, samples):
+        """Returns how many frames a clip has, before cutting and padding.
 
         Args:
-            power: float32 (batch, frames, n_fft // 2 + 1).
+            samples: its length, an int or an int tensor.
+        """
+        raise NotImplementedError
+
+    def transform(self, waveform):
+        """Computes the features before normalisation, cutting and padding.
+
+        Args:
+            waveform: float32 (batch, samples).
 
         Returns:
             float32 (batch, frames, num_bins).
@@ -82,30 +81,12 @@ class FrontEnd(keras.layers.Layer):
             self.deviation = self.add_weight(shape=shape, initializer="ones", trainable=False, name="deviation")
 
     def frames_for(self, samples: int) -> int:
-        """Returns the number of frames of a clip.
+        """Returns the number of frames of the output for a clip.
 
         Args:
             samples: its length.
         """
-        if self.num_frames is not None:
-            return self.num_frames
-        return self._frames(samples)
-
-    def transform(self, waveform):
-        """Computes the features before normalisation, cutting and padding.
-
-        Args:
-            waveform: float32 (batch, samples).
-
-        Returns:
-            float32 (batch, frames, num_bins).
-        """
-        margin = self.n_fft // 2 if self.center else 0
-        padded = ops.pad(waveform, [[0, 0], [margin, margin]])
-        real, imaginary = ops.stft(
-            padded, self.n_fft, self.hop_length, self.n_fft, window=self._window, center=False
-        )  # (batch, frames, n_fft // 2 + 1)
-        return self.power_to_features(ops.square(real) + ops.square(imaginary))
+        return self.count_frames(samples) if self.num_frames is None else self.num_frames
 
     def frame_mask(self, waveform):
         """Says which of the frames of `transform` are not padding.
@@ -116,11 +97,8 @@ class FrontEnd(keras.layers.Layer):
         Returns:
             bool (batch, frames); the first frame always counts, so that silence has one.
         """
-        samples = ops.shape(waveform)[1]
-        position = ops.arange(1, samples + 1, dtype="int32")
-        length = ops.max(ops.where(waveform != 0, position, 0), axis=1)  # (batch,)
-        frame = ops.arange(self._frames(samples), dtype="int32")
-        return frame[None, :] < ops.maximum(self._frames(length), 1)[:, None]
+        frame = ops.arange(self.count_frames(ops.shape(waveform)[1]), dtype="int32")
+        return frame[None, :] < ops.maximum(self.count_frames(clip_lengths(waveform)), 1)[:, None]
 
     def call(self, waveform):
         """Computes features and their mask.
@@ -137,7 +115,11 @@ class FrontEnd(keras.layers.Layer):
         features = ops.where(mask[:, :, None], features, self.padding_value)
         if self.num_frames is None:
             return features, mask
-        return self._fit(features, self.padding_value), self._fit(mask, False)
+        if self.fit == "resize":
+            return stretch(features, mask, self.num_frames), ops.ones_like(mask[:, :1]) & ops.ones(
+                (1, self.num_frames), dtype="bool"
+            )
+        return self._cut_or_pad(features, self.padding_value), self._cut_or_pad(mask, False)
 
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns (batch, frames, bins) and (batch, frames); frames is None where the number of samples is."""
@@ -160,35 +142,43 @@ class FrontEnd(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
-        names = (
-            *("sample_rate", "n_fft", "hop_length", "win_length", "window", "center"),
-            *("top_db", "normalize", "num_frames", "padding_value"),
-        )
+        names = ("sample_rate", "normalize", "num_frames", "fit", "padding_value")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
-    def decibels(self, power):
-        """Converts power to decibels re 1, limited to `top_db` below each clip's maximum."""
-        level = 10.0 * ops.log10(ops.maximum(power, POWER_FLOOR))
-        if self.top_db is None:
-            return level
-        return ops.maximum(level, ops.max(level, axis=(1, 2), keepdims=True) - self.top_db)
-
-    def _frames(self, samples):
-        if self.center:
-            return 1 + (samples + 2 * (self.n_fft // 2) - self.n_fft) // self.hop_length
-        return 1 + (samples - self.n_fft) // self.hop_length
-
-    def _fit(self, values, fill):
+    def _cut_or_pad(self, values, fill):
         padding = [[0, 0], [0, self.num_frames]] + [[0, 0]] * (len(values.shape) - 2)
         return ops.pad(values, padding, constant_values=fill)[:, : self.num_frames]
 
 
-def _padded_window(name: str, win_length: int, n_fft: int) -> np.ndarray:
-    from scipy.signal import get_window
+def clip_lengths(waveform):
+    """Finds the end of each clip: the place after its last sample that is not zero.
 
-    try:
-        window = get_window(name, win_length, fftbins=True)
-    except ValueError as error:
-        raise ValueError(f"window={name}: {error}") from error
-    left = (n_fft - win_length) // 2
-    return np.pad(window, (left, n_fft - win_length - left)).astype(np.float32)
+    Args:
+        waveform: float (batch, samples).
+
+    Returns:
+        int32 (batch,), 0 for silence.
+    """
+    position = ops.arange(1, ops.shape(waveform)[1] + 1, dtype="int32")
+    return ops.max(ops.where(waveform != 0, position, 0), axis=1)
+
+
+def stretch(features, mask, num_frames: int):
+    """Resizes the valid frames of each clip to a number of frames by linear interpolation, as images are resized.
+
+    Args:
+        features: float (batch, frames, bins).
+        mask: bool (batch, frames), valid frames first.
+        num_frames: of the result.
+
+    Returns:
+        float (batch, num_frames, bins).
+    """
+    count = ops.sum(ops.cast(mask, "float32"), axis=1, keepdims=True)  # (batch, 1)
+    place = (ops.arange(num_frames, dtype="float32")[None, :] + 0.5) * count / num_frames - 0.5
+    place = ops.clip(place, 0.0, ops.maximum(count - 1.0, 0.0))  # (batch, num_frames)
+    below = ops.floor(place)
+    above = ops.minimum(below + 1.0, ops.maximum(count - 1.0, 0.0))
+    share = (place - below)[:, :, None]
+    rows = [ops.take_along_axis(features, ops.cast(index, "int32")[:, :, None], axis=1) for index in (below, above)]
+    return rows[0] * (1.0 - share) + rows[1] * share

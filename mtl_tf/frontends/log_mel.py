@@ -4,16 +4,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from mtl_tf.frontends.frontend import FrontEnd
+from mtl_tf.frontends.spectral import SpectralFrontEnd
 
 NUM_BANDS = 6
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
-class LogMel(FrontEnd):
+class LogMel(SpectralFrontEnd):
     """Mel spectrogram, as `librosa.feature.melspectrogram` gives it (Slaney scale and area normalisation).
 
-    Shapes, padding, masks and the other arguments: see `FrontEnd`. Output bins: `num_mel_bins`. The filters are
+    Shapes, padding, masks and the other arguments: see `SpectralFrontEnd`. Output bins: `num_mel_bins`. The filters are
     librosa's own, held as a constant, so an exported model needs no librosa.
 
     Args:
@@ -22,7 +22,7 @@ class LogMel(FrontEnd):
         fmin_hz: lowest frequency.
         fmax_hz: highest frequency; None: half the sample rate.
         output: `db` (`librosa.power_to_db` with its defaults, apart from `top_db`) or `power`.
-        **kwargs: arguments of `FrontEnd`.
+        **kwargs: arguments of `SpectralFrontEnd`.
 
     Raises:
         ValueError: an unknown output, or frequencies out of range.

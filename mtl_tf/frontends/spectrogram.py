@@ -3,19 +3,19 @@
 import keras
 from keras import ops
 
-from mtl_tf.frontends.frontend import FrontEnd
+from mtl_tf.frontends.spectral import SpectralFrontEnd
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
-class Spectrogram(FrontEnd):
+class Spectrogram(SpectralFrontEnd):
     """Short-time Fourier spectrogram, as `librosa.stft` gives it.
 
-    Shapes, padding, masks and the other arguments: see `FrontEnd`. Output bins: `n_fft // 2 + 1`.
+    Shapes, padding, masks and the other arguments: see `SpectralFrontEnd`. Output bins: `n_fft // 2 + 1`.
 
     Args:
         sample_rate: of the waveform, in Hz.
         output: `magnitude`, `power`, or `db` (`librosa.amplitude_to_db` with its defaults, apart from `top_db`).
-        **kwargs: arguments of `FrontEnd`.
+        **kwargs: arguments of `SpectralFrontEnd`.
 
     Raises:
         ValueError: an unknown output.

@@ -4,12 +4,31 @@ import keras
 
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.frontends.frontend import FrontEnd
+from mtl_tf.models.alexnet import AlexNet
+from mtl_tf.models.attention_cnn import AttentionCNN
+from mtl_tf.models.cab_cnn import CABCNN
 from mtl_tf.models.compact_cnn import CompactCNN
 from mtl_tf.models.fu2020 import AttentionCNNBLSTM
+from mtl_tf.models.gresnet import GResNet
 from mtl_tf.models.heads import classification_head
+from mtl_tf.models.mel_cnn import MelCNN
+from mtl_tf.models.resnet18 import ResNet18
+from mtl_tf.models.shared_dnn import SharedDNN
+from mtl_tf.models.vgg11 import VGG11
 from mtl_tf.tasks import Task
 
-TRUNKS = {"compact_cnn": CompactCNN, "fu2020": AttentionCNNBLSTM}
+TRUNKS = {
+    "compact_cnn": CompactCNN,
+    "gresnet": GResNet,
+    "cab_cnn": CABCNN,
+    "fu2020": AttentionCNNBLSTM,
+    "shared_dnn": SharedDNN,
+    "mel_cnn": MelCNN,
+    "alexnet": AlexNet,
+    "vgg11": VGG11,
+    "resnet18": ResNet18,
+    "attention_cnn": AttentionCNN,
+}
 
 
 def build_trunk(name: str, options: dict) -> keras.layers.Layer:
@@ -35,17 +54,28 @@ def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, 
 
     Args:
         frontend: float (batch, samples) to (batch, frames, bins) and a mask (batch, frames).
-        trunk: (batch, frames, bins) and mask to (batch, channels).
+        trunk: (batch, frames, bins) and mask to (batch, channels); or to what its own `attach_heads` takes.
         tasks: one named output each.
 
     Returns:
         `keras.Model(waveform, {task name: probabilities})`: float32 (batch, samples) of any length to float32
         (batch, classes) for every task.
+
+    Raises:
+        UserError: the front end's output is not what the trunk takes.
     """
     waveform = keras.Input((None,), name="waveform", dtype="float32")
     features, mask = frontend(waveform)
-    embedding = trunk(features, frame_mask=mask)
-    return keras.Model(waveform, {name: classification_head(task)(embedding) for name, task in tasks.items()})
+    try:
+        embedding = trunk(features, frame_mask=mask)
+    except ValueError as error:
+        raise UserError(f"this model does not take the features of this front end: {error}") from error
+    attach = getattr(trunk, "attach_heads", _dense_heads)
+    return keras.Model(waveform, attach(embedding, tasks))
+
+
+def _dense_heads(embedding, tasks: dict[str, Task]) -> dict:
+    return {name: classification_head(task)(embedding) for name, task in tasks.items()}
 
 
 def count_parameters(model: keras.Model) -> int:

@@ -106,5 +106,5 @@ def _examples(folder: Path, config: RunConfig, predictions: pd.DataFrame) -> dic
             + f" ({100 * row.probability:.0f} %)\n{'/'.join(Path(row.path).parts[-2:])}"
             for row in rows.itertuples()
         ]
-        drawn[task] = _inline(figures.spectrograms(features, titles, frontend.hop_length / frontend.sample_rate))
+        drawn[task] = _inline(figures.spectrograms(features, titles, frontend.frame_period_s))
     return drawn

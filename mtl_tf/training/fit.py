@@ -157,7 +157,12 @@ def build_optimizer(options: TrainingConfig, steps_per_epoch: int) -> keras.opti
     rate = options.learning_rate
     if options.learning_rate_schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, options.epochs * steps_per_epoch)
-    return keras.optimizers.get({"class_name": options.optimizer, "config": {"learning_rate": rate}})
+    values = {"learning_rate": rate, "weight_decay": options.weight_decay or None}
+    if options.optimizer == "adamw" and not options.weight_decay:
+        del values["weight_decay"]
+    if options.optimizer == "sgd":
+        values["momentum"] = options.momentum
+    return keras.optimizers.get({"class_name": options.optimizer, "config": values})
 
 
 def seed_everything(seed: int, options: TrainingConfig) -> None:

@@ -17,9 +17,29 @@ TASKS = {
     "emotion": Task("emotion", tuple("abcdefg")),
     "speaker": Task("speaker", tuple("wxyz"), closed_set=True),
 }
+LOG_MEL = {"name": "log_mel", "sample_rate": 8000, "n_fft": 256, "hop_length": 80, "num_mel_bins": 16}
+SUMMARY = LOG_MEL | {"name": "filter_bank_summary", "window_s": 0.25}
+PICTURE = {"name": "picture", "sample_rate": 8000, "n_fft": 256, "hop_length": 80}
+FRONT_ENDS = {
+    "gresnet": LOG_MEL | {"num_frames": 40},
+    "cab_cnn": {"name": "envelope", "sample_rate": 8000},
+    "shared_dnn": SUMMARY,
+    "alexnet": PICTURE | {"size": 96},
+    "vgg11": PICTURE | {"size": 32},
+    "resnet18": PICTURE | {"size": 64},
+    "attention_cnn": PICTURE | {"size": 32, "color_map": None},
+}
 SMALL = {
     "fu2020": {"filters": [8, 8, 16], "bottleneck_units": 8, "lstm_units": 16, "num_heads": 4, "use_mask": True},
     "compact_cnn": {"filters": [4, 8], "embedding_units": 8, "time_segments": 3},
+    "gresnet": {"filters": [4, 8], "stem_filters": 4, "pool_size": None, "fc_units": 8},
+    "cab_cnn": {"filters": [4, 4, 4, 8], "num_classifiers": 5},
+    "shared_dnn": {"units": [8, 8]},
+    "mel_cnn": {"filters": [4, 8], "kernel_size": 3},
+    "alexnet": {"units": 8},
+    "vgg11": {"filters": [[2], [2], [4, 4], [4, 4]], "units": 8},
+    "resnet18": {"filters": [2, 4]},
+    "attention_cnn": {"filters": [4, 8]},
 }
 
 
@@ -29,8 +49,8 @@ def config(group, name):
 
 
 def small_model(name, **options):
-    frontend = build_frontend("log_mel", {"sample_rate": 8000, "n_fft": 256, "hop_length": 80, "num_mel_bins": 16})
-    return build_model(frontend, build_trunk(name, SMALL[name] | options), TASKS)
+    frontend = dict(FRONT_ENDS.get(name, LOG_MEL))
+    return build_model(build_frontend(frontend.pop("name"), frontend), build_trunk(name, SMALL[name] | options), TASKS)
 
 
 def noise(length, batch=2):
@@ -131,12 +151,12 @@ class TestEveryModel:
         for values in small_model(name)(np.zeros((1, 3000), np.float32)).values():
             assert np.isfinite(np.asarray(values)).all()
 
-    def test_dropout_acts_in_training_only(self, name):
-        model = small_model(name, dropout=0.5)
+    def test_training_mode_is_asked_for(self, name):
+        model = small_model(name, **({"dropout": 0.5} if "dropout" in config("model", name)[1] else {}))
         waveform = noise(4000)
         first, second = (np.asarray(model(waveform)["emotion"]) for _ in range(2))
         assert np.array_equal(first, second)
-        assert not np.allclose(np.asarray(model(waveform, training=True)["emotion"]), first)
+        assert not np.allclose(np.asarray(model(waveform, training=True)["emotion"]), first, atol=1e-7)
 
     def test_it_survives_its_file(self, name, tmp_path):
         model = small_model(name)
@@ -146,26 +166,34 @@ class TestEveryModel:
         for task in TASKS:
             np.testing.assert_array_equal(np.asarray(again(waveform)[task]), np.asarray(model(waveform)[task]))
 
-    def test_gradients_reach_every_weight(self, name):
+    def test_gradients_reach_every_weight_and_only_the_asked_head(self, name):
         import tensorflow as tf
 
         model = small_model(name)
-        with tf.GradientTape() as tape:
+        variables = [variable.value for variable in model.trainable_variables]
+        with tf.GradientTape(persistent=True) as tape:
             outputs = model(noise(4000, batch=4), training=True)
-            loss = sum(tf.reduce_mean(tf.math.log(values[:, 0])) for values in outputs.values())
-        for variable, gradient in zip(
-            model.trainable_variables, tape.gradient(loss, [v.value for v in model.trainable_variables]), strict=True
-        ):
+            losses = {task: tf.reduce_mean(tf.math.log(values[:, 0])) for task, values in outputs.items()}
+            total = sum(losses.values())
+        for variable, gradient in zip(model.trainable_variables, tape.gradient(total, variables), strict=True):
             assert gradient is not None, variable.path
+        head = {id(variable) for variable in model.get_layer("speaker").trainable_variables}
+        for variable, gradient in zip(
+            model.trainable_variables, tape.gradient(losses["emotion"], variables), strict=True
+        ):
+            assert (gradient is None) == (id(variable) in head) or "speaker_classifiers" in variable.path, variable.path
 
     def test_mixed_precision_answers_in_float32(self, name):
         keras.config.set_dtype_policy("mixed_float16")
         try:
-            values = small_model(name)(noise(4000))["emotion"]
+            model = small_model(name)
         finally:
             keras.config.set_dtype_policy("float32")
-        assert keras.backend.standardize_dtype(values.dtype) == "float32"
-        assert np.isfinite(np.asarray(values)).all()
+        full_scale = np.sign(noise(4000, batch=1))
+        for waveform in (noise(4000), np.zeros((1, 4000), np.float32), full_scale):
+            for values in model(waveform).values():
+                assert keras.backend.standardize_dtype(values.dtype) == "float32"
+                assert np.isfinite(np.asarray(values)).all()
 
 
 def test_masking_of_stretches_acts_in_training_only():

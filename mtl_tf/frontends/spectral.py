@@ -1,0 +1,100 @@
+"""What front ends with a short-time Fourier transform share: framing, windows, decibels."""
+
+import numpy as np
+from keras import ops
+
+from mtl_tf.frontends.frontend import FrontEnd
+
+POWER_FLOOR = 1e-10
+
+
+class SpectralFrontEnd(FrontEnd):
+    """Base of the front ends that begin with a power spectrogram.
+
+    Args:
+        sample_rate: of the waveform, in Hz.
+        n_fft: length of the Fourier transform, in samples.
+        hop_length: step between frames, in samples.
+        win_length: length of the window, zero-padded to `n_fft` on both sides; None: `n_fft`.
+        window: name of any window of `scipy.signal.get_window`, periodic.
+        center: frame t is centred at sample t * hop_length, the clip padded with `n_fft // 2` zeros on both sides, as
+            librosa does by default; else frame t begins there.
+        top_db: where the output is in decibels, clip it this far below the clip's maximum; None: not at all.
+        **kwargs: arguments of `FrontEnd`.
+
+    Raises:
+        ValueError: lengths that do not go together.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        n_fft: int,
+        hop_length: int,
+        win_length: int | None = None,
+        window: str = "hann",
+        center: bool = True,
+        top_db: float | None = 80.0,
+        **kwargs,
+    ) -> None:
+        super().__init__(sample_rate, **kwargs)
+        self.n_fft, self.hop_length = n_fft, hop_length
+        self.win_length, self.window, self.center = win_length or n_fft, window, center
+        self.top_db = top_db
+        if hop_length < 1 or not 1 <= self.win_length <= n_fft:
+            raise ValueError(f"n_fft={n_fft}, win_length={self.win_length}, hop_length={hop_length} do not go together")
+        self._window = _padded_window(window, self.win_length, n_fft)
+
+    def power_to_features(self, power):
+        """Maps the power spectrogram to features.
+
+        Args:
+            power: float32 (batch, frames, n_fft // 2 + 1).
+
+        Returns:
+            float32 (batch, frames, num_bins).
+        """
+        raise NotImplementedError
+
+    @property
+    def frame_period_s(self) -> float:
+        """Time from one frame to the next, in seconds."""
+        return self.hop_length / self.sample_rate
+
+    def count_frames(self, samples):
+        """Returns the number of frames of the Fourier transform."""
+        if self.center:
+            return 1 + (samples + 2 * (self.n_fft // 2) - self.n_fft) // self.hop_length
+        return 1 + (samples - self.n_fft) // self.hop_length
+
+    def transform(self, waveform):
+        """Computes the spectrogram and its features; shapes as in `FrontEnd`."""
+        margin = self.n_fft // 2 if self.center else 0
+        padded = ops.pad(waveform, [[0, 0], [margin, margin]])
+        real, imaginary = ops.stft(
+            padded, self.n_fft, self.hop_length, self.n_fft, window=self._window, center=False
+        )  # (batch, frames, n_fft // 2 + 1)
+        return self.power_to_features(ops.square(real) + ops.square(imaginary))
+
+    def decibels(self, power):
+        """Converts power to decibels re 1, limited to `top_db` below each clip's maximum."""
+        level = 10.0 * ops.log10(ops.maximum(power, POWER_FLOOR))
+        if self.top_db is None:
+            return level
+        return ops.maximum(level, ops.max(level, axis=(1, 2), keepdims=True) - self.top_db)
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments."""
+        names = ("n_fft", "hop_length", "win_length", "window", "center", "top_db")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+def _padded_window(name: str, win_length: int, n_fft: int) -> np.ndarray:
+    from scipy.signal import get_window
+
+    try:
+        window = get_window(name, win_length, fftbins=True)
+    except ValueError as error:
+        raise ValueError(f"window={name}: {error}") from error
+    left = (n_fft - win_length) // 2
+    return np.pad(window, (left, n_fft - win_length - left)).astype(np.float32)

@@ -1,0 +1,171 @@
+"""Gated residual network of Zeng, Mao, Peng and Yi (2018), with its residual and plain counterparts."""
+
+import keras
+from keras import ops
+
+BLOCKS = ("gated", "residual", "plain")
+ACTIVATIONS = {
+    "sigmoid": ops.sigmoid,
+    "tanh": ops.tanh,
+    "relu": ops.relu,
+    "4*sigmoid-2": lambda values: 2.0 * ops.tanh(0.5 * values),  # the same function, and finite everywhere
+}
+
+
+@keras.saving.register_keras_serializable(package="mtl_tf")
+class GResNet(keras.layers.Layer):
+    """Trunk of "Spectrogram based multi-task audio classification" (Multimedia Tools and Applications 78, 2019).
+
+    Input float (batch, 399, 257) or (batch, 399, 257, channels), time first; output (batch, fc_units). Layers, with
+    the lengths of the RAVDESS setting (section 5.3: seven blocks of 32, 64, 64, 96, 96, 96, 96 filters):
+
+    | layer | output |
+    |---|---|
+    | 3x3 convolution, 32 filters, stride 2; batch normalisation; ReLU | 200 x 129 x 32 |
+    | 3x3 max pooling, stride 2 | 100 x 65 x 32 |
+    | block 1 | 100 x 65 x 32 |
+    | blocks 2 and 3, the first with stride 2 | 50 x 33 x 64 |
+    | blocks 4 to 7, the first with stride 2 | 25 x 17 x 96 |
+    | 9x9 average pooling, stride 2 | 9 x 5 x 96 |
+    | fully connected, batch normalisation, ReLU | 200 |
+
+    A gated block (eq. 7 and 8) is y = F1(x) * F2(x) + Mx: two convolutions side by side, each with batch normalisation
+    and then its own activation; M is the identity, or a 1x1 convolution where the number of channels or the size
+    changes; nothing follows the sum. A `residual` block (figure 3) has the two convolutions one after the other, ReLU
+    between them and after the sum; a `plain` one is the same without Mx (table 2: ResNets, CNNs). With the defaults
+    1,288,840 parameters, and 201 for each class: 1,290,850 with the paper's 8 emotions and speech or song.
+
+    The parameters of figure 10 are not in the text. Stem, pooling, strides and fully connected layer follow a public
+    implementation by the author of a later thesis (CombinaTorch), the only trace of the figure; pooling as printed
+    there, at stride 2 with no other pooling, is what lets 9 x 5 x 96 values fit. Chosen here: the stride is in both
+    convolutions and in M of a block where filters grow; the four-block setting (VCTK) has the first four filters.
+    Frames and bins are those of a picture: padding is not masked, as the paper has one fixed size.
+
+    Args:
+        filters: of each block.
+        first_kernel: n x m, side of the kernel of F1.
+        second_kernel: p x q, side of the kernel of F2.
+        first_activation: f1, one of `sigmoid`, `tanh`, `relu`, `4*sigmoid-2`.
+        second_activation: f2.
+        block: `gated`, `residual` or `plain`.
+        stem_filters: of the first convolution.
+        pool_size: side of the average pooling; None: the mean over all places, so that any length can be taken.
+        fc_units: width of the output.
+
+    Raises:
+        ValueError: an unknown block or activation.
+    """
+
+    def __init__(
+        self,
+        filters: tuple[int, ...] = (32, 64, 64, 96, 96, 96, 96),
+        first_kernel: int = 1,
+        second_kernel: int = 3,
+        first_activation: str = "tanh",
+        second_activation: str = "tanh",
+        block: str = "gated",
+        stem_filters: int = 32,
+        pool_size: int | None = 9,
+        fc_units: int = 200,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        if block not in BLOCKS:
+            raise ValueError(f"block={block}: give {', '.join(BLOCKS)}")
+        for activation in (first_activation, second_activation):
+            if activation not in ACTIVATIONS:
+                raise ValueError(f"activation {activation}: give {', '.join(ACTIVATIONS)}")
+        self.filters, self.block = tuple(filters), block
+        self.first_kernel, self.second_kernel = first_kernel, second_kernel
+        self.first_activation, self.second_activation = first_activation, second_activation
+        self.stem_filters, self.pool_size, self.fc_units = stem_filters, pool_size, fc_units
+        layers = keras.layers
+        self.stem = layers.Conv2D(stem_filters, 3, strides=2, padding="same", name="stem")
+        self.stem_norm = layers.BatchNormalization(name="stem_norm")
+        self.stem_pool = layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")
+        self.first, self.first_norms, self.second, self.second_norms, self.shortcuts = [], [], [], [], []
+        previous = stem_filters
+        for index, width in enumerate(filters):
+            stride = 1 if width == previous else 2
+            second_stride = stride if block == "gated" else 1
+            self.first.append(self._convolution(width, first_kernel, stride, f"block_{index}_first"))
+            self.second.append(self._convolution(width, second_kernel, second_stride, f"block_{index}_second"))
+            self.first_norms.append(layers.BatchNormalization(name=f"block_{index}_first_norm"))
+            self.second_norms.append(layers.BatchNormalization(name=f"block_{index}_second_norm"))
+            changes = stride != 1 and block != "plain"
+            shortcut = self._convolution(width, 1, stride, f"block_{index}_shortcut") if changes else None
+            self.shortcuts.append(shortcut)
+            previous = width
+        self.pool = None if pool_size is None else layers.AveragePooling2D(pool_size, strides=2, name="pool")
+        self.fc = layers.Dense(fc_units, name="fc")
+        self.fc_norm = layers.BatchNormalization(name="fc_norm")
+
+    @staticmethod
+    def _convolution(filters: int, kernel: int, stride: int, name: str) -> keras.layers.Layer:
+        return keras.layers.Conv2D(filters, kernel, strides=stride, padding="same", name=name)
+
+    def build(self, input_shape) -> None:
+        """Builds all layers for (batch, frames, bins) or (batch, frames, bins, channels).
+
+        Raises:
+            ValueError: the number of frames is open, or the picture too small for the pooling.
+        """
+        shape = tuple(input_shape) if len(input_shape) == 4 else (*input_shape, 1)
+        for layer in (self.stem, self.stem_norm, self.stem_pool):
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+        for index in range(len(self.filters)):
+            wanted = self.first[index].compute_output_shape(shape)
+            self.first[index].build(shape)
+            self.first_norms[index].build(wanted)
+            self.second[index].build(shape if self.block == "gated" else wanted)
+            self.second_norms[index].build(wanted)
+            if self.shortcuts[index] is not None:
+                self.shortcuts[index].build(shape)
+            shape = wanted
+        units = shape[-1]
+        if self.pool is not None:
+            if None in shape[1:] or min(shape[1:3]) < self.pool_size:
+                raise ValueError(
+                    f"the blocks leave {shape[1]} x {shape[2]} values, pool_size={self.pool_size} needs as many and a "
+                    "fixed length; set frontend.num_frames, or model.pool_size=null for the mean over all"
+                )
+            shape = self.pool.compute_output_shape(shape)
+            units = shape[1] * shape[2] * shape[3]
+        self.fc.build((input_shape[0], units))
+        self.fc_norm.build((input_shape[0], self.fc_units))
+
+    def call(self, features, frame_mask=None, training=None):
+        """Maps (batch, frames, bins[, channels]) to (batch, fc_units); the mask is not used."""
+        hidden = features if len(features.shape) == 4 else features[..., None]
+        hidden = self.stem_pool(ops.relu(self.stem_norm(self.stem(hidden), training=training)))
+        for index in range(len(self.filters)):
+            hidden = self._block(index, hidden, training)
+        if self.pool is None:
+            hidden = ops.mean(hidden, axis=(1, 2))
+        else:
+            hidden = self.pool(hidden)
+            hidden = ops.reshape(hidden, (-1, hidden.shape[1] * hidden.shape[2] * hidden.shape[3]))
+        return ops.relu(self.fc_norm(self.fc(hidden), training=training))
+
+    def _block(self, index: int, x, training):
+        f1, f2 = ACTIVATIONS[self.first_activation], ACTIVATIONS[self.second_activation]
+        first = self.first_norms[index](self.first[index](x), training=training)
+        if self.block == "gated":
+            second = self.second_norms[index](self.second[index](x), training=training)
+            return f1(first) * f2(second) + self._shortcut(index, x)
+        second = self.second_norms[index](self.second[index](ops.relu(first)), training=training)
+        return ops.relu(second if self.block == "plain" else second + self._shortcut(index, x))
+
+    def _shortcut(self, index: int, x):
+        return x if self.shortcuts[index] is None else self.shortcuts[index](x)
+
+    def compute_output_shape(self, input_shape) -> tuple:
+        """Returns (batch, fc_units)."""
+        return (input_shape[0], self.fc_units)
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments."""
+        names = ("filters", "first_kernel", "second_kernel", "first_activation", "second_activation")
+        names = (*names, "block", "stem_filters", "pool_size", "fc_units")
+        return super().get_config() | {name: getattr(self, name) for name in names}

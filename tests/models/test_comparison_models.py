@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from test_models import RNG, TASKS, config
+
+from mtl_tf.errors import UserError
+from mtl_tf.frontends.build import build_frontend
+from mtl_tf.models.build import TRUNKS, build_model, build_trunk
+from mtl_tf.models.resnet18 import BasicBlock
+
+
+def trainable(trunk):
+    return sum(int(np.prod(variable.shape)) for variable in trunk.trainable_variables)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "units", "expected"),
+    [
+        # published counts for 1000 classes, with the last layer changed to three
+        ("alexnet", (None, 256, 256, 3), 4096, 61_100_840 - 4097 * 1000 + 4097 * 3),
+        ("vgg11", (None, 224, 224, 3), 4096, 132_863_336 - 4097 * 1000 + 4097 * 3),
+        ("resnet18", (None, 224, 224, 3), 512, 11_689_512 - 513 * 1000 + 513 * 3),
+    ],
+)
+def test_picture_networks_have_the_published_parameters(name, shape, units, expected):
+    trunk = build_trunk(*config("model", name))
+    trunk.build(shape)
+    assert trunk.compute_output_shape(shape) == (None, units)
+    assert trainable(trunk) + 3 * (units + 1) == expected
+
+
+@pytest.mark.parametrize(("units", "expected"), [(128, 54_656), (256, 174_848), (512, 611_840)])
+def test_the_shared_network_has_those_worked_out_by_hand(units, expected):
+    trunk = build_trunk("shared_dnn", {"units": [units] * 3})
+    trunk.build((None, 1, 168))
+    assert trunk.count_params() == expected == 169 * units + 2 * (units + 1) * units
+
+
+def test_the_mel_network_has_those_worked_out_by_hand():
+    trunk = build_trunk(*config("model", "mel_cnn"))
+    trunk.build((None, 100, 64))
+    assert trunk.count_params() == (25 * 64 + 64) + 3 * (25 * 64 * 64 + 64) + 4 * 4 * 64 == 310_080
+
+
+def test_a_basic_block_is_the_sum_of_both_ways():
+    block = BasicBlock(3)
+    x = RNG.standard_normal((1, 5, 5, 3)).astype(np.float32)
+    block.build(x.shape)
+    block.second.kernel.assign(np.zeros((3, 3, 3, 3)))
+    np.testing.assert_allclose(np.asarray(block(x)), np.maximum(x, 0), atol=1e-6)
+    assert BasicBlock(4, stride=2)(x).shape == (1, 3, 3, 4)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg11", "resnet18", "attention_cnn"])
+def test_features_that_are_no_picture_are_refused(name):
+    assert name in TRUNKS
+    frontend = build_frontend("log_mel", {"sample_rate": 8000, "n_fft": 256, "hop_length": 80})
+    with pytest.raises(UserError, match="frontend=picture"):
+        build_model(frontend, build_trunk(name, {}), TASKS)
