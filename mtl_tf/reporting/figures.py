@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 _STYLE = {
@@ -104,7 +105,7 @@ def spectrograms(features: list[np.ndarray], titles: list[str], seconds_per_fram
     """Draws features of several clips in a grid of three columns.
 
     Args:
-        features: float (frames, bins) of each clip.
+        features: float (frames, bins) of each clip; (frames, bins, channels) is a picture with values from 0 to 1.
         titles: above each.
         seconds_per_frame: hop of the front end.
     """
@@ -116,11 +117,25 @@ def spectrograms(features: list[np.ndarray], titles: list[str], seconds_per_fram
         for place in axes.flat[len(features) :]:
             place.axis("off")
         for place, values, title in zip(axes.flat, features, titles, strict=False):
-            extent = (0, len(values) * seconds_per_frame, 0, values.shape[1])
-            place.imshow(values.T, origin="lower", aspect="auto", cmap="magma", extent=extent)
+            _draw_features(place, values, seconds_per_frame)
             place.set_title(title, fontsize=8)
-            place.set(xlabel="s", ylabel="bin")
         return _png(figure)
+
+
+def _draw_features(place: Axes, values: np.ndarray, seconds_per_frame: float) -> None:
+    if values.ndim == 3:
+        place.imshow(values.transpose(1, 0, 2), origin="lower", aspect="auto", cmap="gray", vmin=0, vmax=1)
+        place.set(xlabel="column", ylabel="row")
+    elif values.shape[1] == 1:
+        place.plot(np.arange(len(values)) * seconds_per_frame, values[:, 0], color=COLORS[0], linewidth=0.4)
+        place.set(xlabel="s", ylabel="envelope")
+    elif len(values) == 1:
+        place.plot(values[0], color=COLORS[0], linewidth=0.8)
+        place.set(xlabel="value", ylabel="normalised")
+    else:
+        extent = (0, len(values) * seconds_per_frame, 0, values.shape[1])
+        place.imshow(values.T, origin="lower", aspect="auto", cmap="magma", extent=extent)
+        place.set(xlabel="s", ylabel="bin")
 
 
 def _metric_label(metric: str) -> str:

@@ -83,6 +83,15 @@ def test_a_batch_is_padded_with_zeros_and_cropped_where_told():
     assert starts == {1, 2, 3, 4, 5, 6, 7}
 
 
+def test_a_training_batch_can_be_cut_to_its_shortest_clip(small_run):
+    batches, _ = batches_of(
+        small_run, ["pipeline.batch_length=shortest", "pipeline.clip_s=10", "pipeline.batch_size=5"]
+    )
+    lengths = [waveform.shape[1] for waveform, _, _ in batches]
+    assert len(set(lengths)) > 1 and max(lengths) < 0.5 * RATE
+    assert all((waveform[:, -200:] != 0).any(axis=1).all() for waveform, _, _ in batches)
+
+
 def test_crops_are_the_same_whichever_way_clips_are_decoded(small_run):
     short = ("pipeline.clip_s=0.2", "pipeline.batch_size=5")
     in_graph, _ = batches_of(small_run, short)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mtl_tf.frontends.build import build_frontend
+from mtl_tf.frontends.filter_bank_summary import FilterBankSummary
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.frontends.log_mel import LogMel
 from mtl_tf.frontends.spectrogram import Spectrogram
@@ -29,6 +30,8 @@ def layers():
         LogMel(16000, num_mel_bins=40, center=False, output="power", **common),
         Spectrogram(16000, win_length=320, output="db", **common),
         Spectrogram(16000, window="hamming", **common),
+        FilterBankSummary(16000, num_mel_bins=8, center=False, top_db=None, **common),
+        FilterBankSummary(16000, num_mel_bins=8, window_s=0.1, **common),
     ]
 
 
@@ -108,6 +111,20 @@ class TestEveryFrontEnd:
         assert keras.backend.standardize_dtype(features.dtype) == "float32"
 
 
+def test_resizing_stretches_a_clips_own_frames():
+    common = {"n_fft": 400, "hop_length": 160, "normalize": "none"}
+    clip = noise(16000, batch=1)
+    raw = np.asarray(LogMel(16000, 20, **common)(clip)[0])[0]
+    layer = LogMel(16000, 20, num_frames=50, fit="resize", **common)
+    for padding in (0, 9000):
+        features, mask = (np.asarray(value) for value in layer(np.pad(clip, [[0, 0], [0, padding]])))
+        assert features.shape == (1, 50, 20) and mask.shape == (1, 50) and mask.all()
+        place = np.clip((np.arange(50) + 0.5) * len(raw) / 50 - 0.5, 0, len(raw) - 1)
+        for column in range(20):
+            expected = np.interp(place, np.arange(len(raw)), raw[:, column])
+            np.testing.assert_allclose(features[0, :, column], expected, atol=1e-3)
+
+
 def test_fixed_number_of_frames_cuts_and_pads_with_the_value():
     layer = LogMel(16000, 128, n_fft=800, hop_length=400, num_frames=256, padding_value=-1.0, normalize="none")
     short = np.asarray(layer(noise(16000))[0])
@@ -145,6 +162,8 @@ def test_statistics_normalise_and_are_saved_with_a_model(normalize, tmp_path):
         {"n_fft": 400, "hop_length": 100, "fmax_hz": 9000.0},
         {"n_fft": 400, "hop_length": 100, "output": "loud"},
         {"n_fft": 400, "hop_length": 100, "normalize": "yes"},
+        {"n_fft": 400, "hop_length": 100, "fit": "crop"},
+        {"n_fft": 400, "hop_length": 100, "fit": "resize"},
     ],
 )
 def test_values_that_do_not_go_together_are_refused(options):

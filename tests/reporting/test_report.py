@@ -101,6 +101,9 @@ def test_figures_are_pngs_for_odd_inputs():
         figures.confusion_matrix(np.zeros((40, 40), int), [str(index) for index in range(40)], "many"),
         figures.score_bars(scores, {"t": "uar"}),
         figures.spectrograms([np.zeros((5, 4))] * 4, ["a", "b", "c", "d"], 0.01),
+        figures.spectrograms(
+            [np.zeros((6, 6, 3)), np.zeros((6, 6, 1)), np.ones((9, 1)), np.ones((1, 9))], "abcd", 0.01
+        ),
     )
     assert all(image.startswith(b"\x89PNG") for image in drawn)
 
