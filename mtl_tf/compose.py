@@ -141,6 +141,12 @@ def _known_options(section: str, values: dict, arguments: dict[str, str]) -> dic
 def _check_protocol(config: RunConfig) -> None:
     if config.protocol is None or config.protocol not in choices("protocol"):
         return
+    if config.protocol not in config.protocols:
+        raise UserError(
+            f"experiment {config.experiment} has "
+            + (f"the protocols {', '.join(config.protocols)}" if config.protocols else "no protocols")
+            + f", not {config.protocol}"
+        )
     chosen = yaml.safe_load((CONFIG_DIR / "protocol" / f"{config.protocol}.yaml").read_text(encoding="utf-8"))
     if chosen["split"]["strategy"] != config.split.strategy:
         raise UserError(

@@ -169,6 +169,9 @@ class PublishedConfig(Section):
     value: float = Field(description="printed value between 0 and 1")
     n: PositiveInt | None = Field(None, description="number of clips it was computed on")
     printed_as: str = Field("", description="what the paper calls it")
+    statistic: Literal["mean", "best"] = Field(
+        "mean", description="compare with the mean of our repeats, or with the one that is best on the test clips"
+    )
     source: str = Field(description="paper and table")
 
 
@@ -177,8 +180,10 @@ class RunConfig(Section):
 
     experiment: str = Field(description="file in configs/experiment that the run starts from")
     protocol: str | None = Field(None, description="name of the evaluation protocol, where an experiment has several")
+    protocols: list[str] = Field([], description="all protocols of the experiment, which its report shows side by side")
     seed: int = Field(0, description="seed of initial weights, shuffling and dropout")
     fold: int | None = Field(None, description="run one fold, counted from 0; null: all folds of a cross-validation")
+    repeats: PositiveInt = Field(1, description="train so many times, with seed, seed + 1, ...; not with several folds")
     data_root: str | None = Field(None, description="folder with one folder per corpus; null: MTL_TF_DATA")
     prepared_dir: str = Field("prepared", description="where manifests, audits and shards are kept")
     runs_dir: str = Field("runs", description="where run folders are written")

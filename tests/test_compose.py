@@ -18,7 +18,7 @@ MISTAKES = {
     ("experiment=fsdd", "training.monitor=digits.uar"): "training.monitor=digits.uar",
     ("experiment=fsdd", "training.loss_weights.digits=2"): "Did you mean digit?",
     ("experiment=fsdd", "task=[scene]"): "none of which is a corpus of this run",
-    ("experiment=real_ravdess", "protocol=printed"): "fixes its own division",
+    ("experiment=real_ravdess", "protocol=printed"): "has no protocols, not printed",
     ("epochs",): "not of the form key=value",
     (): "give experiment=NAME",
 }

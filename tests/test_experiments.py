@@ -24,6 +24,28 @@ SMALL_FU2020 = (
 
 
 ROWS = [name for name in choices("experiment") if name.startswith("fu2020")]
+RANDOM_FOLD = (
+    *(
+        "fold=0",
+        "corpora.ravdess.where.statement=[kids are talking by the door]",
+        "corpora.ravdess.where.strongest=['yes','no']",
+        "corpora.ravdess.where.repetition=['1','2']",
+        "tasks.emotion.classes=null",
+        "pipeline.shards=false",
+    ),
+    *("pipeline.clip_s=1.0", "frontend.sample_rate=16000"),
+)
+VCTK = ("corpora.vctk.where.accent=[English,Scottish,American]", "pipeline.clip_s=1.0", "frontend.sample_rate=16000")
+PODCAST = ("repeats=2", "corpora.ut_podcast.crop_s=1.0", "pipeline.clip_s=1.0")
+PAPERS = {
+    name: RANDOM_FOLD if name.startswith("zeng2018") and "vctk" not in name else VCTK if "vctk" in name else PODCAST
+    for name in choices("experiment")
+    if name.startswith(("zeng2018", "lu2020"))
+}
+QUICK = {
+    *("zeng2018_gresnet_multitask", "zeng2018_resnet_single", "zeng2018_svm_multitask", "zeng2018_vctk_multitask"),
+    *("lu2020_cab_cnn_5s", "lu2020_attention_cnn"),
+}
 
 
 @pytest.mark.parametrize("protocol", ["printed", "speaker_independent"])
@@ -50,8 +72,25 @@ def test_an_experiment_on_recorded_corpora_trains_a_step(name, tmp_path):
     assert (folder / "report.html").is_file()
 
 
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in PAPERS]
+)
+def test_a_row_of_the_other_papers_trains_a_step(name, tmp_path):
+    config = compose([f"experiment={name}"])
+    assert all(entry.source.startswith(("Zeng et al. 2018", "Lu et al. 2020")) for entry in config.published)
+    for corpus in config.corpora:
+        write_fixture(get_corpus(corpus), tmp_path / "data" / corpus)
+    folder = run_experiment(compose([f"experiment={name}", *SHORT, *PAPERS[name], f"data_root={tmp_path / 'data'}"]))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics["test"]) == set(config.tasks)
+    assert len(metrics.get("repeats", [])) == (2 if name.startswith("lu2020") else 0)
+    text = (folder / "report.html").read_text()
+    assert ("Beside the literature" in text) == (name != "zeng2018_figure11")
+    assert ("best of eight" in text) == name.startswith("lu2020")
+
+
 def test_every_experiment_is_tried():
-    rest = {name for name in choices("experiment") if not name.startswith("fu2020")} - set(CLASSES)
+    rest = {name for name in choices("experiment") if not name.startswith("fu2020")} - set(CLASSES) - set(PAPERS)
     assert rest == {"spoken_digits"}
 
 

@@ -14,7 +14,8 @@ class Ravdess(Corpus):
 
     Every label is in the file name, `MODALITY-CHANNEL-EMOTION-INTENSITY-STATEMENT-REPETITION-ACTOR`, so folders do not
     matter: the two Zenodo archives, one of them, or a flat copy read the same. Actors with odd numbers are male.
-    Speech has 1440 clips; song has 1012 (none of actor 18, no disgust or surprise).
+    Speech has 1440 clips; song has 1012 (none of actor 18, no disgust or surprise). `strongest` marks the clips of
+    strong intensity and the neutral ones, which exist in normal intensity alone.
     """
 
     name = "ravdess"
@@ -37,7 +38,7 @@ class Ravdess(Corpus):
     )
     sample_rates = (48000,)
     duration_range_s = (2.0, 7.5)
-    native_labels = ("channel", "emotion", "intensity", "statement", "repetition", "gender")
+    native_labels = ("channel", "emotion", "intensity", "strongest", "statement", "repetition", "gender")
     example_files = tuple(
         f"Audio_{channel}_Actors_01-24/Actor_{actor}/03-{code}-{emotion}-01-01-{repetition}-{actor}.wav"
         for channel, code in (("Speech", "01"), ("Song", "02"))
@@ -65,6 +66,7 @@ class Ravdess(Corpus):
                     "channel": "speech" if channel == 1 else "song",
                     "emotion": EMOTIONS[emotion - 1],
                     "intensity": "normal" if intensity == 1 else "strong",
+                    "strongest": "yes" if intensity == 2 or EMOTIONS[emotion - 1] == "neutral" else "no",
                     "statement": STATEMENTS[statement - 1],
                     "repetition": str(repetition),
                     "gender": "male" if actor % 2 else "female",

@@ -1,4 +1,4 @@
-"""Puts the folds of a cross-validation together."""
+"""Puts the folds of a cross-validation, or the repeats of a run, together."""
 
 import json
 from pathlib import Path
@@ -13,28 +13,34 @@ from mtl_tf.training.run_folder import write_json
 AVERAGED = ("accuracy", "uar", "macro_f1", "micro_f1", "weighted_precision", "roc_auc")
 
 
-def merge_folds(folder: Path, folds: list[int]) -> None:
-    """Writes the tables and metrics of the whole from those of its folds.
+def merge_parts(folder: Path, kind: str, numbers: list[int]) -> None:
+    """Writes the tables and metrics of the whole from those of its folds or repeats.
 
-    `metrics.json` has under `test` the mean over the folds of each score and its deviation (`uar_std`, with n - 1) and
-    confusion matrix, intervals and per-class scores of all test clips together (where the folds have the same classes);
-    under `folds` each fold's own.
+    `metrics.json` has under `test` the mean over them of each score and its deviation (`uar_std`, with n - 1); under
+    `folds` or `repeats` each one's own. Folds, which test different clips, have confusion matrix, intervals and
+    per-class scores of all test clips together besides (where they have the same classes); repeats, which test the same
+    clips, have those of the one with the best accuracy (`best`), chosen on the test clips as papers do.
 
     Args:
         folder: of the run.
-        folds: their numbers.
+        kind: `fold` or `repeat`.
+        numbers: theirs.
     """
-    places = [folder / "folds" / str(fold) for fold in folds]
+    places = [folder / f"{kind}s" / str(number) for number in numbers]
     metrics = [json.loads((place / "metrics.json").read_text(encoding="utf-8")) for place in places]
     for name, read in (("history.csv", pd.read_csv), ("predictions.parquet", pd.read_parquet)):
-        tables = [read(place / name).assign(fold=fold) for place, fold in zip(places, folds, strict=True)]
+        tables = [read(place / name).assign(**{kind: number}) for place, number in zip(places, numbers, strict=True)]
         write_table(pd.concat(tables, ignore_index=True), folder / name)
     predictions = pd.read_parquet(folder / "predictions.parquet")
     write_table(score_groups(predictions), folder / "speakers.csv")
-    tasks = {task: [fold["test"][task] for fold in metrics] for task in metrics[0]["test"]}
+    tasks = {task: [part["test"][task] for part in metrics] for task in metrics[0]["test"]}
+    merged = {
+        task: _merge_folds(scores, predictions[predictions["task"] == task]) if kind == "fold" else _best(scores)
+        for task, scores in tasks.items()
+    }
     result = {
-        "test": {task: _merge_task(scores, predictions[predictions["task"] == task]) for task, scores in tasks.items()},
-        "folds": [{"fold": fold, "test": entry["test"]} for fold, entry in zip(folds, metrics, strict=True)],
+        "test": {task: merged[task] | _means(scores) for task, scores in tasks.items()},
+        f"{kind}s": [{kind: number, "test": part["test"]} for number, part in zip(numbers, metrics, strict=True)],
         "clips": metrics[0]["clips"]
         | {part: round(float(np.mean([entry["clips"][part] for entry in metrics]))) for part in ("train", "validation")}
         | {"test": int(predictions["clip_id"].nunique())},
@@ -52,23 +58,29 @@ def merge_folds(folder: Path, folds: list[int]) -> None:
     write_json(result, folder / "metrics.json")
 
 
-def _merge_task(scores: list[dict], predictions: pd.DataFrame) -> dict[str, object]:
-    merged: dict[str, object] = {}
-    if all(score["classes"] == scores[0]["classes"] for score in scores):
-        classes = tuple(scores[0]["classes"])
-        index = {name: position for position, name in enumerate(classes)}
-        pooled = score_task(
-            predictions["label"].map(index).to_numpy(int), np.stack(predictions["probabilities"]), classes
-        )
-        merged |= pooled
-        merged["pooled"] = {name: pooled[name] for name in AVERAGED}
+def _merge_folds(scores: list[dict], predictions: pd.DataFrame) -> dict[str, object]:
+    number = {"n": int(sum(score["n"] for score in scores))}
+    if any(score["classes"] != scores[0]["classes"] for score in scores):
+        return number
+    classes = tuple(scores[0]["classes"])
+    index = {name: position for position, name in enumerate(classes)}
+    pooled = score_task(predictions["label"].map(index).to_numpy(int), np.stack(predictions["probabilities"]), classes)
+    return pooled | {"pooled": {name: pooled[name] for name in AVERAGED}} | number
+
+
+def _best(scores: list[dict]) -> dict[str, object]:
+    best = max(scores, key=lambda score: score["accuracy"])
+    return best | {"best": {name: best[name] for name in AVERAGED}}
+
+
+def _means(scores: list[dict]) -> dict[str, object]:
+    means: dict[str, object] = {}
     for name in AVERAGED:
         values = [score[name] for score in scores if score[name] is not None]
-        merged[name] = float(np.mean(values)) if values else None
-        merged[f"{name}_std"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    merged["n"] = int(sum(score["n"] for score in scores))
-    merged["chance"] = float(np.mean([score["chance"] for score in scores]))
-    merged["majority"] = {
+        means[name] = float(np.mean(values)) if values else None
+        means[f"{name}_std"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    means["chance"] = float(np.mean([score["chance"] for score in scores]))
+    means["majority"] = {
         name: float(np.mean([score["majority"][name] for score in scores])) for name in ("accuracy", "uar")
     }
-    return merged
+    return means

@@ -12,17 +12,27 @@ from mtl_tf.frontends import build as frontends  # noqa: F401 registers the laye
 from mtl_tf.models import build  # noqa: F401
 from mtl_tf.training import metrics  # noqa: F401
 
+PARTS = ("folds", "repeats")
+
 
 def load_config(folder: Path) -> RunConfig:
-    """Reads the configuration of a run, or of the run that a fold's folder belongs to.
+    """Reads the configuration of a run, or of one fold or repeat of it.
 
     Raises:
         UserError: there is none.
     """
-    above = folder.resolve().parent.parent
-    if not (folder / "config.yaml").is_file() and folder.resolve().parent.name == "folds":
-        return compose.load(above / "config.yaml").model_copy(update={"fold": int(folder.resolve().name)})
-    return compose.load(folder / "config.yaml")
+    place = folder.resolve()
+    if (folder / "config.yaml").is_file() or place.parent.name not in PARTS:
+        return compose.load(folder / "config.yaml")
+    config, number = compose.load(place.parent.parent / "config.yaml"), int(place.name)
+    changed = {"fold": number} if place.parent.name == "folds" else {"seed": config.seed + number, "repeats": 1}
+    return config.model_copy(update=changed)
+
+
+def part_folders(folder: Path) -> list[Path]:
+    """Returns the folders of a run's folds or repeats, which hold its models; the run's own if it has none."""
+    parts = [path for kind in PARTS for path in (folder / kind).glob("*") if path.name.isdigit()]
+    return sorted(parts, key=lambda path: int(path.name)) or [folder]
 
 
 def longest_clip(config: RunConfig) -> int | None:
@@ -36,12 +46,12 @@ def load_model(folder: Path) -> keras.Model:
     """Loads `model.keras` of a run.
 
     Raises:
-        UserError: it is missing (a cross-validation keeps one per fold) or damaged.
+        UserError: it is missing (a run of several folds or repeats keeps one in each) or damaged.
     """
     path = folder / "model.keras"
     if not path.is_file():
-        folds = folder / "folds"
-        hint = f"choose one of its folds, such as {folds / '0'}" if folds.is_dir() else "has the run finished?"
+        first = part_folders(folder)[0]
+        hint = "has the run finished?" if first == folder else f"choose one of its {first.parent.name}, such as {first}"
         raise UserError(f"{path} is missing; {hint}")
     try:
         return keras.models.load_model(path, compile=False)

@@ -14,6 +14,7 @@ from mtl_tf.models.heads import classification_head
 from mtl_tf.models.mel_cnn import MelCNN
 from mtl_tf.models.resnet18 import ResNet18
 from mtl_tf.models.shared_dnn import SharedDNN
+from mtl_tf.models.svm import SupportVectors
 from mtl_tf.models.vgg11 import VGG11
 from mtl_tf.tasks import Task
 
@@ -28,6 +29,7 @@ TRUNKS = {
     "vgg11": VGG11,
     "resnet18": ResNet18,
     "attention_cnn": AttentionCNN,
+    "svm": SupportVectors,
 }
 
 

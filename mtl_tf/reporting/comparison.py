@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-from mtl_tf import compose
 from mtl_tf.config import PublishedConfig, RunConfig
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.load_run import load_config
@@ -51,8 +50,7 @@ def compare_published(folder: Path, config: RunConfig, metrics: dict) -> list[di
     """
     runs = runs_by_protocol(folder, config)
     names = [config.protocol] if config.protocol else ["this run"]
-    if config.protocol in compose.choices("protocol"):
-        names += [name for name in compose.choices("protocol") if name != config.protocol]
+    names += [name for name in config.protocols if name != config.protocol]
     scores = {name: _read(runs[name]) for name in names[1:] if name in runs} | {names[0]: metrics}
     return [
         {
@@ -70,9 +68,10 @@ def _read(folder: Path) -> dict:
 
 def _result(metrics: dict, entry: PublishedConfig) -> dict[str, object]:
     scores = metrics["test"].get(entry.task, {})
+    best = scores.get("best") if entry.statistic == "best" else None
     return {
-        "value": scores.get(entry.metric),
-        "deviation": scores.get(f"{entry.metric}_std"),
+        "value": (best or scores).get(entry.metric),
+        "deviation": None if best else scores.get(f"{entry.metric}_std"),
         "interval": scores.get(f"{entry.metric}_interval"),
         "uar": scores.get("uar"),
         "uar_interval": scores.get("uar_interval"),

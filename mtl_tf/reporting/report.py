@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
-from mtl_tf.evaluation.load_run import load_config, load_model
+from mtl_tf.evaluation.load_run import load_config, load_model, part_folders
 from mtl_tf.files import write_whole
 from mtl_tf.reporting import figures
 from mtl_tf.reporting.comparison import compare_published
@@ -51,6 +51,7 @@ def write_report(folder: Path) -> Path:
     page = environment.get_template("report.html.j2").render(
         config=config,
         metrics=metrics,
+        parts=metrics.get("folds", metrics.get("repeats", [])),
         main_metrics=chosen,
         corpora={name: get_corpus(corpus.name) for name, corpus in config.corpora.items()},
         counts=_clip_counts(folder, predictions),
@@ -63,7 +64,7 @@ def write_report(folder: Path) -> Path:
             if "confusion" in scores
         },
         speakers=pd.read_csv(folder / "speakers.csv", dtype={"speaker": str}),
-        examples=_examples(folder, config, predictions),
+        examples=_examples(folder, config),
         audit=audit,
         audit_rows=audit.head(MAX_AUDIT_ROWS).itertuples(),
         environment=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
@@ -84,12 +85,10 @@ def _clip_counts(folder: Path, predictions: pd.DataFrame) -> dict[str, int]:
     return predictions.drop_duplicates("clip_id")["corpus"].value_counts().to_dict()
 
 
-def _examples(folder: Path, config: RunConfig, predictions: pd.DataFrame) -> dict[str, str]:
-    """Draws example clips of every task; of a cross-validation, those of its first fold."""
-    place = folder
-    if not (folder / "model.keras").is_file():
-        place = sorted((folder / "folds").iterdir(), key=lambda path: int(path.name))[0]
-        predictions = pd.read_parquet(place / "predictions.parquet")
+def _examples(folder: Path, config: RunConfig) -> dict[str, str]:
+    """Draws example clips of every task, of the first fold or repeat if there are several."""
+    place = part_folders(folder)[0]
+    predictions = pd.read_parquet(place / "predictions.parquet")
     model = load_model(place)
     roots = {
         name: get_corpus(corpus.name).root(config.data_root, Path(config.prepared_dir))

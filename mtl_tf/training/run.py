@@ -12,13 +12,15 @@ from mtl_tf.data.assemble import FoldData, RunData, assemble, divide
 from mtl_tf.data.clip_source import SHARDS, ClipSource, decoder_of
 from mtl_tf.data.manifest import write_table
 from mtl_tf.data.splits import CROSS_VALIDATED, TEST, num_folds
-from mtl_tf.evaluation.cross_validation import merge_folds
+from mtl_tf.errors import UserError
+from mtl_tf.evaluation.cross_validation import merge_parts
 from mtl_tf.evaluation.predict import predict_clips, score_fold, tabulate
 from mtl_tf.evaluation.scores import score_groups
 from mtl_tf.models.build import count_parameters
 from mtl_tf.reporting.comparison import runs_by_protocol
 from mtl_tf.reporting.report import write_report
 from mtl_tf.training.fit import train_fold
+from mtl_tf.training.fit_svm import train_svm
 from mtl_tf.training.run_folder import METRICS, run_folder, write_json
 
 
@@ -31,7 +33,7 @@ def run_experiment(config: RunConfig) -> Path:
     Returns:
         The folder, with `config.yaml`, `environment.json`, `audit.csv`, `splits.parquet`, `history.csv`,
         `predictions.parquet`, `speakers.csv`, `metrics.json`, `model.keras` and `report.html`; in a cross-validation
-        these but the first three are also in `folds/K`, and models only there.
+        these but the first three are also in `folds/K`, and models only there; likewise `repeats/K`.
 
     Raises:
         UserError: a mistake in configuration or data.
@@ -41,18 +43,25 @@ def run_experiment(config: RunConfig) -> Path:
     data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline, config.frontend.sample_rate)
     source = build_source(config, data)
     folds = _folds(config, data)
-    divisions = [divide(data, config, fold) for fold in folds]
+    if len(folds) > 1 and config.repeats > 1:
+        raise UserError(
+            f"repeats={config.repeats} needs a single fold, and there are {len(folds)}; give fold=0 or the like"
+        )
+    kind = "repeat" if config.repeats > 1 else "fold"
+    numbers = list(range(config.repeats)) if config.repeats > 1 else folds
+    divisions = [divide(data, config, fold) for fold in (folds * config.repeats)]
     _announce_left_out(data, divisions[0])
     with run_folder(config) as folder:
         write_table(data.audit, folder / "audit.csv")
-        for fold, division in zip(folds, divisions, strict=True):
-            place = folder if len(folds) == 1 else folder / "folds" / str(fold)
+        for number, division in zip(numbers, divisions, strict=True):
+            place = folder if len(numbers) == 1 else folder / f"{kind}s" / str(number)
             place.mkdir(parents=True, exist_ok=True)
             if not (place / METRICS).is_file():
-                _run_fold(config, data, division, source, place)
+                own = config.model_copy(update={"seed": config.seed + number}) if kind == "repeat" else config
+                _run_fold(own, data, division, source, place)
                 gc.collect()
-        if len(folds) > 1:
-            merge_folds(folder, folds)
+        if len(numbers) > 1:
+            merge_parts(folder, kind, numbers)
         write_report(folder)
         for other in runs_by_protocol(folder, config).values():
             if other != folder:
@@ -89,7 +98,10 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
     division = pd.concat([data.manifest[["clip_id", "decoder"]], fold.division], axis=1)
     write_table(division, folder / "splits.parquet")
     write_json({name: list(task.classes) for name, task in fold.tasks.items()}, folder / "classes.json")
-    trained = train_fold(config, data, fold, source, folder)
+    if config.model.name == "svm":
+        trained = train_svm(config, fold, source, folder)
+    else:
+        trained = train_fold(config, data, fold, source, folder)
     positions = fold.positions(TEST)
     probabilities = predict_clips(trained.model, source, positions, config.pipeline)
     predictions = tabulate(probabilities, positions, data, fold)

@@ -57,8 +57,7 @@ def test_fixtures_prepare_without_findings(name, tmp_path):
 @pytest.mark.parametrize("name", corpus_names())
 def test_a_stray_file_is_named(name, tmp_path):
     corpus = get_corpus(name)
-    stray = write_fixture(corpus, tmp_path)[0].with_name("holiday.wav")
-    shutil.copy(next(tmp_path.rglob("*.wav"), None) or next(tmp_path.rglob("*.ogg")), stray)
+    shutil.copy(write_fixture(corpus, tmp_path)[0], tmp_path / "holiday.wav")
     with pytest.raises(UserError, match=r"holiday\.wav"):
         corpus.read(tmp_path)
 
@@ -78,6 +77,7 @@ def test_ravdess_labels(tmp_path):
         "channel": "speech",
         "emotion": "fearful",
         "intensity": "strong",
+        "strongest": "yes",
         "statement": "dogs are sitting by the door",
         "repetition": "1",
         "gender": "female",
@@ -107,6 +107,29 @@ def test_emodb_labels(tmp_path):
     row = read_one("emodb", "wav/16b10Wb.wav", tmp_path)
     assert (row["speaker"], row["emotion"], row["gender"], row["age"]) == ("16", "anger", "female", "31")
     assert (row["text"], row["version"]) == ("b10", "b")
+
+
+def test_vctk_labels_from_both_versions(tmp_path):
+    for folder, people, name in (
+        ("new", "p234  22  F  Scottish  West Dumfries", "p234/p234_007_mic2.flac"),
+        ("old", "234  22  F  Scottish  West Dumfries", "p234/p234_007.wav"),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "speaker-info.txt").write_text(f"ID  AGE  GENDER  ACCENTS  REGION\n{people}\n")
+        row = read_one("vctk", f"wav48/{name}", tmp_path / folder)
+        assert (row["speaker"], row["accent"], row["gender"], row["age"]) == ("p234", "Scottish", "female", "22")
+        assert (row["sentence"], row["microphone"]) == ("007", "mic2" if folder == "new" else "mic1")
+
+
+def test_vctk_says_which_speaker_it_knows_nothing_of(tmp_path):
+    (tmp_path / "speaker-info.txt").write_text("ID  AGE  GENDER  ACCENTS  REGION\np225  23  F  English\n")
+    with pytest.raises(UserError, match="does not name p999"):
+        read_one("vctk", "wav48/p999/p999_001.wav", tmp_path)
+
+
+@pytest.mark.parametrize(("folder", "accent"), [("US", "american"), ("train/au", "australian"), ("GB/x", "british")])
+def test_ut_podcast_labels(folder, accent, tmp_path):
+    assert read_one("ut_podcast", f"{folder}/17.wav", tmp_path)["accent"] == accent
 
 
 def test_fsdd_labels_and_official_split(tmp_path):

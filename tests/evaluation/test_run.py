@@ -13,7 +13,7 @@ from conftest import ROOT
 
 from mtl_tf import compose
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.cross_validation import merge_folds
+from mtl_tf.evaluation.cross_validation import merge_parts
 from mtl_tf.evaluation.evaluate import evaluate_run
 from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
 from mtl_tf.evaluation.predict_files import predict_files
@@ -138,8 +138,25 @@ def test_cross_validation_gives_folds_means_and_deviations(small_run):
     assert evaluate_run(folder / "folds" / "1")["digit"]["n"] == 16
     with pytest.raises(UserError, match="choose one of its folds"):
         load_model(folder)
-    merge_folds(folder, [0, 1, 2])
+    merge_parts(folder, "fold", [0, 1, 2])
     assert metrics(folder) == found
+
+
+def test_repeats_differ_by_their_seed_and_the_best_is_named(small_run):
+    folder = run_experiment(compose.compose([*small_run, "repeats=3", "training.epochs=2"]))
+    found = metrics(folder)
+    values = [entry["test"]["digit"]["accuracy"] for entry in found["repeats"]]
+    assert found["test"]["digit"]["accuracy"] == pytest.approx(np.mean(values))
+    assert found["test"]["digit"]["best"]["accuracy"] == max(values)
+    assert found["test"]["digit"]["n"] == 20
+    assert load_config(folder / "repeats" / "2").seed == 2
+    histories = [pd.read_csv(folder / "repeats" / str(number) / "history.csv")["loss"][0] for number in range(3)]
+    assert len(set(histories)) == 3
+    assert "mean" in (folder / "report.html").read_text() and "3 repeats" in (folder / "report.html").read_text()
+    with pytest.raises(UserError, match="choose one of its repeats"):
+        load_model(folder)
+    with pytest.raises(UserError, match="needs a single fold"):
+        run_experiment(compose.compose([*small_run, "repeats=2", "split.strategy=k_fold"]))
 
 
 def test_a_run_is_opened_with_its_configuration_and_classes(finished_run):

@@ -54,7 +54,8 @@ def test_published_figures_stand_beside_both_protocols(finished_run, tmp_path):
     ]
     for protocol in ("printed", "speaker_independent"):
         folder = shutil.copytree(finished_run, experiment / protocol)
-        config = compose.load(folder / "config.yaml").model_dump() | {"protocol": protocol, "published": published}
+        config = compose.load(folder / "config.yaml").model_dump() | {"published": published}
+        config |= {"protocol": protocol, "protocols": ["printed", "speaker_independent"]}
         compose.save(compose.validate(config), folder / "config.yaml")
     write_report(experiment / "printed")
     _, text = page(experiment / "printed")

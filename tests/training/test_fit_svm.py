@@ -1,0 +1,43 @@
+import json
+
+import numpy as np
+import pandas as pd
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.svm import SVC
+
+from mtl_tf.compose import compose
+from mtl_tf.evaluation.evaluate import evaluate_run
+from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.models.svm import SupportVectors
+from mtl_tf.serving.export import export_run
+from mtl_tf.training.fit_svm import one_against_rest
+from mtl_tf.training.run import run_experiment
+
+
+def test_the_network_decides_as_scikit_learns_machine():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=90)
+    values = (rng.standard_normal((90, 4)) + labels[:, None]).astype(np.float32)
+    trunk = SupportVectors(num_vectors=90, class_weight="none")
+    trunk.build((None, 1, 4))
+    trunk.vectors.assign(values)
+    trunk.kernel_gamma.assign(0.2)
+    weights, offsets = one_against_rest(trunk, values, labels, 4, 0.2)
+    reference = OneVsRestClassifier(SVC(gamma=0.2)).fit(values, labels)
+    unseen = rng.standard_normal((50, 4)).astype(np.float32) + 1
+    decisions = np.asarray(trunk(unseen[:, None])) @ weights + offsets
+    np.testing.assert_allclose(decisions[:, :3], reference.decision_function(unseen), atol=1e-4)
+    assert (decisions.argmax(axis=1) == reference.predict(unseen)).all()
+
+
+def test_a_run_with_it_is_a_run_like_others(small_run, tmp_path):
+    rest = [text for text in small_run if not text.startswith(("model.", "frontend."))]
+    folder = run_experiment(compose([*rest, "model=svm", "frontend=filter_bank_summary"]))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["test"]["digit"]["accuracy"] >= 0.9
+    assert evaluate_run(folder)["digit"]["accuracy"] == metrics["test"]["digit"]["accuracy"]
+    history = pd.read_csv(folder / "history.csv")
+    assert {"digit_uar", "val_digit_uar", "loss", "val_loss", "seconds"} <= set(history.columns)
+    assert (folder / "report.html").is_file()
+    assert load_model(folder).get_layer("trunk").num_vectors == metrics["clips"]["train"]
+    assert (export_run(folder, tmp_path / "served") / "saved_model.pb").is_file()
