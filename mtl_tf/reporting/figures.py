@@ -31,9 +31,12 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(10, 3.2))
         axes = figure.subplots(1, 2)
-        axes[0].plot(averaged.index + 1, averaged["loss"], color=COLORS[0], label="training")
+        marker = "o" if len(averaged) == 1 else None
+        axes[0].plot(averaged.index + 1, averaged["loss"], color=COLORS[0], label="training", marker=marker)
         if "val_loss" in averaged:
-            axes[0].plot(averaged.index + 1, averaged["val_loss"], "--", color=COLORS[0], label="validation")
+            axes[0].plot(
+                averaged.index + 1, averaged["val_loss"], "--", color=COLORS[0], label="validation", marker=marker
+            )
         axes[0].set(title="loss", xlabel="epoch", ylim=(0, None))
         axes[0].legend(frameon=False)
         for index, (task, metric) in enumerate(metrics.items()):
@@ -42,7 +45,9 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
                 name = f"{prefix}{task}_{metric}"
                 if name in averaged:
                     label = f"{task} {metric.upper() if metric == 'uar' else metric}" if not prefix else None
-                    axes[1].plot(averaged.index + 1, 100 * averaged[name], style, color=color, label=label)
+                    axes[1].plot(
+                        averaged.index + 1, 100 * averaged[name], style, color=color, label=label, marker=marker
+                    )
         axes[1].set(title="score in %: training solid, validation dashed", xlabel="epoch", ylim=(0, 101))
         if axes[1].get_legend_handles_labels()[0]:
             axes[1].legend(frameon=False)
@@ -88,11 +93,12 @@ def score_bars(scores: dict[str, dict[str, float]], metrics: dict[str, str]) -> 
             interval = entry.get(f"{metric}_interval")
             if interval:
                 axes.plot([100 * limit for limit in interval], [row, row], color="black", linewidth=1.2)
-            baselines = (("chance", entry["chance"], ":"), ("majority", entry["majority"].get(metric), "-"))
-            for name, level, style in baselines:
+            baselines = (("majority", entry["majority"].get(metric), "-", 3), ("chance", entry["chance"], ":", 1.5))
+            for name, level, style, width in baselines:
                 if level is not None:
-                    label = name if row == 0 else None
-                    axes.plot([100 * level] * 2, [row - 0.4, row + 0.4], style, color=COLORS[1], label=label)
+                    label, color = (name if row == 0 else None), COLORS[1] if name == "majority" else "black"
+                    ends = [row - 0.4, row + 0.4]
+                    axes.plot([100 * level] * 2, ends, style, color=color, linewidth=width, label=label)
             axes.text(value + 1, row - 0.34, f"{value:.1f}", va="center", fontsize=8)
         axes.set_yticks(range(len(tasks)), [f"{task} ({_metric_label(metrics[task])})" for task in tasks])
         axes.set(xlim=(0, 107), xlabel="% of test clips, line: 95 % interval")
