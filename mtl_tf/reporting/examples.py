@@ -1,8 +1,7 @@
-"""Chooses clips to show, right and wrong, and computes what the network saw of them."""
+"""Chooses clips to show, right and wrong, and reads them."""
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -30,25 +29,23 @@ def choose_examples(predictions: pd.DataFrame, task: str) -> pd.DataFrame:
     return pd.concat(chosen)
 
 
-def example_features(
-    model: keras.Model, examples: pd.DataFrame, roots: dict[str, Path], crop_s: dict[str, float | None]
+def load_examples(
+    sample_rate: int, examples: pd.DataFrame, roots: dict[str, Path], crop_s: dict[str, float | None]
 ) -> list[np.ndarray]:
-    """Computes the front end's output for clips.
+    """Reads clips as the run does.
 
     Args:
-        model: of the run.
+        sample_rate: of the model, in Hz.
         examples: rows with `corpus`, `path`, `start_s` and `duration_s`.
         roots: folder of each corpus.
         crop_s: how much of each clip the run uses, in seconds, by corpus.
 
     Returns:
-        float32 (frames, bins) of each.
+        float32 (samples,) of each.
     """
-    frontend = model.get_layer("frontend")
-    features = []
+    clips = []
     for row in examples.itertuples():
-        samples = load_clip(roots[row.corpus] / row.path, frontend.sample_rate, row.start_s, row.duration_s)
+        samples = load_clip(roots[row.corpus] / row.path, sample_rate, row.start_s, row.duration_s)
         limit = crop_s.get(row.corpus)
-        samples = samples if limit is None else samples[: round(limit * frontend.sample_rate)]
-        features.append(np.asarray(frontend(samples[None])[0])[0])
-    return features
+        clips.append(samples if limit is None else samples[: round(limit * sample_rate)])
+    return clips

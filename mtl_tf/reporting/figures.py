@@ -128,6 +128,26 @@ def spectrograms(features: list[np.ndarray], titles: list[str], seconds_per_fram
         return _png(figure)
 
 
+def attention(weights: list[np.ndarray], titles: list[str]) -> bytes:
+    """Draws the weights of classifiers over time for several clips, three in a row.
+
+    Args:
+        weights: float (steps, classifiers) of each clip.
+        titles: above each.
+    """
+    rows = -(-len(weights) // 3)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(10, 2.3 * rows))
+        axes = figure.subplots(rows, 3, squeeze=False)
+        for place in axes.flat[len(weights) :]:
+            place.axis("off")
+        for place, values, title in zip(axes.flat, weights, titles, strict=False):
+            place.imshow(values.T, origin="lower", aspect="auto", cmap="magma", vmin=0)
+            place.set_title(title, fontsize=8)
+            place.set(xlabel="step", ylabel="classifier")
+        return _png(figure)
+
+
 def _draw_features(place: Axes, values: np.ndarray, seconds_per_frame: float) -> None:
     if values.ndim == 3:
         place.imshow(values.transpose(1, 0, 2), origin="lower", aspect="auto", cmap="gray", vmin=0, vmax=1)

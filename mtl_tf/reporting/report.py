@@ -4,17 +4,19 @@ import base64
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
+from mtl_tf.evaluation.attention import attention_weights, has_attention
 from mtl_tf.evaluation.load_run import load_config, load_model, part_folders
 from mtl_tf.files import write_whole
 from mtl_tf.reporting import figures
 from mtl_tf.reporting.comparison import compare_published
-from mtl_tf.reporting.examples import choose_examples, example_features
+from mtl_tf.reporting.examples import choose_examples, load_examples
 from mtl_tf.reporting.tables import percent
 
 REPORT = "report.html"
@@ -85,8 +87,8 @@ def _clip_counts(folder: Path, predictions: pd.DataFrame) -> dict[str, int]:
     return predictions.drop_duplicates("clip_id")["corpus"].value_counts().to_dict()
 
 
-def _examples(folder: Path, config: RunConfig) -> dict[str, str]:
-    """Draws example clips of every task, of the first fold or repeat if there are several."""
+def _examples(folder: Path, config: RunConfig) -> dict[str, list[str]]:
+    """Draws example clips of every task and what its head attends to; of several folds or repeats, the first one's."""
     place = part_folders(folder)[0]
     predictions = pd.read_parquet(place / "predictions.parquet")
     model = load_model(place)
@@ -99,11 +101,15 @@ def _examples(folder: Path, config: RunConfig) -> dict[str, str]:
     drawn = {}
     for task in config.tasks:
         rows = choose_examples(predictions, task)
-        features = example_features(model, rows, roots, crops)
+        clips = load_examples(frontend.sample_rate, rows, roots, crops)
+        features = [np.asarray(frontend(clip[None])[0])[0] for clip in clips]
         titles = [
             (f"right: {row.label}" if row.label == row.predicted else f"WRONG: {row.label}, answered {row.predicted}")
             + f" ({100 * row.probability:.0f} %)\n{'/'.join(Path(row.path).parts[-2:])}"
             for row in rows.itertuples()
         ]
-        drawn[task] = _inline(figures.spectrograms(features, titles, frontend.frame_period_s))
+        drawn[task] = [_inline(figures.spectrograms(features, titles, frontend.frame_period_s))]
+        if has_attention(model, task):
+            weights = [attention_weights(model, clip, task) for clip in clips]
+            drawn[task].append(_inline(figures.attention(weights, titles)))
     return drawn

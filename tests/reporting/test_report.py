@@ -3,11 +3,15 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
+import soundfile
 
+from mtl_tf.compose import compose
+from mtl_tf.evaluation.attention import attention_weights
 from mtl_tf.evaluation.load_run import load_model
 from mtl_tf.reporting import examples, figures
 from mtl_tf.reporting.report import write_report
 from mtl_tf.reporting.tables import percent, print_audit, print_details, print_scores
+from mtl_tf.training.run import run_experiment
 
 
 class Collector(HTMLParser):
@@ -83,15 +87,25 @@ def test_examples_are_right_ones_and_wrong_ones_of_several_classes():
     assert chosen["clip_id"].tolist() == ["c0", "c3", "c1", "c6", "c7"]
 
 
-def test_example_features_are_the_front_ends(finished_run):
-    model = load_model(finished_run)
+def test_examples_are_read_as_the_run_reads_them(finished_run):
     table = pd.read_parquet(finished_run / "predictions.parquet").head(2)
     roots = {"fsdd": finished_run.parents[2] / "data" / "fsdd"}
-    (first, _) = examples.example_features(model, table, roots, {"fsdd": None})
-    frontend = model.get_layer("frontend")
-    assert first.shape[1] == frontend.num_bins
-    (cut, _) = examples.example_features(model, table, roots, {"fsdd": 0.1})
-    assert len(cut) == frontend.frames_for(800)
+    first = examples.load_examples(8000, table, roots, {"fsdd": None})[0]
+    expected, _ = soundfile.read(roots["fsdd"] / table["path"].iloc[0], dtype="float32")
+    np.testing.assert_array_equal(first, expected)
+    assert len(examples.load_examples(8000, table, roots, {"fsdd": 0.1})[0]) == 800
+    part = table.assign(start_s=0.05, duration_s=0.1)
+    np.testing.assert_array_equal(examples.load_examples(8000, part, roots, {})[0], expected[400:1200])
+
+
+def test_attention_is_read_out_and_drawn(small_run):
+    rest = [text for text in small_run if not text.startswith(("model.", "frontend."))]
+    folder = run_experiment(compose([*rest, "model=cab_cnn", "frontend=envelope", "training.epochs=1"]))
+    model = load_model(folder)
+    weights = attention_weights(model, np.ones(8000 * 3 // 4, np.float32), "digit")
+    assert weights.shape == (30, 40)  # 40 steps a second
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
+    assert (folder / "report.html").read_text().count('alt="attention of') == 2
 
 
 def test_figures_are_pngs_for_odd_inputs():
