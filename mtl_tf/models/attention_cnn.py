@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from mtl_tf.kernels.batch_norm import BatchNormalization
 from mtl_tf.models.pooling import LocalAttentionPooling
 
 
@@ -28,7 +29,7 @@ class AttentionCNN(keras.layers.Layer):
         self.convolutions, self.norms = [], []
         for index, width in enumerate(filters):
             self.convolutions.append(layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv_{index}"))
-            self.norms.append(layers.BatchNormalization(name=f"norm_{index}"))
+            self.norms.append(BatchNormalization(name=f"norm_{index}"))
         self.pool = layers.MaxPooling2D(2, padding="same", name="pool")
         self.over_time = LocalAttentionPooling(name="over_time")
         self.over_frequency = LocalAttentionPooling(name="over_frequency")

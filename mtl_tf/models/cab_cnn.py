@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from mtl_tf.kernels.batch_norm import BatchNormalization
 from mtl_tf.models.classifier_attention import ClassifierAttention, ClassifierHiddenLayers
 from mtl_tf.tasks import Task
 
@@ -68,7 +69,7 @@ class CABCNN(keras.layers.Layer):
             )
             self.poolings.append(layers.MaxPooling1D(pool, strides=stride, padding="same", name=f"pool_{index}"))
             self.drops.append(layers.Dropout(dropout, name=f"dropout_{index}"))
-        self.norm = layers.BatchNormalization(name="norm")
+        self.norm = BatchNormalization(name="norm")
 
     @property
     def frames_per_step(self) -> int:

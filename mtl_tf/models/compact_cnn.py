@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from mtl_tf.kernels.batch_norm import BatchNormalization
+
 # Small corpora give few steps per epoch; Keras's 0.99 would still be far from the true statistics after several epochs.
 BATCH_STATISTICS_MOMENTUM = 0.9
 
@@ -52,7 +54,7 @@ class CompactCNN(keras.layers.Layer):
             for index, width in enumerate(filters)
         ]
         self.normalizations = [
-            layers.BatchNormalization(momentum=BATCH_STATISTICS_MOMENTUM, name=f"norm_{index}")
+            BatchNormalization(momentum=BATCH_STATISTICS_MOMENTUM, name=f"norm_{index}")
             for index in range(len(filters))
         ]
         self.poolings = [layers.MaxPooling2D(2, padding="same", name=f"pool_{index}") for index in range(len(filters))]

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from mtl_tf.kernels.batch_norm import BatchNormalization
+
 BLOCKS = ("gated", "residual", "plain")
 ACTIVATIONS = {
     "sigmoid": ops.sigmoid,
@@ -81,7 +83,7 @@ class GResNet(keras.layers.Layer):
         self.stem_filters, self.pool_size, self.fc_units = stem_filters, pool_size, fc_units
         layers = keras.layers
         self.stem = layers.Conv2D(stem_filters, 3, strides=2, padding="same", name="stem")
-        self.stem_norm = layers.BatchNormalization(name="stem_norm")
+        self.stem_norm = BatchNormalization(name="stem_norm")
         self.stem_pool = layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")
         self.first, self.first_norms, self.second, self.second_norms, self.shortcuts = [], [], [], [], []
         previous = stem_filters
@@ -90,15 +92,15 @@ class GResNet(keras.layers.Layer):
             second_stride = stride if block == "gated" else 1
             self.first.append(self._convolution(width, first_kernel, stride, f"block_{index}_first"))
             self.second.append(self._convolution(width, second_kernel, second_stride, f"block_{index}_second"))
-            self.first_norms.append(layers.BatchNormalization(name=f"block_{index}_first_norm"))
-            self.second_norms.append(layers.BatchNormalization(name=f"block_{index}_second_norm"))
+            self.first_norms.append(BatchNormalization(name=f"block_{index}_first_norm"))
+            self.second_norms.append(BatchNormalization(name=f"block_{index}_second_norm"))
             changes = stride != 1 and block != "plain"
             shortcut = self._convolution(width, 1, stride, f"block_{index}_shortcut") if changes else None
             self.shortcuts.append(shortcut)
             previous = width
         self.pool = None if pool_size is None else layers.AveragePooling2D(pool_size, strides=2, name="pool")
         self.fc = layers.Dense(fc_units, name="fc")
-        self.fc_norm = layers.BatchNormalization(name="fc_norm")
+        self.fc_norm = BatchNormalization(name="fc_norm")
 
     @staticmethod
     def _convolution(filters: int, kernel: int, stride: int, name: str) -> keras.layers.Layer:

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from mtl_tf.kernels.batch_norm import BatchNormalization
+
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
 class MelCNN(keras.layers.Layer):
@@ -27,7 +29,7 @@ class MelCNN(keras.layers.Layer):
         self.convolutions, self.norms, self.pools = [], [], []
         for index, width in enumerate(filters):
             self.convolutions.append(layers.Conv2D(width, kernel_size, padding="same", name=f"conv_{index}"))
-            self.norms.append(layers.BatchNormalization(name=f"norm_{index}"))
+            self.norms.append(BatchNormalization(name=f"norm_{index}"))
             self.pools.append(layers.MaxPooling2D(2, padding="same", name=f"pool_{index}"))
 
     def build(self, input_shape) -> None:

@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from mtl_tf.kernels.batch_norm import BatchNormalization
 from mtl_tf.models.picture_network import PictureNetwork
 
 
@@ -26,7 +27,7 @@ class ResNet18(PictureNetwork):
         network = [
             layers.ZeroPadding2D(3),
             layers.Conv2D(self.filters[0], 7, strides=2, use_bias=False),
-            layers.BatchNormalization(),
+            BatchNormalization(),
             layers.ReLU(),
             layers.ZeroPadding2D(1),
             layers.MaxPooling2D(3, strides=2),
@@ -57,8 +58,8 @@ class BasicBlock(keras.layers.Layer):
         self.pad = layers.ZeroPadding2D(1)
         self.first = layers.Conv2D(filters, 3, strides=stride, use_bias=False, name="first")
         self.second = layers.Conv2D(filters, 3, padding="same", use_bias=False, name="second")
-        self.first_norm = layers.BatchNormalization(name="first_norm")
-        self.second_norm = layers.BatchNormalization(name="second_norm")
+        self.first_norm = BatchNormalization(name="first_norm")
+        self.second_norm = BatchNormalization(name="second_norm")
 
     def build(self, input_shape) -> None:
         """Builds all layers."""
@@ -70,7 +71,7 @@ class BasicBlock(keras.layers.Layer):
         self.shortcut = None
         if self.stride != 1 or input_shape[-1] != self.filters:
             self.shortcut = layers.Conv2D(self.filters, 1, strides=self.stride, use_bias=False, name="shortcut")
-            self.shortcut_norm = layers.BatchNormalization(name="shortcut_norm")
+            self.shortcut_norm = BatchNormalization(name="shortcut_norm")
             self.shortcut.build(input_shape)
             self.shortcut_norm.build(output_shape)
 
