@@ -11,7 +11,7 @@ from mtl_tf import compose
 from mtl_tf.corpora import corpus_names
 
 PACKAGE = ROOT / "mtl_tf"
-ORDER = ("corpora", "data", "frontends", "models", "training", "evaluation", "reporting", "serving")
+ORDER = ("corpora", "data", "frontends", "kernels", "models", "training", "evaluation", "reporting", "serving")
 # Steps that a run of the training room walks at its end, through the rooms behind it.
 ALLOWED_BACK = {"training/run.py"}
 
@@ -35,7 +35,6 @@ def test_every_corpus_config_has_a_reader():
 @pytest.mark.parametrize("group", ["frontend", "model"])
 def test_keys_of_a_config_are_the_arguments_of_its_layer(group):
     from mtl_tf.frontends.build import FRONT_ENDS
-    from mtl_tf.frontends.frontend import FrontEnd
     from mtl_tf.models.build import TRUNKS
 
     layers = TRUNKS if group == "model" else FRONT_ENDS
@@ -44,10 +43,10 @@ def test_keys_of_a_config_are_the_arguments_of_its_layer(group):
         keys = set(yaml.safe_load(path.read_text())) - {"name"}
         name = yaml.safe_load(path.read_text())["name"]
         seen.add(name)
-        arguments = set(inspect.signature(layers[name].__init__).parameters)
-        if group == "frontend":
-            arguments |= set(inspect.signature(FrontEnd.__init__).parameters)
-        assert keys == arguments - {"self", "kwargs"}
+        own = [layer for layer in layers[name].__mro__ if layer.__module__.startswith("mtl_tf")]
+        arguments = set().union(*(inspect.signature(layer.__init__).parameters for layer in own))
+        fixed = getattr(layers[name], "fixed_options", set())
+        assert keys == arguments - {"self", "kwargs"} - fixed
     assert seen == set(layers)
 
 

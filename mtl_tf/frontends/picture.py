@@ -30,6 +30,8 @@ class Picture(Spectrogram):
         ValueError: an unknown colour map, or no `top_db`.
     """
 
+    fixed_options = frozenset({"output", "normalize", "num_frames", "fit", "padding_value"})
+
     def __init__(self, sample_rate: int, size: int = 224, color_map: str | None = "viridis", **kwargs) -> None:
         fixed = {"output": "db", "normalize": "none", "num_frames": size, "fit": "resize"}
         super().__init__(sample_rate, **(kwargs | fixed))

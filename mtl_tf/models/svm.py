@@ -23,6 +23,8 @@ class SupportVectors(keras.layers.Layer):
         num_vectors: number of training clips, set by the run.
     """
 
+    fixed_options = frozenset({"num_vectors"})
+
     def __init__(
         self,
         c: float = 1.0,

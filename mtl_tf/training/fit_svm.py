@@ -1,6 +1,7 @@
 """Fits support vector machines with scikit-learn and puts them into a Keras model."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -16,7 +17,6 @@ from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.manifest import write_table
 from mtl_tf.data.pipeline import evaluation_dataset
 from mtl_tf.data.splits import TRAIN, VALIDATION
-from mtl_tf.evaluation.predict import predict_clips
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_model, build_trunk
 from mtl_tf.models.svm import SupportVectors
@@ -44,9 +44,9 @@ def train_svm(config: RunConfig, fold: FoldData, source: ClipSource, folder: Pat
         build_trunk(config.model.name, config.options("model") | {"num_vectors": len(positions)}),
         fold.tasks,
     )
-    fit_normalization(model.get_layer("frontend"), source, positions, config)
-    trunk = model.get_layer("trunk")
-    values = _summaries(model, source, positions, config)
+    frontend, trunk = model.get_layer("frontend"), model.get_layer("trunk")
+    fit_normalization(frontend, source, positions, config)
+    values = _over_clips(lambda waveform: trunk.summarise(*frontend(waveform)), source, positions, config)
     gamma = trunk.gamma or 1.0 / (values.shape[1] * values.var())
     trunk.vectors.assign(values)
     trunk.kernel_gamma.assign(gamma)
@@ -91,16 +91,15 @@ def one_against_rest(
     return weights, offsets
 
 
-def _summaries(model: keras.Model, source: ClipSource, positions: np.ndarray, config: RunConfig) -> np.ndarray:
-    frontend, trunk = model.get_layer("frontend"), model.get_layer("trunk")
-    compute = tf.function(
-        lambda waveform: trunk.summarise(*frontend(waveform)), input_signature=[tf.TensorSpec([None, None], tf.float32)]
-    )
+def _over_clips(function: Callable, source: ClipSource, positions: np.ndarray, config: RunConfig) -> object:
+    """Computes something of every clip and puts the batches together: arrays, or a dict of them, clips first."""
+    compute = tf.function(function, input_signature=[tf.TensorSpec([None, None], tf.float32)])
     try:
-        batches = evaluation_dataset(source, positions, {}, {}, config.pipeline)
-        return np.concatenate([compute(waveform).numpy() for waveform, _, _ in batches])
+        clips = evaluation_dataset(source, positions, {}, {}, config.pipeline)
+        batches = [tf.nest.map_structure(np.asarray, compute(waveform)) for waveform, _, _ in clips]
     except tf.errors.OpError as error:
         raise source.explain(error) from error
+    return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *batches)
 
 
 def _scores(model: keras.Model, source: ClipSource, fold: FoldData, config: RunConfig) -> dict[str, float]:
@@ -110,7 +109,7 @@ def _scores(model: keras.Model, source: ClipSource, fold: FoldData, config: RunC
         positions = fold.positions(part)
         if not len(positions):
             continue
-        probabilities = predict_clips(model, source, positions, config.pipeline)
+        probabilities = _over_clips(lambda waveform: model(waveform, training=False), source, positions, config)
         losses = []
         for name, task in fold.tasks.items():
             scored = fold.weights[name][positions] > 0
