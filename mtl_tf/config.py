@@ -156,6 +156,9 @@ class TrainingConfig(Section):
     monitor: str = Field("mean", description="validation score that chooses the best epoch: mean or TASK.METRIC")
     early_stopping_patience: PositiveInt | None = Field(None, description="epochs without improvement before the end")
     mixed_precision: bool = Field(False, description="float16 where the accelerator gains by it")
+    steps_per_execution: PositiveInt = Field(
+        1, description="steps at most between two returns to Python; more make small networks faster"
+    )
     jit_compile: bool = Field(False, description="XLA; slower on CPU")
     deterministic: bool = Field(True, description="the same seed gives the same weights, bit for bit")
     tensorboard: bool = Field(False, description="write TensorBoard logs into the run folder")

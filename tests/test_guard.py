@@ -11,7 +11,7 @@ from mtl_tf import compose
 from mtl_tf.corpora import corpus_names
 
 PACKAGE = ROOT / "mtl_tf"
-ORDER = ("corpora", "data", "frontends", "kernels", "models", "training", "evaluation", "reporting", "serving")
+ORDER = ("corpora", "data", "frontends", "kernels", "models", "training", "evaluation", "reporting", "serving", "benchmarks")
 # Steps that a run of the training room walks at its end, through the rooms behind it.
 ALLOWED_BACK = {"training/run.py"}
 

@@ -72,11 +72,20 @@ def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, 
         embedding = trunk(features, frame_mask=mask)
     except ValueError as error:
         raise UserError(f"this model does not take the features of this front end: {error}") from error
-    attach = getattr(trunk, "attach_heads", _dense_heads)
+    attach = getattr(trunk, "attach_heads", dense_heads)
     return keras.Model(waveform, attach(embedding, tasks))
 
 
-def _dense_heads(embedding, tasks: dict[str, Task]) -> dict:
+def dense_heads(embedding, tasks: dict[str, Task]) -> dict:
+    """Puts one dense layer with softmax per task on an embedding.
+
+    Args:
+        embedding: symbolic tensor (batch, channels).
+        tasks: one head each.
+
+    Returns:
+        Task to symbolic probabilities (batch, classes).
+    """
     return {name: classification_head(task)(embedding) for name, task in tasks.items()}
 
 

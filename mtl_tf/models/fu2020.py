@@ -2,6 +2,7 @@
 
 import keras
 
+from mtl_tf.kernels.conv1d import Conv1D
 from mtl_tf.models.pooling import LocalAttentionPooling
 
 
@@ -60,7 +61,7 @@ class AttentionCNNBLSTM(keras.layers.Layer):
         self.dropout, self.attention_after_each, self.use_mask = dropout, attention_after_each, use_mask
         layers = keras.layers
         self.convolutions = [
-            layers.Conv1D(width, kernel, padding="valid", activation="relu", name=f"conv_{index}")
+            Conv1D(width, kernel, padding="valid", activation="relu", name=f"conv_{index}")
             for index, (width, kernel) in enumerate(zip(filters, kernel_sizes, strict=True))
         ]
         self.bottleneck = layers.Dense(bottleneck_units, name="bottleneck")

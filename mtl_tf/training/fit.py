@@ -147,6 +147,7 @@ def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> k
             name: tracked_metrics(task.num_classes, prefix=f"{name}_" if len(fold.tasks) == 1 else "")
             for name, task in fold.tasks.items()
         },
+        steps_per_execution=_largest_divisor(steps_per_epoch, options.steps_per_execution),
         jit_compile=options.jit_compile,
     )
     return model
@@ -217,6 +218,11 @@ class EpochTimer(keras.callbacks.Callback):
 
 def _only(values: dict[str, str], names: list[str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if name in names}
+
+
+def _largest_divisor(steps: int, limit: int) -> int:
+    """Executions that do not divide an epoch would take batches of the next one."""
+    return max(count for count in range(1, limit + 1) if steps % count == 0)
 
 
 def _corpus_numbers(data: RunData, config: RunConfig) -> np.ndarray:

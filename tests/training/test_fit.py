@@ -142,6 +142,15 @@ def test_a_run_stopped_between_epochs_ends_with_the_same_weights(options, small_
         assert equal(weights(tmp_path / "whole" / name), weights(tmp_path / "stopped" / name))
 
 
+@pytest.mark.parametrize("steps", [3, 8])
+def test_several_steps_in_one_execution_are_the_same_steps(steps, small_run, tmp_path):
+    overrides = [*small_run, "training.epochs=2", "model.dropout=0.0", f"training.steps_per_epoch={steps}"]
+    train(overrides, tmp_path / "one")
+    train([*overrides, "training.steps_per_execution=4"], tmp_path / "four")
+    for expected, got in zip(weights(tmp_path / "one/last.keras"), weights(tmp_path / "four/last.keras"), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_a_full_disk_leaves_the_last_checkpoint_whole(small_run, tmp_path, monkeypatch):
     train([*small_run, "training.epochs=1"], tmp_path / "run")
     path = last_checkpoint(tmp_path / "run").path

@@ -1,6 +1,6 @@
 import pytest
 
-from mtl_tf.evaluation.throughput import compare_pipeline
+from mtl_tf.benchmarks.pipeline import compare_pipeline
 
 
 @pytest.mark.filterwarnings("ignore:.*slated for removal:DeprecationWarning")  # of a library of librosa

@@ -1,0 +1,89 @@
+"""What the benchmarks of models measure: the papers' models at the papers' sizes."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model at the size of its paper.
+
+    Attributes:
+        batch_size: clips.
+        features: shape of one clip's features.
+        tasks: number of classes of each task.
+        optimizer: of the paper, by Keras's name.
+        steps_per_execution: as in `TrainingConfig`.
+        frontend: name of the front end that gives such features.
+        frontend_options: its arguments.
+        clip_s: length of the clips it is given, in seconds.
+    """
+
+    batch_size: int
+    features: tuple[int, ...]
+    tasks: dict[str, int]
+    optimizer: str
+    frontend: str
+    frontend_options: dict = field(default_factory=dict)
+    clip_s: float = 3.0
+    steps_per_execution: int = 1
+
+
+CASES = {
+    "gresnet": Case(
+        batch_size=32,
+        features=(399, 257),
+        tasks={"emotion": 8, "vocal_channel": 2},
+        optimizer="adam",
+        frontend="spectrogram",
+        frontend_options={
+            "sample_rate": 48000,
+            "n_fft": 512,
+            "hop_length": 256,
+            "window": "hamming",
+            "output": "db",
+            "num_frames": 399,
+            "fit": "resize",
+        },
+    ),
+    "fu2020": Case(
+        batch_size=64,
+        features=(256, 128),
+        tasks={"emotion": 7, "speaker": 4},
+        optimizer="rmsprop",
+        frontend="log_mel",
+        frontend_options={
+            "sample_rate": 16000,
+            "num_mel_bins": 128,
+            "n_fft": 800,
+            "hop_length": 400,
+            "num_frames": 256,
+            "padding_value": -1.0,
+        },
+    ),
+    "cab_cnn": Case(
+        batch_size=16,
+        features=(40_000, 1),
+        tasks={"accent": 3},
+        optimizer="adam",
+        frontend="envelope",
+        frontend_options={"sample_rate": 16000},
+        clip_s=10.0,
+    ),
+    "shared_dnn": Case(
+        batch_size=64,
+        features=(1, 168),
+        tasks={"speaker": 10, "emotion": 7, "stress": 2, "scene": 15},
+        optimizer="sgd",
+        frontend="filter_bank_summary",
+        frontend_options={
+            "sample_rate": 8000,
+            "n_fft": 1024,
+            "win_length": 240,
+            "hop_length": 80,
+            "num_mel_bins": 24,
+            "center": False,
+            "top_db": None,
+        },
+        steps_per_execution=10,
+    ),
+}

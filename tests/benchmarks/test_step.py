@@ -1,0 +1,64 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from mtl_tf.benchmarks.cases import CASES
+from mtl_tf.benchmarks.step import compare_steps
+from mtl_tf.benchmarks.stepper import keras_stepper, make_batch, pytorch_stepper
+from mtl_tf.errors import UserError
+
+# Of the papers' layer tables, without the moving statistics of batch normalisation.
+TRAINABLE = {
+    "gresnet": 1_290_850 - 2 * (32 + 2 * (32 + 2 * 64 + 4 * 96) + 200),
+    "fu2020": 9_381_899,
+    "cab_cnn": 133_856,
+    "shared_dnn": 611_840 + 513 * 34,
+}
+
+
+def test_a_model_that_is_not_measured_is_named():
+    with pytest.raises(UserError, match="no step benchmark of vgg11; there are gresnet"):
+        compare_steps(["vgg11"], 1)
+
+
+def test_our_model_trains_and_answers():
+    stepper = keras_stepper("shared_dnn")
+    assert stepper.parameters == TRAINABLE["shared_dnn"]
+    stepper.train(1)
+    stepper.infer(1)
+    stepper.matmul(1)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_other_library_has_the_same_number_of_weights(name):
+    pytest.importorskip("torch", reason="extra bench is not installed")
+    from mtl_tf.benchmarks.pytorch_models import TaskNetwork
+
+    network = TaskNetwork(name, CASES[name].features, CASES[name].tasks)
+    counts = {key: value.numel() for key, value in network.named_parameters() if "bias_hh" not in key}
+    assert sum(counts.values()) == TRAINABLE[name]
+
+
+def test_the_other_library_counts_its_operations():
+    pytest.importorskip("torch", reason="extra bench is not installed")
+    stepper = pytorch_stepper("shared_dnn")
+    forward = 2 * 64 * (168 * 512 + 2 * 512 * 512 + 512 * 34)
+    assert stepper.flops["infer"] == forward
+    assert stepper.flops["train"] == 3 * forward - 2 * 64 * 168 * 512  # the input needs no gradient
+
+
+def test_both_libraries_get_the_same_batch():
+    first, second = make_batch(CASES["fu2020"]), make_batch(CASES["fu2020"])
+    np.testing.assert_array_equal(first[0], second[0])
+    assert first[0].shape == (64, 256, 128) and set(first[1]) == {"emotion", "speaker"}
+
+
+@pytest.mark.slow
+def test_the_accelerator_benchmark_runs_on_jax():
+    command = [sys.executable, "scripts/benchmark.py", "gpu", "models=shared_dnn", "batch_size=4"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert "| shared_dnn |" in result.stdout
