@@ -11,7 +11,18 @@ from mtl_tf import compose
 from mtl_tf.corpora import corpus_names
 
 PACKAGE = ROOT / "mtl_tf"
-ORDER = ("corpora", "data", "frontends", "kernels", "models", "training", "evaluation", "reporting", "serving", "benchmarks")
+ORDER = (
+    "corpora",
+    "data",
+    "frontends",
+    "kernels",
+    "models",
+    "training",
+    "evaluation",
+    "reporting",
+    "serving",
+    "benchmarks",
+)
 # Steps that a run of the training room walks at its end, through the rooms behind it.
 ALLOWED_BACK = {"training/run.py"}
 
