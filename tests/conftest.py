@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_AUDIO = Path(os.environ.get("MTL_TF_DATA", ROOT.parent / "shared" / "data"))

@@ -48,13 +48,9 @@ QUICK = {"zeng2018_gresnet_multitask", "zeng2018_svm_multitask", "zeng2018_vctk_
 @pytest.mark.parametrize(
     ("name", "protocol"),
     [
-        *((name, "printed") for name in ROWS),
-        ("fu2020_multitask_cross_language", "speaker_independent"),
-        *(
-            pytest.param(name, "speaker_independent", marks=pytest.mark.slow)
-            for name in ROWS
-            if name != "fu2020_multitask_cross_language"
-        ),
+        pytest.param(name, protocol, marks=() if name == "fu2020_multitask_cross_language" else pytest.mark.slow)
+        for name in ROWS
+        for protocol in ("printed", "speaker_independent")
     ],
 )
 def test_a_row_of_the_paper_trains_under_both_protocols(name, protocol, tmp_path):

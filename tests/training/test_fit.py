@@ -118,7 +118,14 @@ def test_a_killed_run_ends_with_the_same_weights(small_run, tmp_path, epochs_bef
     )
 
 
-@pytest.mark.parametrize("options", [[], ["training.steps_per_epoch=2"], ["training.steps_per_epoch=9"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["training.steps_per_epoch=9"],
+        pytest.param([], marks=pytest.mark.slow),
+        pytest.param(["training.steps_per_epoch=2"], marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_stopped_between_epochs_ends_with_the_same_weights(options, small_run, tmp_path, monkeypatch):
     overrides = [*small_run, "training.epochs=4", "model.dropout=0.3", "training.early_stopping_patience=3", *options]
     train(overrides, tmp_path / "whole")
