@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Exports a finished run as a SavedModel for TF Serving.
 
-Usage: scripts/export.py run=DIR name=NAME [saved_models_dir=saved_models]
+Usage: scripts/export.py run=DIR name=NAME [version=N] [saved_models_dir=saved_models]
 
-Writes saved_models/NAME/<version>/, the version one above the last, checks it against the Keras model and prints the
-version folder as its last line.
+Writes saved_models/NAME/<version>/, the version one above the last unless given, checks it against the Keras model and
+prints the version folder as its last line.
 """
 
 from pathlib import Path
@@ -15,13 +15,18 @@ from mtl_tf.errors import UserError
 
 def main(arguments: list[str]) -> None:
     """Exports one run."""
-    values, _ = read_arguments(arguments, ["run", "name", "saved_models_dir"])
+    values, _ = read_arguments(arguments, ["run", "name", "version", "saved_models_dir"])
     if "run" not in values or "name" not in values:
         raise UserError("give run=DIR, a folder that scripts/train.py printed, and name=NAME")
 
+    version = values.get("version")
+    if version is not None and not (version.isdigit() and int(version) > 0):
+        raise UserError(f"version={version}: give a whole number above 0")
+
     from mtl_tf.serving.export import export_run
 
-    print(export_run(Path(values["run"]), Path(values.get("saved_models_dir", "saved_models")) / values["name"]))
+    target = Path(values.get("saved_models_dir", "saved_models")) / values["name"]
+    print(export_run(Path(values["run"]), target, version and int(version)))
 
 
 if __name__ == "__main__":

@@ -13,55 +13,30 @@ from tensorflow.python.framework import op_def_registry
 
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, longest_clip
+from mtl_tf.serving.signatures import ServedModel
 
 TOLERANCE = 1e-5
 _PYTHON_OPS = {"PyFunc", "EagerPyFunc", "PyFuncStateless"}
 
 
-class ServedModel(tf.Module):
-    """A Keras model with its signature and its class lists.
-
-    `serving_default` takes `waveform` (float32 (batch, samples), at the model's sample rate, shorter clips padded with
-    zeros) and returns float32 (batch, classes) for every task by its name. The class names, one a line, are assets
-    named `TASK.txt`.
-
-    Args:
-        model: waveform to probabilities by task.
-        asset_files: one file of class names per task.
-        longest: how many samples of a clip are used, as in training; None: all.
-    """
-
-    def __init__(self, model: keras.Model, asset_files: list[Path], longest: int | None = None) -> None:
-        super().__init__()
-        # The variables themselves, for a C++ loader does not restore those that are reached through Keras's wrappers.
-        self.model_variables = [variable.value for variable in model.variables]
-        self._compute = tf.autograph.experimental.do_not_convert(
-            lambda waveform: model(waveform[:, :longest], training=False)
-        )
-        self.class_lists = [tf.saved_model.Asset(str(path)) for path in asset_files]
-
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
-    def serve(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Computes the probabilities of every task."""
-        return self._compute(waveform)
-
-
-def export_run(folder: Path, target: Path) -> Path:
-    """Exports a run under the next version number.
+def export_run(folder: Path, target: Path, version: int | None = None) -> Path:
+    """Exports a run with the signatures of `ServedModel`.
 
     Args:
         folder: of a run, or of one fold.
         target: folder of the model; versions are folders in it.
+        version: its number; None: one above the last.
 
     Returns:
         The version folder. It appears only once it is complete and checked, so a server never sees half a model.
 
     Raises:
-        UserError: the run is not finished; the SavedModel holds an operation that TF Serving lacks, or its answers
-            differ from the Keras model's by more than 1e-5.
+        UserError: the run is not finished; the version exists, or is below one that does; the SavedModel holds an
+            operation that TF Serving lacks, or its answers differ from the Keras model's by more than 1e-5.
     """
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
     target.mkdir(parents=True, exist_ok=True)
+    _version_number(target, version)
     with tempfile.TemporaryDirectory(dir=target, prefix=".export-") as temporary:
         assets = Path(temporary) / "assets"
         assets.mkdir()
@@ -70,7 +45,7 @@ def export_run(folder: Path, target: Path) -> Path:
         staged = Path(temporary) / "model"
         longest = longest_clip(config)
         served = ServedModel(model, sorted(assets.iterdir()), longest)
-        tf.saved_model.save(served, str(staged), signatures={"serving_default": served.serve})
+        tf.saved_model.save(served, str(staged), signatures=served.signatures())
         foreign = foreign_operations(staged)
         if foreign:
             raise UserError(f"the model holds operations that TF Serving lacks: {', '.join(sorted(foreign))}")
@@ -85,9 +60,16 @@ def export_run(folder: Path, target: Path) -> Path:
         }
         (staged / "assets.extra").mkdir()
         (staged / "assets.extra" / "model.json").write_text(json.dumps(details, indent=1), encoding="utf-8")
-        version = target / str(1 + max((int(path.name) for path in target.iterdir() if path.name.isdigit()), default=0))
-        shutil.move(staged, version)
-    return version
+        number = _version_number(target, version)
+        shutil.move(staged, target / str(number))
+    return target / str(number)
+
+
+def _version_number(target: Path, wanted: int | None) -> int:
+    last = max((int(path.name) for path in target.iterdir() if path.name.isdigit()), default=0)
+    if wanted is not None and wanted <= last:
+        raise UserError(f"{target} has version {last}; a new one must be above it, version={last + 1}")
+    return wanted or last + 1
 
 
 def foreign_operations(folder: Path) -> set[str]:

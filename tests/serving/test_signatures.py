@@ -1,0 +1,133 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from mtl_tf.errors import UserError
+from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.serving.export import export_run
+
+
+@pytest.fixture(scope="module")
+def exported(finished_run, tmp_path_factory):
+    return export_run(finished_run, tmp_path_factory.mktemp("served") / "digits")
+
+
+@pytest.fixture(scope="module")
+def signatures(exported):
+    return tf.saved_model.load(str(exported)).signatures
+
+
+def noise(*shape):
+    return (0.1 * np.random.default_rng(sum(shape)).standard_normal(shape)).astype(np.float32)
+
+
+def test_their_names(signatures):
+    assert set(signatures) == {"serving_default", "task_digit", "task_speaker", "embedding", "windows"}
+
+
+@pytest.mark.parametrize("task", ["digit", "speaker"])
+def test_one_task_answers_as_all_do(signatures, task):
+    waveform = tf.constant(noise(2, 5000))
+    answer = signatures[f"task_{task}"](waveform=waveform)
+    assert set(answer) == {task}
+    expected = signatures["serving_default"](waveform=waveform)[task]
+    np.testing.assert_allclose(answer[task], expected, atol=1e-6)
+
+
+def test_one_task_does_not_compute_the_other_heads(exported):
+    graph = saved_model_pb2.SavedModel.FromString((exported / "saved_model.pb").read_bytes()).meta_graphs[0]
+    signature = graph.signature_def["task_digit"].outputs["digit"].name.split(":")[0]
+    node = next(node for node in graph.graph_def.node if node.name == signature)
+    functions = {function.signature.name: function for function in graph.graph_def.library.function}
+    reached, waiting = set(), [node.attr["f"].func.name]
+    while waiting:
+        name = waiting.pop()
+        for inner in functions[name].node_def:
+            reached.add(inner.name)
+            waiting += [value.func.name for value in inner.attr.values() if value.func.name in functions]
+    assert any("digit" in name for name in reached)
+    assert not any("speaker" in name for name in reached)
+
+
+def test_the_embedding_is_what_the_heads_are_given(finished_run, signatures):
+    waveform = noise(2, 4000)
+    embedding = signatures["embedding"](waveform=tf.constant(waveform))["embedding"].numpy()
+    model = load_model(finished_run)
+    kernel, bias = model.get_layer("digit").get_weights()
+    logits = embedding @ kernel + bias
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(odds / odds.sum(axis=1, keepdims=True), model(waveform)["digit"], atol=1e-5)
+
+
+def test_windows_answer_as_their_cuts_do(signatures):
+    waveform = noise(20_000)
+    answers = signatures["windows"](waveform=tf.constant(waveform), window_s=tf.constant(0.5), hop_s=tf.constant(0.1))
+    starts = np.arange(0, 20_000 - 4000 + 800, 800)  # the last begins where the one before does not reach the end
+    np.testing.assert_allclose(answers["start_s"], starts / 8000, atol=1e-6)
+    for index in (0, 7, len(starts) - 1):
+        cut = waveform[starts[index] : starts[index] + 4000]
+        expected = signatures["serving_default"](waveform=tf.constant(np.pad(cut, (0, 4000 - len(cut)))[None]))
+        for task in expected:
+            np.testing.assert_allclose(answers[task][index], expected[task][0], atol=1e-5)
+
+
+def test_a_clip_shorter_than_a_window_is_one_window(signatures):
+    answers = signatures["windows"](
+        waveform=tf.constant(noise(1000)), window_s=tf.constant(1.0), hop_s=tf.constant(1.0)
+    )
+    assert answers["start_s"].numpy().tolist() == [0.0]
+    assert answers["digit"].shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("waveform", "message"),
+    [
+        (np.zeros((1, 0)), "waveform holds no samples"),
+        (np.full((1, 4000), np.nan), "waveform holds values that are not finite"),
+        (np.full((1, 4000), np.inf), "waveform holds values that are not finite"),
+        (np.full((1, 4000), 1e30), r"waveform must lie in \[-1, 1\]"),
+        (np.full((1, 4000), 32767.0), r"waveform must lie in \[-1, 1\]"),
+    ],
+)
+@pytest.mark.parametrize("name", ["serving_default", "task_digit", "embedding"])
+def test_what_cannot_be_answered_is_refused_and_the_next_request_is_not(signatures, name, waveform, message):
+    good = tf.constant(noise(1, 4000))
+    before = signatures[name](waveform=good)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        signatures[name](waveform=tf.constant(waveform, tf.float32))
+    for key, values in signatures[name](waveform=good).items():
+        np.testing.assert_array_equal(values, before[key])
+
+
+@pytest.mark.parametrize("window_s, hop_s", [(0.0, 1.0), (1.0, 0.0), (-1.0, 1.0), (float("nan"), 1.0)])
+def test_windows_need_a_length(signatures, window_s, hop_s):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="window_s and hop_s must be above 0"):
+        signatures["windows"](
+            waveform=tf.constant(noise(8000)), window_s=tf.constant(window_s), hop_s=tf.constant(hop_s)
+        )
+
+
+@pytest.mark.parametrize("samples", [1, 2, 100])
+def test_a_few_samples_are_answered_as_if_silence_followed(signatures, samples):
+    short = noise(1, samples)
+    padded = np.pad(short, ((0, 0), (0, 4000 - samples)))
+    for task, values in signatures["serving_default"](waveform=tf.constant(short)).items():
+        expected = signatures["serving_default"](waveform=tf.constant(padded))[task]
+        np.testing.assert_allclose(values, expected, atol=1e-5)
+        assert np.isfinite(values).all()
+
+
+def test_a_version_is_never_written_over(finished_run, exported, tmp_path):
+    target = tmp_path / "model"
+    shutil.copytree(exported, target / "3")
+    before = sorted((path, path.stat().st_mtime_ns) for path in target.rglob("*"))
+    for version in (2, 3):
+        with pytest.raises(UserError, match="has version 3; a new one must be above it, version=4"):
+            export_run(finished_run, target, version)
+    assert sorted((path, path.stat().st_mtime_ns) for path in target.rglob("*")) == before
+    assert export_run(finished_run, target, 7).name == "7"
+    assert json.loads((target / "7" / "assets.extra" / "model.json").read_text())["sample_rate"] == 8000
