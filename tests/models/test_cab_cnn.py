@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from test_models import RNG, TASKS, config
+from small_models import TASKS
+from test_models import RNG, config
 
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_model, build_trunk, count_parameters

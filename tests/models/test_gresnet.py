@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from test_models import RNG, TASKS, config
+from small_models import TASKS
+from test_models import RNG, config
 
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend

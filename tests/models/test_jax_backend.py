@@ -8,7 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from test_models import FRONT_ENDS, LOG_MEL, SMALL, TASKS, noise, small_model
+from small_models import FRONT_ENDS, LOG_MEL, SMALL, TASKS, small_model
+from test_models import noise
 
 from mtl_tf.models.build import TRUNKS
 
