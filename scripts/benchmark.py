@@ -12,76 +12,8 @@ gpu: front end and training step on Keras's JAX backend, on the device that JAX 
     batch_size=0 takes the paper's, policy is float32 or mixed_bfloat16.
 """
 
-import json
-from pathlib import Path
-
-from mtl_tf.command_line import read_arguments, run_command
-from mtl_tf.errors import UserError, nearest_hint
-
-MODELS = "gresnet,fu2020,cab_cnn,shared_dnn"
-DEFAULTS = {
-    "pipeline": {"num_clips": 512, "clip_s": 3.0, "file_rate": 48000, "num_parallel_calls": 2},
-    "step": {"models": MODELS, "rounds": 9, "out": ""},
-    "gpu": {"models": MODELS, "batch_size": 0, "policy": "float32", "out": ""},
-}
-
-
-def main(arguments: list[str]) -> None:
-    """Runs one benchmark."""
-    what = arguments[0] if arguments else ""
-    if what not in DEFAULTS:
-        raise UserError(
-            f"say what to measure: scripts/benchmark.py {' or '.join(DEFAULTS)}.{nearest_hint(what, DEFAULTS)}"
-        )
-    defaults = DEFAULTS[what]
-    given, _ = read_arguments(arguments[1:], list(defaults))
-    try:
-        values = {key: type(default)(given.get(key, default)) for key, default in defaults.items()}
-    except ValueError as error:
-        raise UserError(f"not a number: {error}") from error
-    if any(value < 0 or (value == 0 and defaults[key]) for key, value in values.items() if not isinstance(value, str)):
-        raise UserError("all numbers must be above 0")
-    {"pipeline": _pipeline, "step": _step, "gpu": _gpu}[what](values)
-
-
-def _pipeline(values: dict) -> None:
-    from mtl_tf.benchmarks.pipeline import compare_pipeline
-
-    result = compare_pipeline(**values)
-    print(f"ours:    {result['ours']:8.1f} clips/s")
-    print(f"librosa: {result['librosa']:8.1f} clips/s")
-    print(f"ratio:   {result['ratio']:8.2f}   (features differ by {result['difference']:.1e} of their largest value)")
-
-
-def _step(values: dict) -> None:
-    from mtl_tf.benchmarks.step import compare_steps
-
-    results = compare_steps(values["models"].split(","), values["rounds"])
-    print("| model | mode | batch | ours, ms | PyTorch, ms | times faster | share of peak |")
-    print("|---|---|---|---|---|---|---|")
-    for row in results:
-        times = f"{1000 * row.keras_s:.1f} | {1000 * row.pytorch_s:.1f} | {row.ratio:.2f}"
-        print(f"| {row.model} | {row.mode} | {row.batch_size} | {times} | {100 * row.share_of_peak:.0f} % |")
-    _save(results, values["out"])
-
-
-def _gpu(values: dict) -> None:
-    from mtl_tf.benchmarks.accelerator import device_name, measure_models
-
-    results = measure_models(values["models"].split(","), values["batch_size"] or None, values["policy"])
-    print(f"{device_name()}, {values['policy']}")
-    print("| model | front end, clips/s | training, clips/s | share of peak |")
-    print("|---|---|---|---|")
-    for row in results:
-        speeds = f"{row.frontend_clips_per_s:.0f} | {row.train_clips_per_s:.0f}"
-        print(f"| {row.model} | {speeds} | {100 * row.share_of_peak:.1f} % |")
-    _save(results, values["out"])
-
-
-def _save(results: list, path: str) -> None:
-    if path:
-        Path(path).write_text(json.dumps([vars(row) for row in results], indent=2) + "\n")
-
+from mtl_tf.benchmarks.command import run_benchmark
+from mtl_tf.command_line import run_command
 
 if __name__ == "__main__":
-    run_command(main, __doc__)
+    run_command(run_benchmark, __doc__)

@@ -7,6 +7,7 @@ Writes saved_models/NAME/<version>/, the version one above the last unless given
 prints the version folder as its last line.
 """
 
+import re
 from pathlib import Path
 
 from mtl_tf.command_line import read_arguments, run_command
@@ -19,6 +20,8 @@ def main(arguments: list[str]) -> None:
     if "run" not in values or "name" not in values:
         raise UserError("give run=DIR, a folder that scripts/train.py printed, and name=NAME")
 
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", values["name"]):
+        raise UserError(f"name={values['name']}: give a plain folder name of letters, digits, '_', '.' and '-'")
     version = values.get("version")
     if version is not None and not (version.isdigit() and int(version) > 0):
         raise UserError(f"version={version}: give a whole number above 0")

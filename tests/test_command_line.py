@@ -55,6 +55,12 @@ def test_scripts_are_thin(script):
         (("export.py", "run=nowhere"), "name=NAME"),
         (("export.py", "run=nowhere", "name=x"), "nowhere/config.yaml is missing"),
         (("export.py", "rum=nowhere", "name=x"), "Did you mean run?"),
+        (("export.py", "run=nowhere", "name=../x"), "give a plain folder name"),
+        (("export.py", "run=nowhere", "name=x", "version=0"), "give a whole number above 0"),
+        (("benchmark.py",), "say what to measure"),
+        (("benchmark.py", "stepp"), "Did you mean step?"),
+        (("benchmark.py", "step", "models=vgg11"), "no step benchmark of vgg11"),
+        (("benchmark.py", "pipeline", "num_clips=0"), "must be above 0"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )

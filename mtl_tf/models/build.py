@@ -48,7 +48,7 @@ def build_trunk(name: str, options: dict) -> keras.layers.Layer:
     try:
         return TRUNKS[name](**options, name="trunk")
     except (ValueError, TypeError) as error:
-        raise UserError(f"model={name}: {error}") from error
+        raise UserError(f"model={name}: {error}; compare your values with configs/model/{name}.yaml") from error
 
 
 def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, Task]) -> keras.Model:

@@ -16,7 +16,8 @@ from mtl_tf.errors import UserError
 from mtl_tf.evaluation.cross_validation import merge_parts
 from mtl_tf.evaluation.predict import predict_clips, score_fold, tabulate
 from mtl_tf.evaluation.scores import score_groups
-from mtl_tf.models.build import count_parameters
+from mtl_tf.frontends.build import build_frontend
+from mtl_tf.models.build import build_trunk, count_parameters
 from mtl_tf.reporting.comparison import runs_by_protocol
 from mtl_tf.reporting.report import write_report
 from mtl_tf.training.fit import train_fold
@@ -51,6 +52,9 @@ def run_experiment(config: RunConfig) -> Path:
     numbers = list(range(config.repeats)) if config.repeats > 1 else folds
     divisions = [divide(data, config, fold) for fold in (folds * config.repeats)]
     _announce_left_out(data, divisions[0])
+    # A value that the layers refuse stops the run before it leaves a folder.
+    build_frontend(config.frontend.name, config.options("frontend"))
+    build_trunk(config.model.name, config.options("model"))
     with run_folder(config) as folder:
         write_table(data.audit, folder / "audit.csv")
         for number, division in zip(numbers, divisions, strict=True):
@@ -131,9 +135,12 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
 
 
 def _folds(config: RunConfig, data: RunData) -> list[int]:
-    if config.fold is not None:
-        return [config.fold]
     strategies = {(corpus.split or config.split).strategy for corpus in config.corpora.values()}
+    if config.fold is not None:
+        has_folds = strategies & set(CROSS_VALIDATED) or data.manifest["official_fold"].notna().any()
+        if config.fold and not has_folds:
+            raise UserError(f"fold={config.fold}: {config.experiment} has one division and no folds; leave it away")
+        return [config.fold]
     if strategies & {*CROSS_VALIDATED, "predefined"}:
         return list(range(num_folds(data.manifest, config)))
     return [0]

@@ -191,12 +191,21 @@ def test_audio_left_out_is_counted_and_named(small_run, tmp_path):
         (["training.early_stopping_patience=2", "split.validation_fraction=0"], "validation_fraction"),
         (["frontend.window=nonesuch"], "window=nonesuch"),
         (["model.dropout=2"], "model=compact_cnn"),
+        (["model.filters=3"], "compare your values with configs/model/compact_cnn.yaml"),
+        (["fold=3"], "has one division and no folds"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
 def test_mistakes_in_data_are_explained(overrides, message, small_run):
     with pytest.raises(UserError, match=message):
         run_experiment(compose.compose([*small_run, *overrides]))
+
+
+def test_a_value_the_model_refuses_leaves_no_run_folder(small_run, tmp_path):
+    config = compose.compose([*small_run, "model.filters=3", f"runs_dir={tmp_path / 'runs'}"])
+    with pytest.raises(UserError):
+        run_experiment(config)
+    assert not list((tmp_path / "runs").rglob("config.yaml"))
 
 
 def test_the_command_line_trains_evaluates_predicts_and_exports(small_run, tmp_path):
