@@ -174,6 +174,9 @@ def _check_references(config: RunConfig) -> None:
         )
 
 
+_GROUP_OF = {"corpora": "corpus", "tasks": "task"}
+
+
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     location = [str(part) for part in first["loc"]]
@@ -186,7 +189,7 @@ def _explain(error: ValidationError) -> str:
         prefix = "".join(f"{part}." for part in location[:-1])
         return f"unknown key {key}.{nearest_hint(key, [prefix + name for name in known])}"
     if first["type"] == "missing":
-        return f"{key} is not set; choose it with {location[0].removesuffix('s')}=NAME or {key}=VALUE"
+        return f"{key} is not set; choose it with {_GROUP_OF.get(location[0], location[0])}=NAME or {key}=VALUE"
     return f"{key}={first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 

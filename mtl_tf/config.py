@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 
 class Section(BaseModel):
@@ -43,7 +43,7 @@ class SplitConfig(Section):
         description="corpora whose test clips are scored; the others help in training: whole where division is by "
         "group, and without the share drawn for test where it is random; empty: all are scored",
     )
-    seed: int = Field(0, description="seed of the division; apart from the run's seed, so that runs compare")
+    seed: NonNegativeInt = Field(0, description="seed of the division; apart from the run's seed, so that runs compare")
 
 
 class CorpusConfig(Section):
@@ -147,7 +147,7 @@ class TrainingConfig(Section):
     momentum: float = Field(0.0, ge=0, lt=1, description="of optimizer=sgd")
     weight_decay: NonNegativeFloat = Field(0.0, description="share of each weight taken off per step, times the rate")
     learning_rate_schedule: Literal["constant", "cosine"] = Field("constant", description="cosine: falls to 0")
-    loss_weights: dict[str, float] = Field({}, description="task to weight of its loss; 1 where not given")
+    loss_weights: dict[str, NonNegativeFloat] = Field({}, description="task to weight of its loss; 1 where not given")
     reduction: Literal["per_batch", "per_label"] = Field(
         "per_label",
         description="divide a task's loss by the batch size, or by the number of clips that carry its label",
@@ -184,7 +184,7 @@ class RunConfig(Section):
     experiment: str = Field(description="file in configs/experiment that the run starts from")
     protocol: str | None = Field(None, description="name of the evaluation protocol, where an experiment has several")
     protocols: list[str] = Field([], description="all protocols of the experiment, which its report shows side by side")
-    seed: int = Field(0, description="seed of initial weights, shuffling and dropout")
+    seed: NonNegativeInt = Field(0, description="seed of initial weights, shuffling and dropout")
     fold: int | None = Field(None, description="run one fold, counted from 0; null: all folds of a cross-validation")
     repeats: PositiveInt = Field(1, description="train so many times, with seed, seed + 1, ...; not with several folds")
     data_root: str | None = Field(None, description="folder with one folder per corpus; null: MTL_TF_DATA")

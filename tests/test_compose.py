@@ -19,6 +19,9 @@ MISTAKES = {
     ("experiment=fsdd", "training.loss_weights.digits=2"): "Did you mean digit?",
     ("experiment=fsdd", "task=[scene]"): "none of which is a corpus of this run",
     ("experiment=real_ravdess", "protocol=printed"): "has no protocols, not printed",
+    ("experiment=fsdd", "seed=-1"): "seed=-1: input should be greater than or equal to 0",
+    ("experiment=fsdd", "training.loss_weights.digit=-1"): "training.loss_weights.digit=-1",
+    ("experiment=fsdd", "corpus=[]"): "choose it with corpus=NAME",
     ("epochs",): "not of the form key=value",
     (): "give experiment=NAME",
 }

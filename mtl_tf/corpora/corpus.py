@@ -12,6 +12,18 @@ from mtl_tf.errors import UserError
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 
+def _files_below(root: Path) -> Iterator[Path]:
+    """Yields all files, those of linked folders too, each folder once."""
+    seen = set()
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        identity = os.path.realpath(folder)
+        if identity in seen:
+            subfolders.clear()
+            continue
+        seen.add(identity)
+        yield from (Path(folder, name) for name in names)
+
+
 @dataclass(frozen=True)
 class Download:
     """One archive of a corpus.
@@ -105,7 +117,7 @@ class Corpus(ABC):
             UserError: there are none.
         """
         files = sorted(
-            path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
+            path for path in _files_below(root) if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "."
         )
         if not files:
             raise UserError(f"corpus {self.name}: no audio file below {root}; {self.where_to_get()}")

@@ -125,7 +125,11 @@ def _speak_all(folder: Path) -> None:
             for digit in DIGITS:
                 rate, pitch = int(rng.integers(140, 201)), int(rng.integers(42, 59))
                 samples = synthesiser.speak(digit, f"{language}+{voice}", rate, pitch)
-                soundfile.write(folder / accent / f"{voice}_{digit}.wav", samples, SAMPLE_RATE, "PCM_16")
+                path = folder / accent / f"{voice}_{digit}.wav"
+                try:
+                    soundfile.write(path, samples, SAMPLE_RATE, "PCM_16")
+                except soundfile.LibsndfileError as error:  # it does not say why
+                    raise UserError(f"cannot write {path} ({error}); is the disk full?") from error
 
 
 class _Synthesiser:

@@ -69,12 +69,16 @@ def assemble(config: RunConfig) -> RunData:
     """Prepares and audits all corpora of a run and keeps the clips it asks for.
 
     Raises:
-        UserError: missing folder, an audit that stops the run, or a `where` that leaves nothing.
+        UserError: missing folder, an audit that stops the run, a `where` that leaves nothing, or clips cut to less than
+            one analysis frame.
     """
     frontend = config.options("frontend")
     frame_s = frontend.get("n_fft", 1) / frontend["sample_rate"]
     manifests, roots, audits = [], {}, []
     for name, options in config.corpora.items():
+        for key, seconds in ((f"corpora.{name}.crop_s", options.crop_s), ("pipeline.clip_s", config.pipeline.clip_s)):
+            if seconds is not None and seconds < frame_s:
+                raise UserError(f"{key}={seconds} is shorter than one analysis frame of {frame_s:.3f} s; give more")
         corpus = get_corpus(options.name)
         manifest, root = prepare_corpus(
             options.name, config.data_root, Path(config.prepared_dir), config.audit, quiet=config.quiet

@@ -49,15 +49,14 @@ def prepare_corpus(
     folder = out or prepared_dir / name
     clips = list_clips(corpus, root)
     fingerprint = _fingerprint(clips, root)
-    stored = folder / FINGERPRINT
-    if stored.is_file() and json.loads(stored.read_text(encoding="utf-8")) == fingerprint:
-        manifest = pd.read_parquet(folder / MANIFEST)
-        if not manifest["error"].str.startswith(OUTSIDE_CAUSES).any():
-            write_table(find_problems(manifest, corpus, audit), folder / AUDIT)
-            return manifest, root
+    manifest = _stored_manifest(folder, fingerprint)
+    if manifest is not None and not manifest["error"].str.startswith(OUTSIDE_CAUSES).any():
+        write_table(find_problems(manifest, corpus, audit), folder / AUDIT)
+        return manifest, root
     with progress_bar(f"opening {name}", len(clips), quiet) as advance:
         facts = inspect_clips(clips, root, audit, advance)
     manifest = pd.concat([clips, facts.astype(FACTS)], axis=1)
+    stored = folder / FINGERPRINT
     stored.unlink(missing_ok=True)
     write_table(manifest, folder / MANIFEST)
     write_table(find_problems(manifest, corpus, audit), folder / AUDIT)
@@ -102,6 +101,16 @@ def leave_out(
 def _accept_hint(serious: pd.DataFrame) -> str:
     kinds = sorted(set(serious["kind"]) - {"corrupt", "empty"})
     return f" or audit.accept=[{','.join(kinds)}]" if kinds else ""
+
+
+def _stored_manifest(folder: Path, fingerprint: dict[str, str]) -> pd.DataFrame | None:
+    """Returns the last manifest if it is of these files and can be read."""
+    try:
+        if json.loads((folder / FINGERPRINT).read_text(encoding="utf-8")) == fingerprint:
+            return pd.read_parquet(folder / MANIFEST)
+    except (FileNotFoundError, ValueError):
+        pass
+    return None
 
 
 def _fingerprint(clips: pd.DataFrame, root: Path) -> dict[str, str]:

@@ -41,6 +41,8 @@ class FrontEnd(keras.layers.Layer):
             raise ValueError(f"normalize={normalize}: give none, per_bin or global")
         if fit not in ("pad", "resize"):
             raise ValueError(f"fit={fit}: give pad or resize")
+        if num_frames is not None and num_frames < 1:
+            raise ValueError(f"num_frames={num_frames}: give at least 1, or null for all frames")
         if fit == "resize" and num_frames is None:
             raise ValueError("fit=resize needs num_frames")
 

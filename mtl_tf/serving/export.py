@@ -1,5 +1,6 @@
 """From a finished run to a SavedModel that TF Serving loads."""
 
+import errno
 import json
 import shutil
 import tempfile
@@ -45,7 +46,10 @@ def export_run(folder: Path, target: Path, version: int | None = None) -> Path:
         staged = Path(temporary) / "model"
         longest = longest_clip(config)
         served = ServedModel(model, sorted(assets.iterdir()), longest)
-        tf.saved_model.save(served, str(staged), signatures=served.signatures())
+        try:
+            tf.saved_model.save(served, str(staged), signatures=served.signatures())
+        except tf.errors.ResourceExhaustedError as error:
+            raise OSError(errno.ENOSPC, "No space left on device", str(target)) from error
         foreign = foreign_operations(staged)
         if foreign:
             raise UserError(f"the model holds operations that TF Serving lacks: {', '.join(sorted(foreign))}")

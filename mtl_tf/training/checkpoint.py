@@ -83,5 +83,6 @@ def save_model(model: keras.Model, path: Path) -> None:
 def _variables(model: keras.Model, optimizer: bool) -> list[keras.Variable]:
     if not optimizer:
         return list(model.variables)
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:  # building a loss-scaling optimizer again would add variables
+        model.optimizer.build(model.trainable_variables)
     return [*model.variables, *model.optimizer.variables]

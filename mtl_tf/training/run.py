@@ -40,6 +40,9 @@ def run_experiment(config: RunConfig) -> Path:
         UserError: a mistake in configuration or data.
         OSError: the disk is full; what was written before is intact.
     """
+    # A value that the layers refuse stops the run before anything is read or written.
+    build_frontend(config.frontend.name, config.options("frontend"))
+    build_trunk(config.model.name, config.options("model"))
     data = assemble(config)
     data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline, config.frontend.sample_rate)
     source = build_source(config, data)
@@ -52,9 +55,6 @@ def run_experiment(config: RunConfig) -> Path:
     numbers = list(range(config.repeats)) if config.repeats > 1 else folds
     divisions = [divide(data, config, fold) for fold in (folds * config.repeats)]
     _announce_left_out(data, divisions[0])
-    # A value that the layers refuse stops the run before it leaves a folder.
-    build_frontend(config.frontend.name, config.options("frontend"))
-    build_trunk(config.model.name, config.options("model"))
     with run_folder(config) as folder:
         write_table(data.audit, folder / "audit.csv")
         for number, division in zip(numbers, divisions, strict=True):

@@ -132,6 +132,15 @@ def test_ut_podcast_labels(folder, accent, tmp_path):
     assert read_one("ut_podcast", f"{folder}/17.wav", tmp_path)["accent"] == accent
 
 
+def test_linked_folders_are_read_and_a_circle_of_links_ends(tmp_path):
+    corpus, root = get_corpus("fsdd"), tmp_path / "fsdd"
+    written = write_fixture(corpus, tmp_path / "elsewhere")
+    root.mkdir()
+    (root / "recordings").symlink_to(tmp_path / "elsewhere" / "recordings")
+    (tmp_path / "elsewhere" / "recordings" / "again").symlink_to(root)
+    assert len(list_clips(corpus, root)) == len(written)
+
+
 def test_fsdd_labels_and_official_split(tmp_path):
     write_fixture(get_corpus("fsdd"), tmp_path)
     table = list_clips(get_corpus("fsdd"), tmp_path).set_index("path")

@@ -103,7 +103,7 @@ def test_a_clip_shorter_than_a_frame_is_too_short(damaged):
 
 def test_the_list_a_run_stops_with_holds_what_only_the_run_finds(small_run):
     with pytest.raises(UserError, match=rf"48 too_short.*{LISTED}"):
-        assemble(compose([*small_run, "frontend.n_fft=8192"]))
+        assemble(compose([*small_run, "frontend.n_fft=8192", "pipeline.clip_s=2"]))
     assert (pd.read_csv(LISTED)["kind"] == "too_short").sum() == 48
 
 
@@ -169,3 +169,13 @@ def test_nothing_is_opened_again_until_a_file_changes(tmp_path, monkeypatch):
     write(written[0], np.zeros(4000))
     changed, _ = prepare(tmp_path)
     assert (changed["peak"] == 0).sum() == 1
+
+
+@pytest.mark.parametrize("name", ["fingerprint.json", "manifest.parquet"])
+def test_what_was_prepared_and_is_damaged_is_prepared_again(name, tmp_path):
+    write_fixture(FSDD, tmp_path / "data" / "fsdd")
+    first, _ = prepare(tmp_path)
+    (damaged,) = (tmp_path).rglob(name)
+    damaged.write_bytes(damaged.read_bytes()[:20])
+    again, _ = prepare(tmp_path)
+    pd.testing.assert_frame_equal(first, again, check_dtype=False)
