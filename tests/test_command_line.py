@@ -59,7 +59,7 @@ def test_scripts_are_thin(script):
         (("export.py", "run=nowhere", "name=x", "version=0"), "give a whole number above 0"),
         (("benchmark.py",), "say what to measure"),
         (("benchmark.py", "stepp"), "Did you mean step?"),
-        (("benchmark.py", "step", "models=vgg11"), "no step benchmark of vgg11"),
+        (("benchmark.py", "step", "models=vgg11"), "no benchmark of vgg11"),
         (("benchmark.py", "pipeline", "num_clips=0"), "must be above 0"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtl_tf.benchmarks.cases import CASES
+from mtl_tf.benchmarks.cases import CASES, build_optimizer, build_tasks, check_names
 from mtl_tf.errors import UserError
 
 POLICIES = ("float32", "mixed_bfloat16")
 ROUNDS, SECONDS_PER_ROUND = 5, 1.0
-LEARNING_RATE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,7 @@ def measure_models(models: list[str], batch_size: int | None, policy: str) -> li
     Raises:
         UserError: an unknown model or policy, or Keras has been imported with another backend.
     """
-    unknown = set(models) - set(CASES)
-    if unknown:
-        raise UserError(f"no benchmark of {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+    check_names(models)
     if policy not in POLICIES:
         raise UserError(f"policy={policy}: give {' or '.join(POLICIES)}")
     os.environ["KERAS_BACKEND"] = "jax"
@@ -74,14 +71,12 @@ def _measure(name: str, batch_size: int | None, peak: float) -> AcceleratorSpeed
 
     from mtl_tf.frontends.build import build_frontend
     from mtl_tf.models.build import build_model, build_trunk
-    from mtl_tf.tasks import Task
 
     case = CASES[name]
     keras.utils.set_random_seed(0)
-    tasks = {task: Task(task, tuple(str(index) for index in range(count))) for task, count in case.tasks.items()}
     frontend = build_frontend(case.frontend, case.frontend_options)
-    model = build_model(frontend, build_trunk(name, {}), tasks)
-    optimizer = keras.optimizers.get({"class_name": case.optimizer, "config": {"learning_rate": LEARNING_RATE}})
+    model = build_model(frontend, build_trunk(name, {}), build_tasks(case))
+    optimizer = build_optimizer(case)
     optimizer.build(model.trainable_variables)
     batch = batch_size or case.batch_size
     rng = np.random.default_rng(0)

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from mtl_tf.errors import UserError
+
+LEARNING_RATE = 1e-4
+
 
 @dataclass(frozen=True)
 class Case:
@@ -87,3 +91,24 @@ CASES = {
         steps_per_execution=10,
     ),
 }
+
+
+def check_names(models: list[str]) -> None:
+    """Raises a UserError if one of the models is not in `CASES`."""
+    unknown = set(models) - set(CASES)
+    if unknown:
+        raise UserError(f"no benchmark of {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+
+
+def build_tasks(case: Case) -> dict:
+    """Returns the tasks of a case, their classes named by number."""
+    from mtl_tf.tasks import Task
+
+    return {name: Task(name, tuple(str(index) for index in range(count))) for name, count in case.tasks.items()}
+
+
+def build_optimizer(case: Case):
+    """Returns the Keras optimizer of a case."""
+    import keras
+
+    return keras.optimizers.get({"class_name": case.optimizer, "config": {"learning_rate": LEARNING_RATE}})

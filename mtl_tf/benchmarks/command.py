@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+from mtl_tf.benchmarks.cases import CASES
 from mtl_tf.command_line import read_arguments
 from mtl_tf.errors import UserError, nearest_hint
 
-MODELS = "gresnet,fu2020,cab_cnn,shared_dnn"
+MODELS = ",".join(CASES)
 DEFAULTS = {
     "pipeline": {"num_clips": 512, "clip_s": 3.0, "file_rate": 48000, "num_parallel_calls": 2},
     "step": {"models": MODELS, "rounds": 9, "out": ""},
@@ -52,11 +53,11 @@ def _step(values: dict) -> None:
     from mtl_tf.benchmarks.step import compare_steps
 
     results = compare_steps(values["models"].split(","), values["rounds"])
-    print("| model | mode | batch | ours, ms | PyTorch, ms | times faster | share of peak |")
-    print("|---|---|---|---|---|---|---|")
+    _print_row("model", "mode", "batch", "ours, ms", "PyTorch, ms", "times faster", "share of peak")
+    _print_row(*["---"] * 7)
     for row in results:
-        times = f"{1000 * row.keras_s:.1f} | {1000 * row.pytorch_s:.1f} | {row.ratio:.2f}"
-        print(f"| {row.model} | {row.mode} | {row.batch_size} | {times} | {100 * row.share_of_peak:.0f} % |")
+        times = f"{1000 * row.keras_s:.1f}", f"{1000 * row.pytorch_s:.1f}", f"{row.ratio:.2f}"
+        _print_row(row.model, row.mode, row.batch_size, *times, f"{100 * row.share_of_peak:.0f} %")
     _save(results, values["out"])
 
 
@@ -65,12 +66,16 @@ def _gpu(values: dict) -> None:
 
     results = measure_models(values["models"].split(","), values["batch_size"] or None, values["policy"])
     print(f"{device_name()}, {values['policy']}")
-    print("| model | front end, clips/s | training, clips/s | share of peak |")
-    print("|---|---|---|---|")
+    _print_row("model", "front end, clips/s", "training, clips/s", "share of peak")
+    _print_row(*["---"] * 4)
     for row in results:
-        speeds = f"{row.frontend_clips_per_s:.0f} | {row.train_clips_per_s:.0f}"
-        print(f"| {row.model} | {speeds} | {100 * row.share_of_peak:.1f} % |")
+        speeds = f"{row.frontend_clips_per_s:.0f}", f"{row.train_clips_per_s:.0f}"
+        _print_row(row.model, *speeds, f"{100 * row.share_of_peak:.1f} %")
     _save(results, values["out"])
+
+
+def _print_row(*cells) -> None:
+    print("|", " | ".join(str(cell) for cell in cells), "|")
 
 
 def _save(results: list, path: str) -> None:

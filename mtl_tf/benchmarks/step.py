@@ -8,12 +8,13 @@ import sys
 import tempfile
 from dataclasses import dataclass
 
-from mtl_tf.benchmarks.cases import CASES
+from mtl_tf.benchmarks.cases import CASES, check_names
+from mtl_tf.benchmarks.stepper import MATRIX_SIZE
 from mtl_tf.errors import UserError
 
 LIBRARIES = ("keras", "pytorch")
 SECONDS_PER_ROUND = 1.0
-MATMULS, FLOPS_PER_MATMUL = 8, 2 * 2048**3
+MATMULS = 8
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,7 @@ def compare_steps(models: list[str], rounds: int) -> list[StepTimes]:
     Raises:
         UserError: an unknown model, PyTorch is not installed, or the two models do not have the same weights.
     """
-    unknown = set(models) - set(CASES)
-    if unknown:
-        raise UserError(f"no step benchmark of {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+    check_names(models)
     results = []
     for model in models:
         children = {library: _Child(library, model) for library in LIBRARIES}
@@ -69,7 +68,7 @@ def _compare(model: str, children: dict[str, "_Child"], rounds: int) -> list[Ste
     if ours != theirs:
         raise UserError(f"{model} has {ours:,} weights here and {theirs:,} in PyTorch: not the same architecture")
     products = [child.seconds("matmul", MATMULS) for child in children.values() for _ in range(3)]
-    peak = MATMULS * FLOPS_PER_MATMUL / min(products)
+    peak = MATMULS * 2 * MATRIX_SIZE**3 / min(products)
     results = []
     for mode in ("train", "infer"):
         counts = {library: child.calibrate(mode) for library, child in children.items()}

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtl_tf.benchmarks.cases import CASES, Case
+from mtl_tf.benchmarks.cases import CASES, LEARNING_RATE, Case, build_optimizer, build_tasks
 
 MATRIX_SIZE = 2048
-LEARNING_RATE = 1e-4
 
 
 @dataclass
@@ -49,19 +48,17 @@ def keras_stepper(name: str) -> Stepper:
     import tensorflow as tf
 
     from mtl_tf.models.build import build_trunk, dense_heads
-    from mtl_tf.tasks import Task
     from mtl_tf.training.losses import task_loss
 
     case = CASES[name]
     keras.utils.set_random_seed(0)
     features = keras.Input(case.features)
     trunk = build_trunk(name, {})
-    tasks = {task: Task(task, tuple(str(index) for index in range(count))) for task, count in case.tasks.items()}
+    tasks = build_tasks(case)
     attach = getattr(trunk, "attach_heads", dense_heads)
     model = keras.Model(features, attach(trunk(features), tasks))
-    optimizer = keras.optimizers.get({"class_name": case.optimizer, "config": {"learning_rate": LEARNING_RATE}})
     model.compile(
-        optimizer,
+        build_optimizer(case),
         loss={task: task_loss("per_batch") for task in tasks},
         steps_per_execution=case.steps_per_execution,
         jit_compile=False,

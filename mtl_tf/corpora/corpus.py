@@ -12,8 +12,8 @@ from mtl_tf.errors import UserError
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 
-def _files_below(root: Path) -> Iterator[Path]:
-    """Yields all files, those of linked folders too, each folder once."""
+def files_below(root: Path) -> Iterator[Path]:
+    """Yields all files below a folder, those of linked folders too, each folder once."""
     seen = set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
         identity = os.path.realpath(folder)
@@ -21,6 +21,7 @@ def _files_below(root: Path) -> Iterator[Path]:
             subfolders.clear()
             continue
         seen.add(identity)
+        subfolders.sort()
         yield from (Path(folder, name) for name in names)
 
 
@@ -117,11 +118,15 @@ class Corpus(ABC):
             UserError: there are none.
         """
         files = sorted(
-            path for path in _files_below(root) if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "."
+            path for path in files_below(root) if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "."
         )
         if not files:
             raise UserError(f"corpus {self.name}: no audio file below {root}; {self.where_to_get()}")
         yield from files
+
+    def named_files(self, root: Path, name: str) -> list[Path]:
+        """Returns the files of one name below a folder, in sorted order."""
+        return sorted(path for path in files_below(root) if path.name == name)
 
     def misfit(self, path: Path, expected: str) -> UserError:
         """Makes the error for a file name that does not fit the layout."""

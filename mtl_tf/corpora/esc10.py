@@ -39,7 +39,7 @@ class Esc10(Esc50):
 
     def read(self, root: Path) -> list[dict[str, object]]:
         """Reads whichever of the two layouts is there."""
-        if any(root.rglob("esc50.csv")):
+        if self.named_files(root, "esc50.csv"):
             table = self.table(root)
             chosen = set(table.index[table["esc10"].astype(bool)])
             return [row for row in super().read(root) if Path(str(row["path"])).stem in chosen]

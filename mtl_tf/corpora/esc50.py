@@ -75,7 +75,7 @@ class Esc50(Corpus):
         Raises:
             UserError: it is missing or lacks a column.
         """
-        paths = sorted(root.rglob("esc50.csv"))
+        paths = self.named_files(root, "esc50.csv")
         if not paths:
             raise UserError(f"corpus {self.name}: meta/esc50.csv is missing below {root}; {self.where_to_get()}")
         table = pd.read_csv(paths[0])

@@ -60,7 +60,7 @@ class Fsdd(Corpus):
         return rows
 
     def _people(self, root: Path) -> dict[str, dict[str, str]]:
-        paths = sorted(root.rglob("metadata.py"))
+        paths = self.named_files(root, "metadata.py")
         if not paths:
             return {}
         try:

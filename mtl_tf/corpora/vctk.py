@@ -69,7 +69,7 @@ class Vctk(Corpus):
 
     def _people(self, root: Path) -> dict[str, tuple[str, str, str]]:
         """Reads age, gender and accent of each speaker; version 0.80 leaves the letter off the number."""
-        paths = sorted(root.rglob("speaker-info.txt"))
+        paths = self.named_files(root, "speaker-info.txt")
         if not paths:
             raise UserError(f"corpus {self.name}: speaker-info.txt is missing below {root}; {self.where_to_get()}")
         people = {}

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -65,7 +64,7 @@ def export_run(folder: Path, target: Path, version: int | None = None) -> Path:
         (staged / "assets.extra").mkdir()
         (staged / "assets.extra" / "model.json").write_text(json.dumps(details, indent=1), encoding="utf-8")
         number = _version_number(target, version)
-        shutil.move(staged, target / str(number))
+        staged.rename(target / str(number))  # fails if another export has taken the number meanwhile
     return target / str(number)
 
 

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 WINDOWS_AT_ONCE = 16
-LONGEST_WINDOW_S = 3600.0
+LONGEST_STEP_S = 3600.0
 LOUDEST = 10.0  # decoders of lossy files overshoot 1; integers not scaled down are far above
 WAVEFORM = tf.TensorSpec([None, None], tf.float32, name="waveform")
 
@@ -19,7 +19,7 @@ class ServedModel(tf.Module):
     | `serving_default` | `waveform` float32 (batch, samples) | float32 (batch, classes) of every task by its name |
     | `task_NAME` | `waveform` | that task alone; nothing that only other heads need is computed |
     | `embedding` | `waveform` | `embedding` float32 (batch, channels): what the heads are given |
-    | `windows` | `waveform` float32 (samples,), `window_s`, `hop_s` float32 | these of every window, `start_s` |
+    | `windows` | `waveform` float32 (samples,), `window_s`, `hop_s` float32 | every task for every window, `start_s` |
 
     Waveforms are at the model's sample rate, in [-1, 1]; shorter clips of a batch are padded with zeros. `start_s` is
     float32 (windows,), the other answers of `windows` are float32 (windows, classes); the last window may reach beyond
@@ -27,7 +27,7 @@ class ServedModel(tf.Module):
     one a line, are assets named `TASK.txt`.
 
     A request is refused (INVALID_ARGUMENT) if its waveform is empty, not finite or above 10 (integers that were not
-    scaled down), and if `window_s` or `hop_s` is not above 0. No answer ever holds a NaN.
+    scaled down), and if `window_s` or `hop_s` is not above 0 or is above an hour. No answer ever holds a NaN.
 
     Args:
         model: waveform to probabilities by task.
@@ -82,26 +82,30 @@ class ServedModel(tf.Module):
         return answer
 
     def _windows(self, waveform: tf.Tensor, window_s: tf.Tensor, hop_s: tf.Tensor) -> dict[str, tf.Tensor]:
-        positive = tf.debugging.Assert(
-            (window_s > 0.0) & (hop_s > 0.0) & (window_s < 1e5),
-            ["window_s and hop_s must be above 0:", window_s, hop_s],
-        )
-        with tf.control_dependencies([positive]):
-            window = tf.maximum(tf.cast(tf.round(window_s * self._sample_rate), tf.int32), 1)
-            hop = tf.maximum(tf.cast(tf.round(hop_s * self._sample_rate), tf.int32), 1)
+        sound = (window_s > 0.0) & (hop_s > 0.0) & (window_s <= LONGEST_STEP_S) & (hop_s <= LONGEST_STEP_S)
+        message = f"window_s and hop_s must be above 0 and at most {LONGEST_STEP_S:.0f}; they are"
         samples = tf.size(waveform)
-        count = 1 + tf.maximum(samples - window + hop - 1, 0) // hop
-        groups = -(-count // WINDOWS_AT_ONCE)
-        starts = hop * tf.range(groups * WINDOWS_AT_ONCE)
+        checks = [
+            tf.debugging.Assert(sound, [message, window_s, hop_s]),
+            tf.debugging.Assert(samples > 0, ["waveform holds no samples; its shape is", tf.shape(waveform)]),
+        ]
+        with tf.control_dependencies(checks):
+            window, hop = (
+                tf.maximum(tf.cast(tf.round(seconds * self._sample_rate), tf.int32), 1) for seconds in (window_s, hop_s)
+            )
+        window = tf.minimum(window, samples)  # what lies beyond the end is padding in any case
+        count = 1 + (samples - window + hop - 1) // hop
+        size = tf.minimum(count, WINDOWS_AT_ONCE)
+        groups = -(-count // size)
+        starts = hop * tf.range(groups * size)
 
         def answer_group(first: tf.Tensor) -> dict[str, tf.Tensor]:
-            places = starts[first : first + WINDOWS_AT_ONCE, None] + tf.range(window)  # (windows, samples)
-            inside = places < samples
-            cut = tf.gather(waveform, tf.minimum(places, tf.maximum(samples - 1, 0)))
-            return self._answer(tf.where(inside, cut, 0.0))
+            places = starts[first : first + size, None] + tf.range(window)  # (windows, samples)
+            cut = tf.gather(waveform, tf.minimum(places, samples - 1))
+            return self._answer(tf.where(places < samples, cut, 0.0))
 
         kinds = {task: tf.float32 for task in self._one_task}
-        answers = tf.map_fn(answer_group, WINDOWS_AT_ONCE * tf.range(groups), fn_output_signature=kinds)
+        answers = tf.map_fn(answer_group, size * tf.range(groups), fn_output_signature=kinds)
         answers = {task: tf.reshape(values, [-1, values.shape[-1]])[:count] for task, values in answers.items()}
         return {"start_s": tf.cast(starts[:count], tf.float32) / self._sample_rate, **answers}
 

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -58,12 +59,14 @@ class EpochKeeper(keras.callbacks.Callback):
         """Records the epoch; the last checkpoint is written last, so that an epoch is whole or is repeated.
 
         Raises:
-            UserError: the loss is not finite; the epochs before are kept.
+            UserError: the loss or a weight is not finite; the epochs before are kept.
         """
         logs = {name: float(value) for name, value in (logs or {}).items()}
-        if not math.isfinite(logs.get("loss", 0.0)):
+        # oneDNN's kernels for max and ReLU turn NaN into numbers, so that the loss can be finite when weights are not
+        if not math.isfinite(logs.get("loss", 0.0)) or not _all_finite(self.model.weights):
             raise UserError(
-                f"the training loss is not finite after epoch {epoch + 1}; give a smaller training.learning_rate"
+                f"the training loss or a weight is not finite after epoch {epoch + 1}; "
+                "give a smaller training.learning_rate"
             )
         score = monitored(logs, self.monitor, self.main_metrics)
         self.history.append({"epoch": epoch, "score": score, **logs})
@@ -73,6 +76,10 @@ class EpochKeeper(keras.callbacks.Callback):
         write_table(pd.DataFrame(self.history), self.folder / "history.csv")
         if exhausted(self.history, self.patience):
             self.model.stop_training = True
+
+
+def _all_finite(weights: list[keras.Variable]) -> bool:
+    return all(np.isfinite(weight.numpy()).all() for weight in weights)
 
 
 def best_epoch(history: list[dict]) -> int:

@@ -61,7 +61,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         folder: of this fold; checkpoints, `history.csv`, `model.keras` (best epoch) and `last.keras` go there.
 
     Raises:
-        UserError: a clip or a checkpoint cannot be read, or the loss is no longer finite.
+        UserError: a clip or a checkpoint cannot be read, or the loss or a weight is no longer finite.
         OSError: the disk is full; earlier checkpoints are intact.
     """
     options = config.training

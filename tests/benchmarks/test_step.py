@@ -20,7 +20,7 @@ TRAINABLE = {
 
 
 def test_a_model_that_is_not_measured_is_named():
-    with pytest.raises(UserError, match="no step benchmark of vgg11; there are gresnet"):
+    with pytest.raises(UserError, match="no benchmark of vgg11; there are gresnet"):
         compare_steps(["vgg11"], 1)
 
 

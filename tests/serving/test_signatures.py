@@ -103,12 +103,17 @@ def test_what_cannot_be_answered_is_refused_and_the_next_request_is_not(signatur
         np.testing.assert_array_equal(values, before[key])
 
 
-@pytest.mark.parametrize("window_s, hop_s", [(0.0, 1.0), (1.0, 0.0), (-1.0, 1.0), (float("nan"), 1.0)])
+@pytest.mark.parametrize("window_s, hop_s", [(0.0, 1.0), (1.0, 0.0), (-1.0, 1.0), (float("nan"), 1.0), (1.0, 1e30)])
 def test_windows_need_a_length(signatures, window_s, hop_s):
     with pytest.raises(tf.errors.InvalidArgumentError, match="window_s and hop_s must be above 0"):
         signatures["windows"](
             waveform=tf.constant(noise(8000)), window_s=tf.constant(window_s), hop_s=tf.constant(hop_s)
         )
+
+
+def test_windows_of_nothing_are_refused(signatures):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="waveform holds no samples"):
+        signatures["windows"](waveform=tf.constant([], tf.float32), window_s=tf.constant(1.0), hop_s=tf.constant(1.0))
 
 
 @pytest.mark.parametrize("samples", [1, 2, 100])
