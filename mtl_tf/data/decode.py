@@ -1,5 +1,6 @@
 """Decodes any audio file with libsndfile and resamples with soxr: the default path, for all containers."""
 
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from mtl_tf.data.mp3 import read_mp3, with_length_tag
 from mtl_tf.data.wav import read_layout
 from mtl_tf.errors import UserError
 
@@ -54,7 +56,7 @@ def read_audio(path: Path, start_s: float = 0.0, duration_s: float = math.nan) -
         DecodeError: the file is missing, empty, corrupt, not finite, or shorter than its header or the clip says.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        with _open(path) as file:
             first = round(start_s * file.samplerate)
             wanted = -1 if math.isnan(duration_s) else round(duration_s * file.samplerate)
             file.seek(min(first, file.frames))
@@ -65,7 +67,7 @@ def read_audio(path: Path, start_s: float = 0.0, duration_s: float = math.nan) -
         raise DecodeError(f"cannot decode {path}: {_reason(path, error)}") from error
     if not info.num_frames:
         raise DecodeError(f"cannot decode {path}: the file is empty, it holds no samples")
-    layout = read_layout(path) if info.container in ("WAV", "WAVEX") else None
+    layout = read_layout(path) if info.container in ("WAV", "WAVEX", "RF64") else None
     if layout is not None:
         info = AudioInfo(*list(vars(info).values())[:-1], layout.plain_pcm_bits)
     if len(samples) < expected or (layout and (layout.declared_frames or 0) > layout.available_frames):
@@ -76,6 +78,17 @@ def read_audio(path: Path, start_s: float = 0.0, duration_s: float = math.nan) -
     if not np.isfinite(samples).all():
         raise DecodeError(f"cannot decode {path}: it holds samples that are not finite")
     return samples, info
+
+
+def _open(path: Path) -> soundfile.SoundFile:
+    """Opens a file; of an MP3 libsndfile only estimates the length, so its frames are counted first."""
+    file = soundfile.SoundFile(path)
+    if file.format != "MP3":
+        return file
+    file.close()
+    content = path.read_bytes()
+    layout = read_mp3(content)
+    return soundfile.SoundFile(io.BytesIO(with_length_tag(content, layout) if layout.lacks_length_tag else content))
 
 
 def _read(file: soundfile.SoundFile, frames: int) -> np.ndarray:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PCM, _EXTENSIBLE = 0x0001, 0xFFFE
-_UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)
+_IN_DS64 = 0xFFFFFFFF
+_UNKNOWN_SIZES = (0, 0x7FFFFFFF, _IN_DS64)
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,15 @@ def read_layout(path: Path) -> WavLayout | None:
         path: any file.
 
     Returns:
-        The layout, or None if the file is no RIFF/WAVE file with a `fmt ` and a `data` chunk.
+        The layout, or None if the file is no RIFF/WAVE or RF64 file with a `fmt ` and a `data` chunk.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         header = file.read(12)
-        if len(header) < 12 or header[:4] != b"RIFF" or header[8:] != b"WAVE":
+        if len(header) < 12 or header[:4] not in (b"RIFF", b"RF64") or header[8:] != b"WAVE":
             return None
         plain = struct.unpack("<I", header[4:8])[0] + 8 == size
-        form, data = None, None
+        form, data, long_size = None, None, None
         position = 12
         while position + 8 <= size:
             file.seek(position)
@@ -47,7 +48,11 @@ def read_layout(path: Path) -> WavLayout | None:
             plain &= length % 2 == 0 and position + 8 + length <= size
             if name == b"fmt " and form is None and length >= 16:
                 form = file.read(min(length, 40))
+            if name == b"ds64" and length >= 16:
+                long_size = struct.unpack("<8xQ", file.read(16))[0]
             if name == b"data" and data is None:
+                if length == _IN_DS64 and long_size is not None:
+                    length = long_size
                 plain &= form is not None
                 data = (position + 8, length)
             position += 8 + length + length % 2

@@ -125,3 +125,12 @@ def test_untouched_ravdess_files_are_all_read(real_audio):
         assert 2.5 < len(samples) / 48000 < 6
         channels.add(info.channels)
     assert channels == {1, 2}
+
+
+def test_a_long_wav_cut_short_is_refused(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, STEREO, RATE, "PCM_16", format="RF64")
+    assert read_audio(path)[0].shape == STEREO.shape
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(DecodeError, match="ends before the 16000 frames"):
+        read_audio(path)
