@@ -1,0 +1,163 @@
+"""WAV files decoded inside a served model, with core TensorFlow operations."""
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from mtl_tf.serving.resampler import Resampler
+
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)
+MOST_CHUNKS = 1000
+ENCODINGS = ((_PCM, 8), (_PCM, 16), (_PCM, 24), (_PCM, 32), (_FLOAT, 32), (_FLOAT, 64))
+
+
+class WavDecoder:
+    """Turns the bytes of WAV files into waveforms at one sample rate.
+
+    Reads integers of 8, 16, 24 and 32 bits and floats of 32 and 64, plain or `WAVE_FORMAT_EXTENSIBLE`, of any number of
+    channels, which are averaged, with chunks of any kind and order around them. The samples are those that
+    `mtl_tf.data.decode.load_clip` gives, up to 1e-6. `tf.audio.decode_wav` reads 16 bits alone and not every file.
+
+    Args:
+        sample_rate: of the result, in Hz.
+        rates: sample rates that files may have, in Hz.
+    """
+
+    def __init__(self, sample_rate: int, rates: Sequence[int]) -> None:
+        self._rates = tuple(rates)
+        self._resample = [
+            (lambda samples: samples) if rate == sample_rate else Resampler(rate, sample_rate) for rate in self._rates
+        ]
+
+    def decode_batch(self, contents: tf.Tensor) -> tf.Tensor:
+        """Decodes several files.
+
+        Args:
+            contents: string (batch,).
+
+        Returns:
+            float32 (batch, samples of the longest), shorter ones padded with zeros.
+
+        Raises:
+            tf.errors.InvalidArgumentError: a content is no whole WAV file of a declared rate; the message says which.
+        """
+        kind = tf.RaggedTensorSpec([None], tf.float32, ragged_rank=0)
+        numbers = tf.range(tf.size(contents))
+        decoded = tf.map_fn(lambda item: self.decode(*item), (contents, numbers), fn_output_signature=kind)
+        return decoded.to_tensor()
+
+    def decode(self, content: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        """Decodes one file.
+
+        Args:
+            content: string scalar.
+            number: int32 scalar, which input it is, for messages.
+
+        Returns:
+            float32 (samples,).
+        """
+        wav = _Bytes(content, number)
+        with wav.require((wav.text(0) == b"RIFF") & (wav.text(8) == b"WAVE"), "is not a RIFF/WAVE file"):
+            form, data, data_size = wav.chunks()
+        with wav.require((form >= 0) & (data >= 0), "has no fmt chunk before its data chunk"):
+            tag, channels, rate = wav.number(form, 2), wav.number(form + 2, 2), wav.number(form + 4, 4)
+            align, bits = wav.number(form + 12, 2), wav.number(form + 14, 2)
+        tag = tf.cond(tag == _EXTENSIBLE, lambda: wav.number(form + 24, 2), lambda: tag)
+        matches = tf.stack([(tag == code) & (bits == width) for code, width in ENCODINGS])
+        rate_matches = tf.constant(self._rates, tf.int64) == rate
+        available = wav.size - data
+        unknown = tf.reduce_any(tf.constant(_UNKNOWN_SIZES, tf.int64) == data_size)
+        size = tf.where(unknown, available, data_size)
+        wanted = f"has a sample rate that is none of {', '.join(map(str, self._rates))} Hz:"
+        with (
+            wav.require(tf.reduce_any(matches), "has an encoding that is not read; its format and bits are", tag, bits),
+            wav.require((channels > 0) & (align == channels * bits // 8), "has a block size that does not fit:", align),
+            wav.require(tf.reduce_any(rate_matches), wanted, rate),
+            wav.require(size <= available, "ends before the bytes of audio it announces:", size),
+        ):
+            frames = size // tf.maximum(align, 1)
+        with wav.require(frames > 0, "holds no samples"):
+            payload = tf.strings.substr(content, data, frames * align)
+        read = [_reader(code, width, payload) for code, width in ENCODINGS]
+        samples = tf.switch_case(_first(matches), read)
+        mono = tf.reduce_mean(tf.reshape(samples, tf.stack([frames, channels])), axis=1)
+        finite = tf.reduce_all(tf.math.is_finite(mono))
+        with wav.require(finite, "holds samples that are not finite"):
+            mono = tf.identity(mono)
+        return tf.switch_case(
+            _first(rate_matches), [lambda resample=resample: resample(mono) for resample in self._resample]
+        )
+
+
+class _Bytes:
+    """The bytes of one input, read as a WAV file's fields."""
+
+    def __init__(self, content: tf.Tensor, number: tf.Tensor) -> None:
+        self._content, self._number = content, number
+        self.size = tf.cast(tf.strings.length(content), tf.int64)
+
+    def require(self, condition: tf.Tensor, message: str, *details: tf.Tensor):
+        """Refuses the input unless the condition holds, before anything in the block is computed."""
+        return tf.control_dependencies([tf.debugging.Assert(condition, ["input", self._number, message, *details])])
+
+    def text(self, position: int | tf.Tensor) -> tf.Tensor:
+        """Reads four bytes, fewer at the end."""
+        position = tf.minimum(tf.cast(position, tf.int64), self.size)
+        return tf.strings.substr(self._content, position, tf.minimum(self.size - position, 4))
+
+    def number(self, position: tf.Tensor, width: int) -> tf.Tensor:
+        """Reads a little-endian number of 2 or 4 bytes as int64; 0 beyond the end."""
+        position = tf.clip_by_value(position, 0, self.size)
+        text = tf.strings.substr(self._content, position, tf.minimum(self.size - position, width))
+        digits = tf.cast(tf.io.decode_raw(text, tf.uint8), tf.int64)
+        digits = tf.pad(digits, [[0, width - tf.size(digits)]])
+        return tf.reduce_sum(digits * [256**place for place in range(width)])
+
+    def chunks(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Finds the positions of the contents of `fmt ` and `data`, -1 where missing, and the size that data claims."""
+
+        def search(position: tf.Tensor, form: tf.Tensor, data: tf.Tensor, size: tf.Tensor) -> tuple:
+            name, length = self.text(position), self.number(position + 4, 4)
+            form = tf.where((name == b"fmt ") & (form < 0) & (length >= 16), position + 8, form)
+            found = (name == b"data") & (form >= 0)
+            data, size = tf.where(found, position + 8, data), tf.where(found, length, size)
+            return position + 8 + length + length % 2, form, data, size
+
+        none, start = tf.constant(-1, tf.int64), tf.constant(12, tf.int64)
+        _, form, data, size = tf.while_loop(
+            lambda position, form, data, size: (position + 8 <= self.size) & (data < 0),
+            search,
+            (start, none, none, none),
+            maximum_iterations=MOST_CHUNKS,
+        )
+        return form, data, size
+
+
+def _reader(tag: int, bits: int, payload: tf.Tensor) -> Callable[[], tf.Tensor]:
+    """Makes the branch that reads one encoding as float32 in [-1, 1]."""
+    scale = 2.0 ** (1 - bits)
+
+    def whole_numbers(kind: tf.DType, offset: int = 0) -> tf.Tensor:
+        return (tf.cast(tf.io.decode_raw(payload, kind), tf.float32) - offset) * scale
+
+    def three_bytes() -> tf.Tensor:
+        digits = tf.cast(tf.reshape(tf.io.decode_raw(payload, tf.uint8), [-1, 3]), tf.int32)
+        shifted = tf.bitwise.left_shift(digits, [8, 16, 24])  # the sign is the highest bit of the third byte
+        return tf.cast(tf.reduce_sum(shifted, axis=1), tf.float32) * 2.0**-31
+
+    def floats(kind: tf.DType) -> tf.Tensor:
+        return tf.cast(tf.io.decode_raw(payload, kind), tf.float32)
+
+    return {
+        (_PCM, 8): lambda: whole_numbers(tf.uint8, 128),
+        (_PCM, 16): lambda: whole_numbers(tf.int16),
+        (_PCM, 24): three_bytes,
+        (_PCM, 32): lambda: whole_numbers(tf.int32),
+        (_FLOAT, 32): lambda: floats(tf.float32),
+        (_FLOAT, 64): lambda: floats(tf.float64),
+    }[tag, bits]
+
+
+def _first(matches: tf.Tensor) -> tf.Tensor:
+    return tf.argmax(tf.cast(matches, tf.int32), output_type=tf.int32)
