@@ -60,6 +60,8 @@ def compose(overrides: Sequence[str]) -> RunConfig:
             composed = OmegaConf.to_container(hydra_compose("run", overrides=resolved), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"cannot read the configuration: {' '.join(str(error).split())}") from error
+    for key in (key for key, value in arguments.items() if value.strip() == "{}"):
+        _clear(composed, key)
     composed["experiment"] = choices("experiment")[Path(arguments["experiment"]).name].rpartition("/")[2]
     for section in ("frontend", "model"):
         composed[section] = _known_options(section, composed.get(section) or {}, arguments)
@@ -122,6 +124,14 @@ def _resolve(key: str, value: str) -> str:
             raise UserError(f"no {key} is called {name}.{nearest_hint(name, known)}")
     paths = [known[name] for name in names]
     return f"{key}=[{','.join(paths)}]" if key in ("corpus", "task") else f"{key}={paths[0]}"
+
+
+def _clear(values: dict, key: str) -> None:
+    """Empties a mapping, such as `corpora.NAME.where={}`; Hydra alone would merge nothing into it."""
+    *path, last = key.split(".")
+    for part in path:
+        values = values[part]
+    values[last] = {}
 
 
 def _known_options(section: str, values: dict, arguments: dict[str, str]) -> dict:

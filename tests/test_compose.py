@@ -66,6 +66,12 @@ def test_protocol_changes_the_division_only():
     assert changed == {"split", "protocol"}
 
 
+def test_an_empty_mapping_clears_what_the_experiment_says():
+    experiment = "experiment=zeng2018_gresnet_multitask"
+    assert compose.compose([experiment]).corpora["ravdess"].where
+    assert compose.compose([experiment, "corpora.ravdess.where={}"]).corpora["ravdess"].where == {}
+
+
 def test_help_explains_every_key():
     text = compose.help_text()
     for key in RunConfig.model_fields:

@@ -5,6 +5,7 @@ from keras import ops
 
 from mtl_tf.kernels.batch_norm import BatchNormalization
 
+BATCH_STATISTICS_MOMENTUM = 0.9  # MXNet's default; the paper used MXNet and says nothing else
 BLOCKS = ("gated", "residual", "plain")
 ACTIVATIONS = {
     "sigmoid": ops.sigmoid,
@@ -40,7 +41,8 @@ class GResNet(keras.layers.Layer):
     The parameters of figure 10 are not in the text. Stem, pooling, strides and fully connected layer follow a public
     implementation by the author of a later thesis (CombinaTorch), the only trace of the figure; pooling as printed
     there, at stride 2 with no other pooling, is what lets 9 x 5 x 96 values fit. Chosen here: the stride is in both
-    convolutions and in M of a block where filters grow; the four-block setting (VCTK) has the first four filters.
+    convolutions and in M of a block where filters grow; the four-block setting (VCTK) has the first four filters;
+    running statistics of batches forget by 0.9 a step, MXNet's default.
     Frames and bins are those of a picture: padding is not masked, as the paper has one fixed size.
 
     Args:
@@ -83,7 +85,7 @@ class GResNet(keras.layers.Layer):
         self.stem_filters, self.pool_size, self.fc_units = stem_filters, pool_size, fc_units
         layers = keras.layers
         self.stem = layers.Conv2D(stem_filters, 3, strides=2, padding="same", name="stem")
-        self.stem_norm = BatchNormalization(name="stem_norm")
+        self.stem_norm = BatchNormalization(momentum=BATCH_STATISTICS_MOMENTUM, name="stem_norm")
         self.stem_pool = layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")
         self.first, self.first_norms, self.second, self.second_norms, self.shortcuts = [], [], [], [], []
         previous = stem_filters
@@ -92,15 +94,19 @@ class GResNet(keras.layers.Layer):
             second_stride = stride if block == "gated" else 1
             self.first.append(self._convolution(width, first_kernel, stride, f"block_{index}_first"))
             self.second.append(self._convolution(width, second_kernel, second_stride, f"block_{index}_second"))
-            self.first_norms.append(BatchNormalization(name=f"block_{index}_first_norm"))
-            self.second_norms.append(BatchNormalization(name=f"block_{index}_second_norm"))
+            self.first_norms.append(
+                BatchNormalization(momentum=BATCH_STATISTICS_MOMENTUM, name=f"block_{index}_first_norm")
+            )
+            self.second_norms.append(
+                BatchNormalization(momentum=BATCH_STATISTICS_MOMENTUM, name=f"block_{index}_second_norm")
+            )
             changes = stride != 1 and block != "plain"
             shortcut = self._convolution(width, 1, stride, f"block_{index}_shortcut") if changes else None
             self.shortcuts.append(shortcut)
             previous = width
         self.pool = None if pool_size is None else layers.AveragePooling2D(pool_size, strides=2, name="pool")
         self.fc = layers.Dense(fc_units, name="fc")
-        self.fc_norm = BatchNormalization(name="fc_norm")
+        self.fc_norm = BatchNormalization(momentum=BATCH_STATISTICS_MOMENTUM, name="fc_norm")
 
     @staticmethod
     def _convolution(filters: int, kernel: int, stride: int, name: str) -> keras.layers.Layer:

@@ -115,4 +115,6 @@ def test_damaged_files_are_decoded_as_in_training_or_refused(subtype, decode, tm
 def test_published_files_with_odd_chunks(real_audio):
     decoder = WavDecoder(16000, (48000,))
     for path in sorted((real_audio / "ravdess_native").rglob("*.wav")):
-        np.testing.assert_allclose(decoder.decode_batch(tf.constant([path.read_bytes()]))[0], load_clip(path, 16000), atol=1e-5)
+        np.testing.assert_allclose(
+            decoder.decode_batch(tf.constant([path.read_bytes()]))[0], load_clip(path, 16000), atol=1e-5
+        )
