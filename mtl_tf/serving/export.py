@@ -3,29 +3,37 @@
 import errno
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-import keras
-import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow.python.framework import op_def_registry
 
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, longest_clip
+from mtl_tf.serving import model_card, warm_up
+from mtl_tf.serving.checks import foreign_operations, parity
+from mtl_tf.serving.server_files import write_server_files
 from mtl_tf.serving.signatures import ServedModel
 
 TOLERANCE = 1e-5
-_PYTHON_OPS = {"PyFunc", "EagerPyFunc", "PyFuncStateless"}
+DETAILS = "model.json"
+WAV_RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
+CLASSIFY_METHOD = "tensorflow/serving/classify"
 
 
-def export_run(folder: Path, target: Path, version: int | None = None) -> Path:
+def export_run(folder: Path, target: Path, version: int | None = None, wav_rates: Sequence[int] = WAV_RATES) -> Path:
     """Exports a run with the signatures of `ServedModel`.
+
+    A version folder holds the SavedModel; as assets the class lists and `model.json` (classes, sample rate, front end,
+    rates, signatures); in `assets.extra` the same JSON, a model card, and requests that warm TF Serving up. Beside the
+    versions lie files to start a server with.
 
     Args:
         folder: of a run, or of one fold.
         target: folder of the model; versions are folders in it.
         version: its number; None: one above the last.
+        wav_rates: sample rates of the WAV files that `from_wav_bytes` takes, beside the model's own, in Hz.
 
     Returns:
         The version folder. It appears only once it is complete and checked, so a server never sees half a model.
@@ -33,37 +41,52 @@ def export_run(folder: Path, target: Path, version: int | None = None) -> Path:
     Raises:
         UserError: the run is not finished; the version exists, or is below one that does; the SavedModel holds an
             operation that TF Serving lacks, or its answers differ from the Keras model's by more than 1e-5.
+        OSError: such as a full disk; the versions there were are untouched.
     """
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
+    sample_rate, longest = config.frontend.sample_rate, longest_clip(config)
+    rates = sorted({*wav_rates, sample_rate})
     target.mkdir(parents=True, exist_ok=True)
-    _version_number(target, version)
+    number = _version_number(target, version)
+    details = {
+        "name": target.name,
+        "version": number,
+        "sample_rate": sample_rate,
+        "longest_clip": longest,
+        "classes": classes,
+        "decision": "largest probability",
+        "wav_rates": rates,
+        "frontend": config.frontend.model_dump(),
+        "model": config.model.name,
+        "run": str(folder),
+    }
     with tempfile.TemporaryDirectory(dir=target, prefix=".export-") as temporary:
         assets = Path(temporary) / "assets"
         assets.mkdir()
         for task, names in classes.items():
             (assets / f"{task}.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+        (assets / DETAILS).write_text(json.dumps(details, indent=1), encoding="utf-8")
         staged = Path(temporary) / "model"
-        longest = longest_clip(config)
-        served = ServedModel(model, sorted(assets.iterdir()), longest)
+        served = ServedModel(model, classes, sorted(assets.iterdir()), longest, rates)
+        signatures = served.signatures()
         try:
-            tf.saved_model.save(served, str(staged), signatures=served.signatures())
+            tf.saved_model.save(served, str(staged), signatures=signatures)
+            _declare_classifiers(staged)
+            extra = staged / "assets.extra"
+            extra.mkdir()
+            warm_up.write_warm_up(extra, target.name, sorted(signatures), sample_rate, config.pipeline.clip_s)
         except tf.errors.ResourceExhaustedError as error:
             raise OSError(errno.ENOSPC, "No space left on device", str(target)) from error
+        (extra / DETAILS).write_text(json.dumps(details, indent=1), encoding="utf-8")
+        card = model_card.model_card(folder, config, classes, target.name, number)
+        (extra / model_card.FILE).write_text(card, encoding="utf-8")
         foreign = foreign_operations(staged)
         if foreign:
             raise UserError(f"the model holds operations that TF Serving lacks: {', '.join(sorted(foreign))}")
-        difference = parity(model, staged, config.frontend.sample_rate, longest)
+        difference = parity(model, staged, sample_rate, longest)
         if not difference <= TOLERANCE:
             raise UserError(f"the exported model differs from {folder / 'model.keras'} by {difference:.1e}")
-        details = {
-            "run": str(folder),
-            "sample_rate": config.frontend.sample_rate,
-            "longest_clip": longest,
-            "classes": classes,
-        }
-        (staged / "assets.extra").mkdir()
-        (staged / "assets.extra" / "model.json").write_text(json.dumps(details, indent=1), encoding="utf-8")
-        number = _version_number(target, version)
+        write_server_files(target)
         staged.rename(target / str(number))  # fails if another export has taken the number meanwhile
     return target / str(number)
 
@@ -75,44 +98,12 @@ def _version_number(target: Path, wanted: int | None) -> int:
     return wanted or last + 1
 
 
-def foreign_operations(folder: Path) -> set[str]:
-    """Returns the operations of a SavedModel that a plain TF Serving does not have: Python functions and custom ops."""
-    saved_model = saved_model_pb2.SavedModel()
-    saved_model.ParseFromString((folder / "saved_model.pb").read_bytes())
-    names = set()
-    for meta_graph in saved_model.meta_graphs:
-        graph = meta_graph.graph_def
-        names |= {node.op for node in graph.node}
-        names |= {node.op for function in graph.library.function for node in function.node_def}
-        functions = {function.signature.name for function in graph.library.function}
-        names -= functions
-    return {name for name in names if ">" in name or name in _PYTHON_OPS or op_def_registry.get(name) is None}
-
-
-def parity(model: keras.Model, folder: Path, sample_rate: int, longest: int | None = None) -> float:
-    """Compares an exported model with its original on noise of two lengths, alone and padded in one batch.
-
-    Args:
-        model: the original.
-        folder: of the SavedModel.
-        sample_rate: in Hz.
-        longest: how many samples the exported model uses; None: all.
-
-    Returns:
-        The largest difference of any probability.
-    """
-    rng = np.random.default_rng(0)
-    lengths = (sample_rate, sample_rate // 2 + 13)
-    batch = np.zeros((len(lengths), lengths[0]), np.float32)
-    for row, length in enumerate(lengths):
-        batch[row, :length] = 0.1 * rng.standard_normal(length)
-    signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    differences = []
-    expected = {task: np.asarray(values) for task, values in model(batch[:, :longest]).items()}
-    together = signature(waveform=tf.constant(batch))
-    for row, length in enumerate(lengths):
-        alone = signature(waveform=tf.constant(batch[row : row + 1, :length]))
-        for task, values in expected.items():
-            differences.append(np.abs(together[task].numpy()[row] - values[row]).max())
-            differences.append(np.abs(alone[task].numpy()[0] - values[row]).max())
-    return float(np.max(differences))
+def _declare_classifiers(folder: Path) -> None:
+    """Marks the classify signatures as such, for TensorFlow saves every signature as one for Predict calls."""
+    path = folder / "saved_model.pb"
+    saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for name, signature in saved_model.meta_graphs[0].signature_def.items():
+        if name.startswith("classify"):
+            signature.method_name = CLASSIFY_METHOD
+    path.write_bytes(saved_model.SerializeToString())
+    (folder / "fingerprint.pb").unlink(missing_ok=True)  # it is of the file as it was

@@ -1,14 +1,22 @@
 """What a served model can be asked."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from mtl_tf.serving.wav_bytes import WavDecoder
+
 WINDOWS_AT_ONCE = 16
 LONGEST_STEP_S = 3600.0
 LOUDEST = 10.0  # decoders of lossy files overshoot 1; integers not scaled down are far above
 WAVEFORM = tf.TensorSpec([None, None], tf.float32, name="waveform")
+WAV = tf.TensorSpec([], tf.string)
+RAGGED = tf.RaggedTensorSpec([None], tf.float32, ragged_rank=0)
+LENGTH = tf.TensorSpec([None], tf.int32, name="length")
+
+Answers = dict[str, tf.Tensor]
 
 
 class ServedModel(tf.Module):
@@ -17,53 +25,80 @@ class ServedModel(tf.Module):
     | signature | takes | returns |
     |---|---|---|
     | `serving_default` | `waveform` float32 (batch, samples) | float32 (batch, classes) of every task by its name |
+    | `with_length` | `waveform`, `length` int32 (batch,) | the same |
     | `task_NAME` | `waveform` | that task alone; nothing that only other heads need is computed |
     | `embedding` | `waveform` | `embedding` float32 (batch, channels): what the heads are given |
     | `windows` | `waveform` float32 (samples,), `window_s`, `hop_s` float32 | every task for every window, `start_s` |
+    | `from_wav_bytes` | `wav` string (batch,), as `WavDecoder` reads them | as `serving_default` |
+    | `classify_NAME` | `inputs` string (batch,), Example protos | `classes` string, `scores` float32 (batch, classes) |
+    | `classify` | the same | classes of all tasks as `TASK/CLASS` |
 
-    Waveforms are at the model's sample rate, in [-1, 1]; shorter clips of a batch are padded with zeros. `start_s` is
-    float32 (windows,), the other answers of `windows` are float32 (windows, classes); the last window may reach beyond
-    the end, padded likewise. Where a trunk gives steps, `embedding` is their mean, padding left out. The class names,
-    one a line, are assets named `TASK.txt`.
+    Waveforms are at the model's sample rate, in [-1, 1]; shorter clips of a batch are padded with zeros. `length` says
+    how many samples of each clip count, and what follows them may be anything; it has a signature of its own, as not
+    every server and loader leaves an input of a signature out. `start_s` is float32 (windows,), the other answers of
+    `windows` are float32 (windows, classes); the last window may reach beyond the end, padded likewise. An Example
+    holds `wav` (bytes) or `waveform` (floats). Where a trunk gives steps, `embedding` is their mean, padding left out.
+    The class names, one a line, are assets named `TASK.txt`.
 
-    A request is refused (INVALID_ARGUMENT) if its waveform is empty, not finite or above 10 (integers that were not
-    scaled down), and if `window_s` or `hop_s` is not above 0 or is above an hour. No answer ever holds a NaN.
+    A request is refused (INVALID_ARGUMENT) if a waveform is empty, not finite or above 10 (integers that were not
+    scaled down), if `length` is not between 1 and the samples there are, if `window_s` or `hop_s` is not above 0 or is
+    above an hour, and if bytes are no whole WAV file of a declared rate. No answer ever holds a NaN.
 
     Args:
         model: waveform to probabilities by task.
-        asset_files: one file of class names per task.
+        classes: the class names of every task.
+        asset_files: what the export keeps beside the model.
         longest: how many samples of a clip are used, as in training; None: all.
+        wav_rates: sample rates that WAV bytes may have, in Hz; none: the model's alone.
     """
 
-    def __init__(self, model: keras.Model, asset_files: list[Path], longest: int | None = None) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        classes: dict[str, list[str]],
+        asset_files: Sequence[Path] = (),
+        longest: int | None = None,
+        wav_rates: Sequence[int] = (),
+    ) -> None:
         super().__init__()
         # The variables themselves, for a C++ loader does not restore those that are reached through Keras's wrappers.
         self.model_variables = [variable.value for variable in model.variables]
-        self.class_lists = [tf.saved_model.Asset(str(path)) for path in asset_files]
+        self.asset_files = [tf.saved_model.Asset(str(path)) for path in asset_files]
         frontend = model.get_layer("frontend")
         self._sample_rate, self._longest = frontend.sample_rate, longest
         self._shortest = frontend.get_config().get("n_fft", 1)  # shorter clips do not fill one frame
-        tasks = list(model.output)
+        self._classes = {task: tf.constant(names) for task, names in classes.items()}
+        decoder = WavDecoder(self._sample_rate, wav_rates or [self._sample_rate])
+        self._decode = tf.function(decoder.decode, input_signature=[WAV, tf.TensorSpec([], tf.int32)])
         self._answer = self._checked(model)
-        self._one_task = {task: self._checked(keras.Model(model.input, {task: model.output[task]})) for task in tasks}
+        self._one_task = {
+            task: self._checked(keras.Model(model.input, {task: output})) for task, output in model.output.items()
+        }
         self._embed = self._checked(keras.Model(model.input, {"embedding": _embedding(model)}))
 
-    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Traces every signature, by its name."""
+    def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
+        """Makes every signature, by its name."""
         functions = {"serving_default": self._answer, "embedding": self._embed}
         functions |= {f"task_{task}": answer for task, answer in self._one_task.items()}
-        traced = {
-            name: tf.function(function, [WAVEFORM]).get_concrete_function() for name, function in functions.items()
-        }
+        served = {name: tf.function(answer, input_signature=[WAVEFORM]) for name, answer in functions.items()}
+        served["with_length"] = tf.function(
+            lambda waveform, length: self._answer(_without_the_rest(waveform, length)),
+            input_signature=[WAVEFORM, LENGTH],
+        )
         seconds = [tf.TensorSpec([], tf.float32, name=name) for name in ("window_s", "hop_s")]
         long = tf.TensorSpec([None], tf.float32, name="waveform")
-        traced["windows"] = tf.function(self._windows, [long, *seconds]).get_concrete_function()
-        return traced
+        served["windows"] = tf.function(self._windows, input_signature=[long, *seconds])
+        several = tf.TensorSpec([None], tf.string, name="wav")
+        served["from_wav_bytes"] = tf.function(self._from_wav_bytes, input_signature=[several])
+        served["classify"] = self._classifier(self._answer, list(self._one_task))
+        for task, answer in self._one_task.items():
+            served[f"classify_{task}"] = self._classifier(answer, [task])
+        return served
 
-    def _checked(self, model: keras.Model):
+    def _checked(self, model: keras.Model) -> Callable[[tf.Tensor], Answers]:
         compute = tf.autograph.experimental.do_not_convert(lambda waveform: model(waveform, training=False))
 
-        def answer(waveform: tf.Tensor) -> dict[str, tf.Tensor]:
+        def answer(waveform: tf.Tensor) -> Answers:
             waveform = tf.debugging.check_numerics(waveform, "waveform holds values that are not finite")
             given = tf.shape(waveform)[1]
             not_empty = tf.debugging.Assert(given > 0, ["waveform holds no samples; its shape is", tf.shape(waveform)])
@@ -79,9 +114,16 @@ class ServedModel(tf.Module):
                 name: tf.debugging.check_numerics(values, f"{name} is not finite") for name, values in outputs.items()
             }
 
-        return answer
+        # One function for all signatures that call it, so that the model is in the export once.
+        return tf.function(answer, input_signature=[WAVEFORM])
 
-    def _windows(self, waveform: tf.Tensor, window_s: tf.Tensor, hop_s: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _from_wav_bytes(self, wav: tf.Tensor) -> Answers:
+        waveforms = tf.map_fn(
+            lambda item: self._decode(*item), (wav, tf.range(tf.size(wav))), fn_output_signature=RAGGED
+        )
+        return self._answer(waveforms.to_tensor())
+
+    def _windows(self, waveform: tf.Tensor, window_s: tf.Tensor, hop_s: tf.Tensor) -> Answers:
         sound = (window_s > 0.0) & (hop_s > 0.0) & (window_s <= LONGEST_STEP_S) & (hop_s <= LONGEST_STEP_S)
         message = f"window_s and hop_s must be above 0 and at most {LONGEST_STEP_S:.0f}; they are"
         samples = tf.size(waveform)
@@ -99,7 +141,7 @@ class ServedModel(tf.Module):
         groups = -(-count // size)
         starts = hop * tf.range(groups * size)
 
-        def answer_group(first: tf.Tensor) -> dict[str, tf.Tensor]:
+        def answer_group(first: tf.Tensor) -> Answers:
             places = starts[first : first + size, None] + tf.range(window)  # (windows, samples)
             cut = tf.gather(waveform, tf.minimum(places, samples - 1))
             return self._answer(tf.where(places < samples, cut, 0.0))
@@ -108,6 +150,50 @@ class ServedModel(tf.Module):
         answers = tf.map_fn(answer_group, size * tf.range(groups), fn_output_signature=kinds)
         answers = {task: tf.reshape(values, [-1, values.shape[-1]])[:count] for task, values in answers.items()}
         return {"start_s": tf.cast(starts[:count], tf.float32) / self._sample_rate, **answers}
+
+    def _classifier(
+        self, answer: Callable[[tf.Tensor], Answers], tasks: list[str]
+    ) -> tf.types.experimental.PolymorphicFunction:
+        names = self._classes[tasks[0]]
+        if len(tasks) > 1:
+            names = tf.concat([tf.strings.join([task, self._classes[task]], "/") for task in tasks], axis=0)
+        features = {
+            "wav": tf.io.FixedLenFeature([], tf.string, ""),
+            "waveform": tf.io.RaggedFeature(tf.float32),
+        }
+
+        def waveform_of(example: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            wav, waveform, number = example
+            given = tf.debugging.Assert(
+                (wav != b"") | (tf.size(waveform) > 0), ["input", number, "holds neither wav nor waveform"]
+            )
+            with tf.control_dependencies([given]):
+                wav = tf.identity(wav)
+            return tf.cond(wav == b"", lambda: waveform, lambda: self._decode(wav, number))
+
+        def classify(inputs: tf.Tensor) -> Answers:
+            parsed = tf.io.parse_example(inputs, features)
+            examples = (parsed["wav"], parsed["waveform"], tf.range(tf.size(inputs)))
+            waveforms = tf.map_fn(waveform_of, examples, fn_output_signature=RAGGED)
+            answers = answer(waveforms.to_tensor())
+            scores = tf.concat([answers[task] for task in tasks], axis=1)
+            return {"classes": tf.repeat(names[None], tf.shape(scores)[0], axis=0), "scores": scores}
+
+        return tf.function(classify, input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+
+
+def _without_the_rest(waveform: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    """Puts zeros in place of what follows the samples that count."""
+    clips, samples = tf.unstack(tf.shape(waveform))
+    fits = tf.reduce_all((length >= 1) & (length <= samples))
+    message = ["length must be from 1 to the samples of the waveform,", samples, "; it is", length]
+    one_each = tf.size(length) == clips
+    checks = [
+        tf.debugging.Assert(fits, message),
+        tf.debugging.Assert(one_each, ["length must hold one number per clip; it holds", tf.size(length)]),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.where(tf.range(samples) < length[:, None], waveform, 0.0)
 
 
 def _embedding(model: keras.Model):

@@ -13,7 +13,7 @@ ENCODINGS = ((_PCM, 8), (_PCM, 16), (_PCM, 24), (_PCM, 32), (_FLOAT, 32), (_FLOA
 
 
 class WavDecoder:
-    """Turns the bytes of WAV files into waveforms at one sample rate.
+    """Turns the bytes of a WAV file into a waveform at one sample rate.
 
     Reads integers of 8, 16, 24 and 32 bits and floats of 32 and 64, plain or `WAVE_FORMAT_EXTENSIBLE`, of any number of
     channels, which are averaged, with chunks of any kind and order around them. The samples are those that
@@ -30,23 +30,6 @@ class WavDecoder:
             (lambda samples: samples) if rate == sample_rate else Resampler(rate, sample_rate) for rate in self._rates
         ]
 
-    def decode_batch(self, contents: tf.Tensor) -> tf.Tensor:
-        """Decodes several files.
-
-        Args:
-            contents: string (batch,).
-
-        Returns:
-            float32 (batch, samples of the longest), shorter ones padded with zeros.
-
-        Raises:
-            tf.errors.InvalidArgumentError: a content is no whole WAV file of a declared rate; the message says which.
-        """
-        kind = tf.RaggedTensorSpec([None], tf.float32, ragged_rank=0)
-        numbers = tf.range(tf.size(contents))
-        decoded = tf.map_fn(lambda item: self.decode(*item), (contents, numbers), fn_output_signature=kind)
-        return decoded.to_tensor()
-
     def decode(self, content: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         """Decodes one file.
 
@@ -56,6 +39,9 @@ class WavDecoder:
 
         Returns:
             float32 (samples,).
+
+        Raises:
+            tf.errors.InvalidArgumentError: it is no whole WAV file of a declared rate; the message gives its number.
         """
         wav = _Bytes(content, number)
         with wav.require((wav.text(0) == b"RIFF") & (wav.text(8) == b"WAVE"), "is not a RIFF/WAVE file"):

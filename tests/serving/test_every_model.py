@@ -1,11 +1,16 @@
+import io
+
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 from small_models import SMALL, TASKS, small_model
 
-from mtl_tf.serving.export import foreign_operations
+from mtl_tf.serving.checks import foreign_operations
 from mtl_tf.serving.signatures import ServedModel
+from mtl_tf.serving.warm_up import clip_example, wav_bytes
 
+RATE = 8000
 PAPERS = {"gresnet", "cab_cnn", "fu2020", "shared_dnn"}
 
 
@@ -17,7 +22,8 @@ def test_every_trunk_is_served_by_every_signature(name, tmp_path):
     for weight in model.weights:  # untrained heads of zeros would agree on anything
         if not np.any(weight):
             weight.assign(0.1 * np.random.default_rng(0).standard_normal(weight.shape))
-    served = ServedModel(model, [])
+    classes = {name: list(task.classes) for name, task in TASKS.items()}
+    served = ServedModel(model, classes)
     tf.saved_model.save(served, str(tmp_path / "1"), signatures=served.signatures())
     assert not foreign_operations(tmp_path / "1")
     signatures = tf.saved_model.load(str(tmp_path / "1")).signatures
@@ -35,6 +41,15 @@ def test_every_trunk_is_served_by_every_signature(name, tmp_path):
         waveform=tf.constant(waveform[0]), window_s=tf.constant(0.5), hop_s=tf.constant(0.4)
     )
     np.testing.assert_allclose(windows["start_s"], [0.0, 0.4, 0.8], atol=1e-6)
+    wav = [wav_bytes(clip, RATE) for clip in waveform]
+    samples = np.stack([soundfile.read(io.BytesIO(content), dtype="float32")[0] for content in wav])
+    expected = model(samples, training=False)
+    from_bytes = signatures["from_wav_bytes"](wav=tf.constant(wav))
+    examples = [clip_example(clip, RATE).SerializeToString() for clip in waveform]
+    for task in TASKS:
+        np.testing.assert_allclose(from_bytes[task], expected[task], atol=1e-5)
+        classified = signatures[f"classify_{task}"](inputs=tf.constant(examples))
+        np.testing.assert_allclose(classified["scores"], expected[task], atol=1e-5)
     first = model(waveform[:1, :4000], training=False)
     for task in TASKS:
         np.testing.assert_allclose(windows[task][0], np.asarray(first[task])[0], atol=1e-5)

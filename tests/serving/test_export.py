@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
 
 from mtl_tf import compose
 from mtl_tf.evaluation.load_run import load_model
-from mtl_tf.serving.export import export_run, foreign_operations, parity
+from mtl_tf.serving.checks import foreign_operations, parity
+from mtl_tf.serving.export import export_run
 
 # Loads the folder as TF Serving does, through TensorFlow's C interface: no Python of TensorFlow or Keras is involved.
 ALONE = """
@@ -71,7 +73,8 @@ def exported(finished_run, tmp_path_factory):
 def test_versions_count_up_and_nothing_half_done_is_left(finished_run, exported):
     second = export_run(finished_run, exported.parent)
     assert (exported.name, second.name) == ("1", "2")
-    assert sorted(path.name for path in exported.parent.iterdir()) == ["1", "2"]
+    others = ["batching.config", "models.config", "monitoring.config"]
+    assert sorted(path.name for path in exported.parent.iterdir()) == ["1", "2", *others]
 
 
 def test_class_lists_are_assets(exported):
@@ -79,6 +82,48 @@ def test_class_lists_are_assets(exported):
     assert (exported / "assets" / "speaker.txt").read_text() == "jackson\ntheo\n"
     details = json.loads((exported / "assets.extra" / "model.json").read_text())
     assert details["sample_rate"] == 8000 and details["classes"]["digit"] == ["0", "1"]
+
+
+def test_what_lies_in_and_beside_a_version(exported):
+    details = json.loads((exported / "assets" / "model.json").read_text())
+    assert details["wav_rates"][0] == 8000 and details["name"] == exported.parent.name and details["version"] == 1
+    assert details["frontend"]["num_mel_bins"] == 16
+    card = (exported / "assets.extra" / "model_card.md").read_text()
+    for fact in ("- `digit`: 0, 1", "CC BY-SA 4.0", "Limits", "8000 Hz"):
+        assert fact in card
+    assert f"/models/{exported.parent.name}" in (exported.parent / "models.config").read_text()
+    saved = saved_model_pb2.SavedModel.FromString((exported / "saved_model.pb").read_bytes())
+    methods = {name: signature.method_name for name, signature in saved.meta_graphs[0].signature_def.items()}
+    for name, method in methods.items():
+        kind = "classify" if name.startswith("classify") else "predict"
+        assert name == "__saved_model_init_op" or method == f"tensorflow/serving/{kind}"
+
+
+def test_changes_of_an_operator_are_kept(finished_run, exported):
+    (exported.parent / "batching.config").write_text("max_batch_size { value: 7 }")
+    export_run(finished_run, exported.parent)
+    assert (exported.parent / "batching.config").read_text() == "max_batch_size { value: 7 }"
+
+
+def test_every_warm_up_request_is_answered(exported):
+    signatures = tf.saved_model.load(str(exported)).signatures
+    asked = []
+    for record in tf.data.TFRecordDataset(str(exported / "assets.extra" / "tf_serving_warmup_requests")):
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        kind = log.WhichOneof("log_type")
+        request = getattr(log, kind).request
+        name = request.model_spec.signature_name
+        if kind == "classify_log":
+            examples = [example.SerializeToString() for example in request.input.example_list.examples]
+            answer, size = signatures[name](inputs=tf.constant(examples))["scores"], len(examples)
+        else:
+            inputs = {key: tf.constant(tf.make_ndarray(value)) for key, value in request.inputs.items()}
+            answer, size = next(iter(signatures[name](**inputs).values())), len(next(iter(inputs.values())))
+        assert request.model_spec.name == exported.parent.name
+        assert name == "windows" or len(answer) == size
+        asked.append((name, size))
+    assert {name for name, _ in asked} == set(signatures)
+    assert len(asked) == 3 * len(signatures)
 
 
 @pytest.mark.parametrize("length", [256, 3001, 8000, 40000])

@@ -3,9 +3,11 @@ import shutil
 
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from mtl_tf.data.decode import load_clip
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.load_run import load_model
 from mtl_tf.serving.export import export_run
@@ -26,7 +28,15 @@ def noise(*shape):
 
 
 def test_their_names(signatures):
-    assert set(signatures) == {"serving_default", "task_digit", "task_speaker", "embedding", "windows"}
+    tasks = {"task_digit", "task_speaker", "classify_digit", "classify_speaker"}
+    assert set(signatures) == tasks | {
+        "serving_default",
+        "with_length",
+        "embedding",
+        "windows",
+        "from_wav_bytes",
+        "classify",
+    }
 
 
 @pytest.mark.parametrize("task", ["digit", "speaker"])
@@ -114,6 +124,84 @@ def test_windows_need_a_length(signatures, window_s, hop_s):
 def test_windows_of_nothing_are_refused(signatures):
     with pytest.raises(tf.errors.InvalidArgumentError, match="waveform holds no samples"):
         signatures["windows"](waveform=tf.constant([], tf.float32), window_s=tf.constant(1.0), hop_s=tf.constant(1.0))
+
+
+def test_what_follows_the_length_does_not_count(signatures):
+    waveform = noise(3, 5000)
+    lengths = [5000, 3000, 1]
+    answers = signatures["with_length"](waveform=tf.constant(waveform), length=tf.constant(lengths))
+    for row, length in enumerate(lengths):
+        alone = signatures["serving_default"](waveform=tf.constant(waveform[row : row + 1, :length]))
+        for task in alone:
+            np.testing.assert_allclose(answers[task][row], alone[task][0], atol=1e-5)
+    loud = waveform.copy()
+    loud[1, 3000:], loud[2, 1:] = np.nan, 1e30
+    again = signatures["with_length"](waveform=tf.constant(loud), length=tf.constant(lengths))
+    for task in answers:
+        np.testing.assert_array_equal(again[task], answers[task])
+
+
+@pytest.mark.parametrize(
+    ("length", "message"),
+    [
+        ([0, 100], "length must be from 1 to the samples"),
+        ([100, 4001], "length must be from 1 to the samples"),
+        ([100, -1], "length must be from 1 to the samples"),
+        ([100], "length must hold one number per clip"),
+    ],
+)
+def test_a_length_that_cannot_be_is_refused(signatures, length, message):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        signatures["with_length"](waveform=tf.constant(noise(2, 4000)), length=tf.constant(length))
+
+
+def written(path, sample_rate, channels=1, seconds=0.5):
+    samples = 0.1 * np.random.default_rng(sample_rate).standard_normal((round(seconds * sample_rate), channels))
+    soundfile.write(path, samples, sample_rate, "PCM_24")
+    return path
+
+
+def test_wav_files_of_all_rates_answer_as_in_the_keras_model(finished_run, signatures, tmp_path):
+    files = [written(tmp_path / f"{rate}.wav", rate, 2, 0.3 + rate / 1e5) for rate in (8000, 16000, 44100, 48000)]
+    answers = signatures["from_wav_bytes"](wav=tf.constant([file.read_bytes() for file in files]))
+    model = load_model(finished_run)
+    for row, file in enumerate(files):
+        for task, values in model(load_clip(file, 8000)[None]).items():
+            np.testing.assert_allclose(answers[task][row], np.asarray(values)[0], atol=1e-5)
+
+
+def test_bytes_that_are_no_wav_are_refused_by_their_number(signatures, tmp_path):
+    good = written(tmp_path / "a.wav", 8000).read_bytes()
+    other_rate = written(tmp_path / "b.wav", 11000).read_bytes()
+    for bad, message in ((b"", "is not a RIFF/WAVE"), (good[:-9], "ends before"), (other_rate, "none of 8000, 16000")):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"(?s)input.*1.*{message}"):
+            signatures["from_wav_bytes"](wav=tf.constant([good, bad]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="waveform holds no samples"):
+        signatures["from_wav_bytes"](wav=tf.constant([], tf.string))
+    assert signatures["from_wav_bytes"](wav=tf.constant([good]))["digit"].shape == (1, 2)
+
+
+def test_examples_of_bytes_or_floats_are_classified(signatures, tmp_path):
+    samples = noise(4000)
+    floats = tf.train.Feature(float_list=tf.train.FloatList(value=samples))
+    example = tf.train.Example(features=tf.train.Features(feature={"waveform": floats}))
+    soundfile.write(tmp_path / "a.wav", samples, 8000, "FLOAT")
+    content = tf.train.Feature(bytes_list=tf.train.BytesList(value=[(tmp_path / "a.wav").read_bytes()]))
+    same = tf.train.Example(features=tf.train.Features(feature={"wav": content}))
+    inputs = tf.constant([example.SerializeToString(), same.SerializeToString()])
+    expected = signatures["serving_default"](waveform=tf.constant(samples[None]))
+    one = signatures["classify_digit"](inputs=inputs)
+    assert one["classes"].numpy().tolist() == 2 * [[b"0", b"1"]]
+    np.testing.assert_allclose(one["scores"], np.repeat(expected["digit"], 2, axis=0), atol=1e-6)
+    both = signatures["classify"](inputs=inputs)
+    assert both["classes"].numpy()[1].tolist() == [b"digit/0", b"digit/1", b"speaker/jackson", b"speaker/theo"]
+    np.testing.assert_allclose(
+        both["scores"][1], np.concatenate([expected["digit"][0], expected["speaker"][0]]), atol=1e-6
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)input.*1.*holds neither wav nor waveform"):
+        signatures["classify"](inputs=tf.constant([example.SerializeToString(), b""]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Could not parse example"):
+        signatures["classify"](inputs=tf.constant([b"\xff\xff"]))
 
 
 @pytest.mark.parametrize("samples", [1, 2, 100])

@@ -1,0 +1,77 @@
+"""Requests that TF Serving replays when it loads a version, so that the first user does not wait for compilation."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import tensorflow as tf
+from tensorflow_serving.apis import classification_pb2, predict_pb2, prediction_log_pb2
+
+FILE = "tf_serving_warmup_requests"
+BATCH_SIZES = (1, 4, 16)
+
+
+def write_warm_up(folder: Path, name: str, signatures: Sequence[str], sample_rate: int, clip_s: float) -> None:
+    """Writes requests to every signature in several batch sizes, as TF Serving's prediction logs.
+
+    Args:
+        folder: `assets.extra` of the version.
+        name: of the model.
+        signatures: of the model.
+        sample_rate: of the model, in Hz.
+        clip_s: length of the clips, in seconds.
+    """
+    rng = np.random.default_rng(0)
+    with tf.io.TFRecordWriter(str(folder / FILE)) as writer:
+        for size in BATCH_SIZES:
+            clips = (0.01 * rng.standard_normal((size, round(clip_s * sample_rate)))).astype(np.float32)
+            for signature in signatures:
+                writer.write(_logged(name, signature, clips, sample_rate, clip_s).SerializeToString())
+
+
+def signature_inputs(signature: str, clips: np.ndarray, sample_rate: int, clip_s: float) -> dict[str, np.ndarray]:
+    """Makes the inputs of one signature from clips.
+
+    Args:
+        signature: its name, not one of `classify`.
+        clips: float32 (batch, samples).
+        sample_rate: in Hz.
+        clip_s: length of a window, in seconds.
+    """
+    if signature == "windows":
+        seconds = {"window_s": np.float32(clip_s), "hop_s": np.float32(clip_s / 2)}
+        return {"waveform": clips.reshape(-1), **seconds}
+    if signature == "from_wav_bytes":
+        return {"wav": np.array([wav_bytes(clip, sample_rate) for clip in clips], object)}
+    length = {"length": np.full(len(clips), clips.shape[1], np.int32)} if signature == "with_length" else {}
+    return {"waveform": clips, **length}
+
+
+def clip_example(clip: np.ndarray, sample_rate: int) -> tf.train.Example:
+    """Puts a clip into an Example as the `classify` signatures take it."""
+    content = tf.train.Feature(bytes_list=tf.train.BytesList(value=[wav_bytes(clip, sample_rate)]))
+    return tf.train.Example(features=tf.train.Features(feature={"wav": content}))
+
+
+def wav_bytes(waveform: np.ndarray, sample_rate: int) -> bytes:
+    """Writes float32 (samples,) as a 16-bit WAV file."""
+    target = io.BytesIO()
+    soundfile.write(target, waveform, sample_rate, "PCM_16", format="WAV")
+    return target.getvalue()
+
+
+def _logged(
+    name: str, signature: str, clips: np.ndarray, sample_rate: int, clip_s: float
+) -> prediction_log_pb2.PredictionLog:
+    if signature.startswith("classify"):
+        request = classification_pb2.ClassificationRequest()
+        request.model_spec.name, request.model_spec.signature_name = name, signature
+        request.input.example_list.examples.extend(clip_example(clip, sample_rate) for clip in clips)
+        return prediction_log_pb2.PredictionLog(classify_log=prediction_log_pb2.ClassifyLog(request=request))
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = name, signature
+    for key, values in signature_inputs(signature, clips, sample_rate, clip_s).items():
+        request.inputs[key].CopyFrom(tf.make_tensor_proto(values))
+    return prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
