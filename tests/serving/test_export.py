@@ -1,7 +1,5 @@
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,56 +11,6 @@ from mtl_tf import compose
 from mtl_tf.evaluation.load_run import load_model
 from mtl_tf.serving.checks import foreign_operations, parity
 from mtl_tf.serving.export import export_run
-
-# Loads the folder as TF Serving does, through TensorFlow's C interface: no Python of TensorFlow or Keras is involved.
-ALONE = """
-import ctypes, importlib.util, json, sys
-from pathlib import Path
-import numpy as np
-
-folder, waveform, names = sys.argv[1], np.load(sys.argv[2]), json.loads(sys.argv[3])
-library = Path(importlib.util.find_spec("tensorflow").origin).parent
-ctypes.CDLL(library / "libtensorflow_framework.so.2", mode=ctypes.RTLD_GLOBAL)
-tf = ctypes.CDLL(library / "libtensorflow_cc.so.2", mode=ctypes.RTLD_GLOBAL)
-pointer = ctypes.c_void_p
-
-class Output(ctypes.Structure):
-    _fields_ = [("operation", pointer), ("index", ctypes.c_int)]
-
-for name in ("NewStatus", "NewGraph", "NewSessionOptions", "LoadSessionFromSavedModel", "GraphOperationByName",
-             "AllocateTensor", "TensorData"):
-    getattr(tf, "TF_" + name).restype = pointer
-tf.TF_Message.restype = ctypes.c_char_p
-tf.TF_Dim.restype = ctypes.c_int64
-status, graph = pointer(tf.TF_NewStatus()), pointer(tf.TF_NewGraph())
-
-def check():
-    assert tf.TF_GetCode(status) == 0, tf.TF_Message(status)
-
-def output(name):
-    operation, _, index = name.partition(":")
-    return Output(tf.TF_GraphOperationByName(graph, operation.encode()), int(index))
-
-options, tags = pointer(tf.TF_NewSessionOptions()), (ctypes.c_char_p * 1)(b"serve")
-session = pointer(tf.TF_LoadSessionFromSavedModel(options, None, folder.encode(), tags, 1, graph, None, status))
-check()
-shape = (ctypes.c_int64 * 2)(*waveform.shape)
-tensor = pointer(tf.TF_AllocateTensor(1, shape, 2, ctypes.c_size_t(waveform.nbytes)))
-ctypes.memmove(tf.TF_TensorData(tensor), waveform.ctypes.data, waveform.nbytes)
-tasks = sorted(names["outputs"])
-wanted = (Output * len(tasks))(*(output(names["outputs"][task]) for task in tasks))
-found = (pointer * len(tasks))()
-tf.TF_SessionRun(session, None, (Output * 1)(output(names["input"])), (pointer * 1)(tensor.value), 1, wanted, found,
-                 len(tasks), None, 0, None, status)
-check()
-answers = {}
-for task, value in zip(tasks, found):
-    size = [tf.TF_Dim(pointer(value), axis) for axis in (0, 1)]
-    data = (ctypes.c_float * (size[0] * size[1])).from_address(tf.TF_TensorData(pointer(value)))
-    answers[task] = np.array(data).reshape(size).tolist()
-assert not {"tensorflow", "keras", "tensorflow_io", "mtl_tf"} & set(sys.modules)
-print(json.dumps(answers))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -150,23 +98,6 @@ def test_a_clip_is_cut_as_in_training(finished_run, tmp_path):
     waveform = (0.1 * np.random.default_rng(0).standard_normal((2, 5000))).astype(np.float32)
     answers = signature(waveform=tf.constant(waveform))
     for task, values in load_model(folder)(waveform[:, :2000]).items():
-        np.testing.assert_allclose(answers[task], np.asarray(values), atol=1e-5)
-
-
-def test_it_answers_in_a_process_without_keras_and_tensorflow_io(finished_run, exported, tmp_path):
-    waveform = (0.1 * np.random.default_rng(0).standard_normal((2, 5000))).astype(np.float32)
-    np.save(tmp_path / "waveform.npy", waveform)
-    saved = saved_model_pb2.SavedModel.FromString((exported / "saved_model.pb").read_bytes())
-    signature = saved.meta_graphs[0].signature_def["serving_default"]
-    names = {
-        "input": signature.inputs["waveform"].name,
-        "outputs": {task: tensor.name for task, tensor in signature.outputs.items()},
-    }
-    command = [sys.executable, "-c", ALONE, str(exported), str(tmp_path / "waveform.npy"), json.dumps(names)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stderr[-2000:]
-    answers = json.loads(result.stdout)
-    for task, values in load_model(finished_run)(waveform).items():
         np.testing.assert_allclose(answers[task], np.asarray(values), atol=1e-5)
 
 

@@ -1,0 +1,117 @@
+"""Every signature in the loader that TF Serving calls, in a process that imports no Python of TensorFlow."""
+
+import json
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mtl_tf.benchmarks.c_loader import INVALID_ARGUMENT, CLoader, CLoaderError, signature_tensors
+from mtl_tf.serving.export import export_run
+from mtl_tf.serving.warm_up import clip_example, signature_inputs, wav_bytes
+
+ALONE = """
+import json, pickle, sys
+from pathlib import Path
+from mtl_tf.benchmarks.c_loader import CLoader
+folder, names, requests = sys.argv[1], json.loads(sys.argv[2]), pickle.load(open(sys.argv[3], "rb"))
+model = CLoader(Path(folder), names)
+answers = {name: model.run(name, **inputs) for name, inputs in requests.items()}
+assert not {"tensorflow", "keras", "tensorflow_io"} & set(sys.modules)
+pickle.dump(answers, open(sys.argv[4], "wb"))
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(finished_run, tmp_path_factory):
+    return export_run(finished_run, tmp_path_factory.mktemp("served") / "digits")
+
+
+@pytest.fixture(scope="module")
+def loaded(exported):
+    return CLoader(exported, signature_tensors(exported))
+
+
+def clips(count, samples):
+    return (0.1 * np.random.default_rng(0).standard_normal((count, samples))).astype(np.float32)
+
+
+def requests(names):
+    clip = clips(3, 5000)
+    examples = np.array([clip_example(row, 8000).SerializeToString() for row in clip], object)
+    return {
+        name: {"inputs": examples} if name.startswith("classify") else signature_inputs(name, clip, 8000, 0.25)
+        for name in names
+    }
+
+
+def test_every_signature_answers_in_a_process_without_tensorflow_in_python(exported, tmp_path):
+    signatures = tf.saved_model.load(str(exported)).signatures
+    asked = requests(signatures)
+    (tmp_path / "requests").write_bytes(pickle.dumps(asked))
+    places = [str(tmp_path / "requests"), str(tmp_path / "answers")]
+    command = [sys.executable, "-c", ALONE, str(exported), json.dumps(signature_tensors(exported)), *places]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr[-2000:]
+    answers = pickle.loads((tmp_path / "answers").read_bytes())
+    assert set(answers) == set(signatures)
+    for name, inputs in asked.items():
+        expected = signatures[name](**{key: tf.constant(values) for key, values in inputs.items()})
+        for key, values in expected.items():
+            if values.dtype == tf.string:
+                assert answers[name][key].tolist() == values.numpy().tolist()
+            else:
+                np.testing.assert_allclose(answers[name][key], values, atol=1e-5)
+
+
+def test_refusals_are_invalid_arguments_and_the_next_request_is_answered(loaded):
+    good = {"waveform": clips(1, 4000)}
+    before = loaded.run("serving_default", **good)
+    bad = [
+        ("serving_default", {"waveform": np.zeros((1, 0), np.float32)}),
+        ("serving_default", {"waveform": np.full((1, 400), np.nan, np.float32)}),
+        ("serving_default", {"waveform": np.full((2, 400), np.inf, np.float32)}),
+        ("serving_default", {"waveform": np.zeros(400, np.float32)}),
+        ("serving_default", {"waveform": np.zeros((1, 400, 1), np.float32)}),
+        ("with_length", {"waveform": clips(1, 400), "length": np.array([401], np.int32)}),
+        ("windows", {"waveform": clips(1, 400)[0], "window_s": np.float32(-1), "hop_s": np.float32(1)}),
+        ("from_wav_bytes", {"wav": np.array([b"junk"], object)}),
+        ("classify", {"inputs": np.array([b""], object)}),
+    ]
+    for name, inputs in bad:
+        with pytest.raises(CLoaderError) as refusal:
+            loaded.run(name, **inputs)
+        assert refusal.value.code == INVALID_ARGUMENT, str(refusal.value)
+    for task, values in loaded.run("serving_default", **good).items():
+        np.testing.assert_array_equal(values, before[task])
+
+
+@pytest.mark.parametrize("samples", [1, 100, 8000 * 600])
+def test_silence_of_any_length_is_answered(loaded, samples):
+    for values in loaded.run("serving_default", waveform=np.zeros((1, samples), np.float32)).values():
+        assert np.isfinite(values).all()
+        np.testing.assert_allclose(values.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_mutated_bytes_never_kill_it(loaded):
+    content, rng = wav_bytes(clips(1, 1000)[0], 8000), np.random.default_rng(0)
+    before = loaded.run("from_wav_bytes", wav=np.array([content], object))
+    answered = 0
+    for _ in range(1000):
+        mutant = bytearray(content[: rng.integers(len(content) + 1)] if rng.random() < 0.3 else content)
+        for place in rng.integers(0, max(len(mutant), 1), rng.integers(0, 6)):
+            mutant[min(place, rng.integers(60)) : place + 1] = rng.bytes(1)
+        try:
+            answers = loaded.run("from_wav_bytes", wav=np.array([bytes(mutant)], object))
+        except CLoaderError as refusal:
+            assert refusal.code == INVALID_ARGUMENT, str(refusal)
+            assert "input" in str(refusal) or "waveform" in str(refusal)
+            continue
+        answered += 1
+        assert all(np.isfinite(values).all() for values in answers.values())
+    assert 0 < answered < 1000
+    for task, values in loaded.run("from_wav_bytes", wav=np.array([content], object)).items():
+        np.testing.assert_array_equal(values, before[task])
