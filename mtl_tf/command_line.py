@@ -43,30 +43,55 @@ def run_command(
         sys.exit(130)
 
 
-def read_arguments(arguments: Sequence[str], known: Sequence[str], files: bool = False) -> tuple[dict, list[str]]:
-    """Reads `key=value` arguments of the scripts that take no configuration.
+def read_arguments(
+    arguments: Sequence[str], known: Sequence[str], files: bool = False, flags: Sequence[str] = ()
+) -> tuple[dict, list[str]]:
+    """Reads `key=value` arguments, also typed `--key value`, of the scripts that take no configuration.
 
     Args:
         arguments: as typed.
         known: the keys this script takes.
         files: whether further words are files.
+        flags: keys without a value, given as `--key`.
 
     Returns:
         The keys with their values, and the files.
 
     Raises:
-        UserError: an unknown key, or a word that is neither key nor file.
+        UserError: an unknown key, one without its value, or a word that is neither key nor file.
     """
-    values, words = {}, []
-    for argument in arguments:
-        key, separator, value = argument.partition("=")
-        if separator and key in known:
+    values, words, waiting = {}, [], list(arguments)
+    while waiting:
+        argument = waiting.pop(0)
+        key, separator, value = argument.removeprefix("--").partition("=")
+        if argument.startswith("--") and key in flags and not separator:
+            values[key] = ""
+        elif argument.startswith("--") and key in known and not separator:
+            if not waiting:
+                raise UserError(f"{argument} needs a value")
+            values[key] = waiting.pop(0)
+        elif separator and key in known:
             values[key] = value
-        elif files and (not separator or os.path.exists(argument)):  # noqa: PTH110
+        elif files and not argument.startswith("--") and (not separator or os.path.exists(argument)):  # noqa: PTH110
             words.append(argument)
         else:
-            raise UserError(f"unknown argument {argument}.{nearest_hint(key, known)}")
+            raise UserError(f"unknown argument {argument}.{nearest_hint(key, [*known, *flags])}")
     return values, words
+
+
+def positive_number(key: str, text: str) -> float:
+    """Reads a number above 0.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise UserError(f"{key}={text}: give a number above 0")
+    return value
 
 
 def _stop(message: str) -> None:

@@ -1,27 +1,42 @@
 #!/usr/bin/env python3
-"""Answers every task for any audio files.
+"""Answers every task for any audio files, from a run or from a server.
 
 Usage: scripts/predict.py run=DIR FILE [FILE ...]
+       scripts/predict.py --server HOST:PORT [--rest] [name=model] [timeout_s=30] [window_s=S [hop_s=S]] [FILE ...]
 
-Prints one JSON line per file: {"file": ..., "TASK": {"class": ..., "probability": ..., "probabilities": {...}}, ...}.
+Prints one JSON line per file: {"file": ..., "TASK": {"class": ..., "probability": ..., "probabilities": {...}}, ...};
+with window_s one line per window, with its "start_s". A server is a TF Serving of saved_models/NAME, asked by gRPC
+(port 8500) or with --rest (port 8501); without files it is asked for its versions, signatures and classes.
 A file that cannot be decoded is named on standard error; the others are answered, and the exit code is 2.
 """
 
 from pathlib import Path
 
-from mtl_tf.command_line import read_arguments, run_command
+from mtl_tf.command_line import positive_number, read_arguments, run_command
 from mtl_tf.errors import UserError
+
+KEYS = ["run", "server", "name", "timeout_s", "window_s", "hop_s"]
 
 
 def main(arguments: list[str]) -> None:
     """Answers for the given files."""
-    values, files = read_arguments(arguments, ["run"], files=True)
-    if "run" not in values or not files:
-        raise UserError("give run=DIR, a folder that scripts/train.py printed, and at least one audio file")
+    values, words = read_arguments(arguments, KEYS, files=True, flags=["rest"])
+    files = [Path(word) for word in words]
+    if ("run" in values) == ("server" in values) or ("run" in values and not files):
+        raise UserError(
+            "give run=DIR, a folder that scripts/train.py printed, or --server HOST:PORT; and at least one audio file"
+        )
+    seconds = {key: positive_number(key, values[key]) for key in ("timeout_s", "window_s", "hop_s") if key in values}
+    if "run" in values:
+        from mtl_tf.evaluation.predict_files import predict_files
 
-    from mtl_tf.evaluation.predict_files import predict_files
+        predict_files(Path(values["run"]), files)
+        return
+    from mtl_tf.serving.client import Client
+    from mtl_tf.serving.predict_remote import predict_remote
 
-    predict_files(Path(values["run"]), [Path(file) for file in files])
+    client = Client(values["server"], values.get("name", "model"), "rest" in values, seconds.get("timeout_s", 30.0))
+    predict_remote(client, files, seconds.get("window_s"), seconds.get("hop_s"))
 
 
 if __name__ == "__main__":

@@ -37,12 +37,13 @@ def predict_files(folder: Path, files: Iterable[Path]) -> None:
             print(f"error: {error}", file=sys.stderr)
             continue
         answers = {task: np.asarray(values)[0] for task, values in model(samples[None]).items()}
-        print(json.dumps({"file": str(file)} | {task: _answer(answers[task], classes[task]) for task in classes}))
+        print(json.dumps({"file": str(file)} | {task: answer_record(answers[task], classes[task]) for task in classes}))
     if failed:
         raise UserError(f"{len(failed)} of the files could not be answered")
 
 
-def _answer(probabilities: np.ndarray, classes: list[str]) -> dict[str, object]:
+def answer_record(probabilities: np.ndarray, classes: list[str]) -> dict[str, object]:
+    """Names the class of the largest probability, with all probabilities."""
     best = int(probabilities.argmax())
     return {
         "class": classes[best],

@@ -65,9 +65,10 @@ def export_run(folder: Path, target: Path, version: int | None = None, wav_rates
         assets.mkdir()
         for task, names in classes.items():
             (assets / f"{task}.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
-        (assets / DETAILS).write_text(json.dumps(details, indent=1), encoding="utf-8")
+        text = json.dumps(details, indent=1)
+        (assets / DETAILS).write_text(text, encoding="utf-8")
         staged = Path(temporary) / "model"
-        served = ServedModel(model, classes, sorted(assets.iterdir()), longest, rates)
+        served = ServedModel(model, classes, sorted(assets.iterdir()), longest, rates, text)
         signatures = served.signatures()
         try:
             tf.saved_model.save(served, str(staged), signatures=signatures)
@@ -77,7 +78,7 @@ def export_run(folder: Path, target: Path, version: int | None = None, wav_rates
             warm_up.write_warm_up(extra, target.name, sorted(signatures), sample_rate, config.pipeline.clip_s)
         except tf.errors.ResourceExhaustedError as error:
             raise OSError(errno.ENOSPC, "No space left on device", str(target)) from error
-        (extra / DETAILS).write_text(json.dumps(details, indent=1), encoding="utf-8")
+        (extra / DETAILS).write_text(text, encoding="utf-8")
         card = model_card.model_card(folder, config, classes, target.name, number)
         (extra / model_card.FILE).write_text(card, encoding="utf-8")
         foreign = foreign_operations(staged)

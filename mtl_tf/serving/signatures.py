@@ -32,6 +32,7 @@ class ServedModel(tf.Module):
     | `from_wav_bytes` | `wav` string (batch,), as `WavDecoder` reads them | as `serving_default` |
     | `classify_NAME` | `inputs` string (batch,), Example protos | `classes` string, `scores` float32 (batch, classes) |
     | `classify` | the same | classes of all tasks as `TASK/CLASS` |
+    | `about` | `question` string (batch,), anything | `details` string (batch,): the same JSON as in `model.json` |
 
     Waveforms are at the model's sample rate, in [-1, 1]; shorter clips of a batch are padded with zeros. `length` says
     how many samples of each clip count, and what follows them may be anything; it has a signature of its own, as not
@@ -50,6 +51,7 @@ class ServedModel(tf.Module):
         asset_files: what the export keeps beside the model.
         longest: how many samples of a clip are used, as in training; None: all.
         wav_rates: sample rates that WAV bytes may have, in Hz; none: the model's alone.
+        details: what `about` answers, as JSON.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class ServedModel(tf.Module):
         asset_files: Sequence[Path] = (),
         longest: int | None = None,
         wav_rates: Sequence[int] = (),
+        details: str = "{}",
     ) -> None:
         super().__init__()
         # The variables themselves, for a C++ loader does not restore those that are reached through Keras's wrappers.
@@ -67,6 +70,7 @@ class ServedModel(tf.Module):
         frontend = model.get_layer("frontend")
         self._sample_rate, self._longest = frontend.sample_rate, longest
         self._shortest = frontend.get_config().get("n_fft", 1)  # shorter clips do not fill one frame
+        self._details = details
         self._classes = {task: tf.constant(names) for task, names in classes.items()}
         decoder = WavDecoder(self._sample_rate, wav_rates or [self._sample_rate])
         self._decode = tf.function(decoder.decode, input_signature=[WAV, tf.TensorSpec([], tf.int32)])
@@ -90,6 +94,10 @@ class ServedModel(tf.Module):
         served["windows"] = tf.function(self._windows, input_signature=[long, *seconds])
         several = tf.TensorSpec([None], tf.string, name="wav")
         served["from_wav_bytes"] = tf.function(self._from_wav_bytes, input_signature=[several])
+        question = tf.TensorSpec([None], tf.string, name="question")
+        served["about"] = tf.function(
+            lambda question: {"details": tf.fill(tf.shape(question), self._details)}, input_signature=[question]
+        )
         served["classify"] = self._classifier(self._answer, list(self._one_task))
         for task, answer in self._one_task.items():
             served[f"classify_{task}"] = self._classifier(answer, [task])

@@ -43,6 +43,8 @@ def signature_inputs(signature: str, clips: np.ndarray, sample_rate: int, clip_s
     if signature == "windows":
         seconds = {"window_s": np.float32(clip_s), "hop_s": np.float32(clip_s / 2)}
         return {"waveform": clips.reshape(-1), **seconds}
+    if signature == "about":
+        return {"question": np.array([b""] * len(clips), object)}
     if signature == "from_wav_bytes":
         return {"wav": np.array([wav_bytes(clip, sample_rate) for clip in clips], object)}
     length = {"length": np.full(len(clips), clips.shape[1], np.int32)} if signature == "with_length" else {}
@@ -55,10 +57,10 @@ def clip_example(clip: np.ndarray, sample_rate: int) -> tf.train.Example:
     return tf.train.Example(features=tf.train.Features(feature={"wav": content}))
 
 
-def wav_bytes(waveform: np.ndarray, sample_rate: int) -> bytes:
-    """Writes float32 (samples,) as a 16-bit WAV file."""
+def wav_bytes(waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> bytes:
+    """Writes float32 (samples,) as a WAV file, of 16 bits or, with `FLOAT`, as it is."""
     target = io.BytesIO()
-    soundfile.write(target, waveform, sample_rate, "PCM_16", format="WAV")
+    soundfile.write(target, waveform, sample_rate, subtype, format="WAV")
     return target.getvalue()
 
 

@@ -36,7 +36,14 @@ def test_their_names(signatures):
         "windows",
         "from_wav_bytes",
         "classify",
+        "about",
     }
+
+
+def test_it_says_what_it_is(exported, signatures):
+    answer = signatures["about"](question=tf.constant([b"", b"?"]))["details"].numpy()
+    assert len(answer) == 2 and answer[0] == answer[1]
+    assert json.loads(answer[0]) == json.loads((exported / "assets" / "model.json").read_text())
 
 
 @pytest.mark.parametrize("task", ["digit", "speaker"])

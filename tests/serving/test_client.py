@@ -1,0 +1,203 @@
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from loopback_server import LoopbackServer
+
+from mtl_tf.errors import UserError
+from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.serving.client import Client
+from mtl_tf.serving.export import export_run
+
+ENGINES = ("tensorflow_model_server", "docker", "podman")
+KINDS = ["grpc", "rest"]
+
+
+@pytest.fixture(scope="module")
+def server(finished_run, tmp_path_factory):
+    server = LoopbackServer(export_run(finished_run, tmp_path_factory.mktemp("served") / "digits"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=KINDS)
+def client(request, server):
+    return connect(server, request.param)
+
+
+def connect(server, kind, name="digits", timeout_s=30.0):
+    address = server.rest_address if kind == "rest" else server.grpc_address
+    return Client(address, name, kind == "rest", timeout_s)
+
+
+def clip(samples, seed=0):
+    return (0.1 * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
+
+
+def free_address():
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{place.getsockname()[1]}"
+
+
+def test_it_knows_what_is_served(client):
+    assert client.status() == {"1": "AVAILABLE"}
+    assert {"serving_default", "from_wav_bytes", "windows"} <= set(client.signatures())
+    assert client.details["classes"]["digit"] == ["0", "1"] and client.details["sample_rate"] == 8000
+
+
+def test_clips_of_different_lengths_answer_as_the_keras_model(client, finished_run):
+    clips = [clip(length, length) for length in (8000, 300, 5001)]
+    answers, model = client.predict(clips), load_model(finished_run)
+    for row, samples in enumerate(clips):
+        for task, values in model(samples[None]).items():
+            np.testing.assert_allclose(answers[task][row], np.asarray(values)[0], atol=1e-5)
+    assert set(client.predict(clips, ["speaker"])) == {"speaker"}
+
+
+def test_windows_of_a_long_recording_are_those_of_one_request(client, server):
+    recording = clip(8000 * 40)
+    found = list(client.predict_windows(recording, 1.0, 0.25))
+    inputs = {"waveform": recording, "window_s": np.float32(1.0), "hop_s": np.float32(0.25)}
+    expected = server.run("windows", inputs)
+    np.testing.assert_allclose([start for start, _ in found], expected["start_s"], atol=1e-6)
+    np.testing.assert_allclose([answers["digit"] for _, answers in found], expected["digit"], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_passes_is_tried_again_and_what_does_not_is_not(server, kind):
+    client = connect(server, kind)
+    assert client.details
+    server.failures, before = 2, server.seen
+    assert client.predict([clip(400)])["digit"].shape == (1, 2)
+    assert server.seen == before + 3
+    before = server.seen
+    with pytest.raises(UserError, match="window_s and hop_s must be above 0 and at most 3600"):
+        list(client.predict_windows(clip(400), 1e6, 1.0))
+    assert server.seen == before + 1
+    server.failures = 100
+    with pytest.raises(UserError, match="busy"):
+        client.predict([clip(400)])
+    server.failures = 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mistakes_are_one_clear_line(server, kind):
+    with pytest.raises(UserError, match=r"is the server running, and is this its (gRPC|REST) port"):
+        Client(free_address(), "digits", kind == "rest", 5.0).status()
+    with pytest.raises(UserError, match="refused the request for digitz"):
+        assert connect(server, kind, name="digitz").details
+    client = connect(server, kind)
+    with pytest.raises(UserError, match="the model has no task emotion; it has digit, speaker"):
+        client.predict([clip(400)], ["emotion"])
+    with pytest.raises(UserError, match="holds samples that are not finite"):
+        client.predict([np.full(400, np.nan, np.float32)])
+    with pytest.raises(UserError, match="holds no samples"):
+        client.predict([clip(0)])
+    server.delay_s = 1.0
+    with pytest.raises(UserError, match=r"did not answer within 0\.2 s"):
+        assert connect(server, kind, timeout_s=0.2).details
+    server.delay_s = 0.0
+    assert client.predict([clip(400)])
+
+
+def test_the_other_port_is_recognised(server):
+    with pytest.raises(UserError, match="is this its REST port"):
+        Client(server.grpc_address, "digits", rest=True).status()
+    with pytest.raises(UserError, match="is this its gRPC port"):
+        Client(server.rest_address, "digits", timeout_s=5.0).status()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_answers_files_and_windows_and_names_what_it_cannot_read(server, kind, request, tmp_path):
+    for name, rate in (("a.wav", 8000), ("b.flac", 44100)):
+        soundfile.write(tmp_path / name, clip(rate), rate)
+    (tmp_path / "c.wav").write_bytes(b"junk")
+    address = [server.rest_address, "--rest"] if kind == "rest" else [server.grpc_address]
+    command = [sys.executable, str(request.config.rootpath / "scripts" / "predict.py"), "--server", *address]
+
+    def ask(*arguments):
+        return subprocess.run([*command, "name=digits", *arguments], capture_output=True, text=True, timeout=120)
+
+    result = ask("a.wav", "b.flac", "c.wav")
+    assert result.returncode == 2
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["file"] for line in lines] == ["a.wav", "b.flac"]
+    assert lines[0]["digit"]["class"] in ("0", "1")
+    assert sum(lines[0]["digit"]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert "c.wav" in result.stderr and "Traceback" not in result.stderr
+    result = ask("a.wav", "window_s=0.5", "hop_s=0.25")
+    assert [json.loads(line)["start_s"] for line in result.stdout.splitlines()] == [0.0, 0.25, 0.5]
+    assert json.loads(ask().stdout)["versions"] == {"1": "AVAILABLE"}
+
+
+@pytest.fixture(scope="module")
+def real_server(server):
+    """The gRPC address and model name of a TF Serving: TF_SERVING_URL=HOST:PORT/NAME, or one started from the PATH."""
+    if "TF_SERVING_URL" in os.environ:
+        yield tuple(os.environ["TF_SERVING_URL"].split("/"))
+        return
+    binary = shutil.which("tensorflow_model_server")
+    if binary is None:
+        pytest.skip("neither TF_SERVING_URL=HOST:PORT/NAME nor a tensorflow_model_server on the PATH")
+    address = free_address()
+    flags = [f"--port={address.split(':')[1]}", "--model_name=digits", f"--model_base_path={server.folder.parent}"]
+    process = subprocess.Popen([binary, *flags])
+    yield address, "digits"
+    process.kill()
+
+
+@pytest.mark.real_server
+def test_a_real_server_answers(real_server):
+    client = Client(*real_server)
+    assert "AVAILABLE" in client.status().values()
+    answers = client.predict([clip(client.details["sample_rate"])])
+    assert all(np.allclose(values.sum(axis=1), 1.0, atol=1e-4) for values in answers.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give the name of a model in saved_models/"),
+        (["nowhere"], "no exported model in"),
+        (["digits"], "neither tensorflow_model_server nor docker nor podman"),
+    ],
+)
+def test_the_serving_script_says_what_is_missing(arguments, message, server, request):
+    script = request.config.rootpath / "scripts" / "serve.sh"
+    relative = os.path.relpath(server.folder.parents[1], script.parents[1])
+    environment = {"PATH": "/usr/bin:/bin", "SAVED_MODELS_DIR": relative}
+    if arguments == ["digits"] and any(shutil.which(engine, path=environment["PATH"]) for engine in ENGINES):
+        pytest.skip("a container engine is installed here")
+    result = subprocess.run(["bash", str(script), *arguments], env=environment, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert message in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_the_serving_script_starts_the_server_with_its_flags(server, request, tmp_path):
+    """A program of the server's name stands in for it and prints what it was given."""
+    stand_in = tmp_path / "tensorflow_model_server"
+    stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    stand_in.chmod(0o755)
+    script = request.config.rootpath / "scripts" / "serve.sh"
+    relative = os.path.relpath(server.folder.parents[1], script.parents[1])
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin",
+        "SAVED_MODELS_DIR": relative,
+        "REST_PORT": "9001",
+        "BATCHING": "true",
+    }
+    result = subprocess.run(
+        ["bash", str(script), "digits", "--x=1"], env=environment, capture_output=True, text=True, check=True
+    )
+    flags = dict(line.removeprefix("--").split("=", 1) for line in result.stdout.splitlines())
+    assert (flags["port"], flags["rest_api_port"], flags["model_name"], flags["x"]) == ("8500", "9001", "digits", "1")
+    for key in ("batching_parameters_file", "monitoring_config_file"):
+        assert Path(flags[key]).is_file()
