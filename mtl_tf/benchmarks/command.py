@@ -11,6 +11,8 @@ MODELS = ",".join(CASES)
 DEFAULTS = {
     "pipeline": {"num_clips": 512, "clip_s": 3.0, "file_rate": 48000, "num_parallel_calls": 2},
     "step": {"models": MODELS, "rounds": 9, "out": ""},
+    "serve": {"model": "", "clients": 8, "duration_s": 600.0, "clip_s": 3.0, "out": ""},
+    "tasks": {"models": MODELS, "rounds": 9, "out": ""},
     "gpu": {"models": MODELS, "batch_size": 0, "policy": "float32", "out": ""},
 }
 
@@ -37,7 +39,7 @@ def run_benchmark(arguments: list[str]) -> None:
         raise UserError(f"not a number: {error}") from error
     if any(value < 0 or (value == 0 and defaults[key]) for key, value in values.items() if not isinstance(value, str)):
         raise UserError("all numbers must be above 0")
-    {"pipeline": _pipeline, "step": _step, "gpu": _gpu}[what](values)
+    {"pipeline": _pipeline, "step": _step, "serve": _serve, "tasks": _tasks, "gpu": _gpu}[what](values)
 
 
 def _pipeline(values: dict) -> None:
@@ -58,6 +60,31 @@ def _step(values: dict) -> None:
     for row in results:
         times = f"{1000 * row.keras_s:.1f}", f"{1000 * row.pytorch_s:.1f}", f"{row.ratio:.2f}"
         _print_row(row.model, row.mode, row.batch_size, *times, f"{100 * row.share_of_peak:.0f} %")
+    _save(results, values["out"])
+
+
+def _serve(values: dict) -> None:
+    from mtl_tf.benchmarks.serve import load_version
+
+    results = load_version(Path(values["model"]), values["clients"], values["duration_s"], values["clip_s"])
+    _print_row("runtime", "batch", "requests", "errors", "p50, ms", "p95, ms", "p99, ms", "clips/s", "memory growth")
+    _print_row(*["---"] * 9)
+    for row in results:
+        times = f"{row.p50_ms:.1f}", f"{row.p95_ms:.1f}", f"{row.p99_ms:.1f}"
+        growth = f"{100 * row.memory_growth:+.1f} %"
+        _print_row(row.runtime, row.batch_size, row.requests, row.errors, *times, f"{row.clips_per_s:.1f}", growth)
+    _save(results, values["out"])
+
+
+def _tasks(values: dict) -> None:
+    from mtl_tf.benchmarks.tasks import measure_tasks
+
+    results = measure_tasks(values["models"].split(","), values["rounds"])
+    _print_row("model", "one task, ms", "four tasks, ms", "four / one", "four / four models")
+    _print_row(*["---"] * 5)
+    for row in results:
+        times = f"{row.single_ms:.1f}", f"{row.shared_ms:.1f}"
+        _print_row(row.model, *times, f"{row.ratio:.2f}", f"{row.share:.2f}")
     _save(results, values["out"])
 
 

@@ -11,18 +11,24 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, longest_clip
-from mtl_tf.serving import model_card, warm_up
+from mtl_tf.serving import model_card, portable, warm_up
 from mtl_tf.serving.checks import foreign_operations, parity
+from mtl_tf.serving.options import WAV_RATES
 from mtl_tf.serving.server_files import write_server_files
 from mtl_tf.serving.signatures import ServedModel
 
 TOLERANCE = 1e-5
 DETAILS = "model.json"
-WAV_RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 CLASSIFY_METHOD = "tensorflow/serving/classify"
 
 
-def export_run(folder: Path, target: Path, version: int | None = None, wav_rates: Sequence[int] = WAV_RATES) -> Path:
+def export_run(
+    folder: Path,
+    target: Path,
+    version: int | None = None,
+    wav_rates: Sequence[int] = WAV_RATES,
+    formats: Sequence[str] = (),
+) -> Path:
     """Exports a run with the signatures of `ServedModel`.
 
     A version folder holds the SavedModel; as assets the class lists and `model.json` (classes, sample rate, front end,
@@ -34,13 +40,15 @@ def export_run(folder: Path, target: Path, version: int | None = None, wav_rates
         target: folder of the model; versions are folders in it.
         version: its number; None: one above the last.
         wav_rates: sample rates of the WAV files that `from_wav_bytes` takes, beside the model's own, in Hz.
+        formats: others to write into `assets.extra`, see `portable.write_portable`.
 
     Returns:
         The version folder. It appears only once it is complete and checked, so a server never sees half a model.
 
     Raises:
         UserError: the run is not finished; the version exists, or is below one that does; the SavedModel holds an
-            operation that TF Serving lacks, or its answers differ from the Keras model's by more than 1e-5.
+            operation that TF Serving lacks, or its answers differ from the Keras model's by more than 1e-5; or a format
+            cannot hold the model.
         OSError: such as a full disk; the versions there were are untouched.
     """
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
@@ -79,7 +87,8 @@ def export_run(folder: Path, target: Path, version: int | None = None, wav_rates
         except tf.errors.ResourceExhaustedError as error:
             raise OSError(errno.ENOSPC, "No space left on device", str(target)) from error
         (extra / DETAILS).write_text(text, encoding="utf-8")
-        card = model_card.model_card(folder, config, classes, target.name, number)
+        others = portable.write_portable(folder, extra, formats) if formats else []
+        card = model_card.model_card(folder, config, classes, target.name, number, others)
         (extra / model_card.FILE).write_text(card, encoding="utf-8")
         foreign = foreign_operations(staged)
         if foreign:

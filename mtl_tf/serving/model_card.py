@@ -12,7 +12,9 @@ from mtl_tf.evaluation.load_run import longest_clip
 FILE = "model_card.md"
 
 
-def model_card(run: Path, config: RunConfig, classes: dict[str, list[str]], name: str, version: int) -> str:
+def model_card(
+    run: Path, config: RunConfig, classes: dict[str, list[str]], name: str, version: int, others: list[dict]
+) -> str:
     """Renders the card of a run's model.
 
     Args:
@@ -21,6 +23,7 @@ def model_card(run: Path, config: RunConfig, classes: dict[str, list[str]], name
         classes: the class names of every task.
         name: of the model.
         version: its number.
+        others: what `portable.write_portable` returned.
     """
     environment = Environment(
         loader=PackageLoader("mtl_tf", "serving"),
@@ -32,6 +35,7 @@ def model_card(run: Path, config: RunConfig, classes: dict[str, list[str]], name
     return environment.get_template(f"{FILE}.j2").render(
         name=name,
         version=version,
+        others=others,
         config=config,
         classes=classes,
         longest=longest_clip(config),

@@ -1,0 +1,109 @@
+"""Load on an exported model: how long requests take, beside ONNX Runtime, and whether memory grows."""
+
+import json
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mtl_tf.benchmarks.c_loader import CLoader, CLoaderError, signature_tensors
+from mtl_tf.errors import UserError
+
+BATCH_SIZES = (1, 8, 32)
+WARM_UP_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Load:
+    """What clients saw.
+
+    Attributes:
+        runtime: `tensorflow` (the C loader) or `onnxruntime`.
+        clients: how many asked at once.
+        batch_size: clips in a request.
+        requests: answered.
+        errors: not answered.
+        p50_ms: median time of a request.
+        p95_ms: 95th percentile.
+        p99_ms: 99th percentile.
+        clips_per_s: of all clients together.
+        memory_growth: of the process after the warm-up, relative.
+    """
+
+    runtime: str
+    clients: int
+    batch_size: int
+    requests: int
+    errors: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    clips_per_s: float
+    memory_growth: float
+
+
+def load_version(version: Path, clients: int, duration_s: float, clip_s: float) -> list[Load]:
+    """Loads a version folder in TensorFlow's C loader and its ONNX file, if it has one, and asks both.
+
+    Every batch size is measured for an equal share of the time, the two runtimes in turn.
+
+    Args:
+        version: of an exported model.
+        clients: how many ask at once.
+        duration_s: of everything together.
+        clip_s: length of a clip, in seconds.
+
+    Raises:
+        UserError: the folder holds no model.
+    """
+    if not (version / "saved_model.pb").is_file():
+        raise UserError(f"{version} holds no SavedModel; give the folder that scripts/export.py printed")
+    sample_rate = json.loads((version / "assets.extra" / "model.json").read_text())["sample_rate"]
+    model = CLoader(version, signature_tensors(version))
+    runtimes = {"tensorflow": lambda clips: model.run("serving_default", waveform=clips)}
+    if (version / "assets.extra" / "model.onnx").is_file():
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(version / "assets.extra" / "model.onnx"))
+        runtimes["onnxruntime"] = lambda clips: session.run(None, {"waveform": clips})
+    rng, results = np.random.default_rng(0), []
+    share = duration_s / len(BATCH_SIZES) / len(runtimes)
+    for size in BATCH_SIZES:
+        clips = (0.1 * rng.standard_normal((size, round(clip_s * sample_rate)))).astype(np.float32)
+        results += [_load(name, ask, clips, clients, share) for name, ask in runtimes.items()]
+    return results
+
+
+def _load(name: str, ask, clips: np.ndarray, clients: int, duration_s: float) -> Load:
+    times, errors = [], []
+    begin = time.perf_counter()
+    counted_from, end = begin + WARM_UP_SHARE * duration_s, begin + duration_s
+
+    def client() -> None:
+        while (start := time.perf_counter()) < end:
+            try:
+                ask(clips)
+            except CLoaderError as error:
+                errors.append(error)
+            if start >= counted_from:
+                times.append(time.perf_counter() - start)
+
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    time.sleep(max(0.0, counted_from - time.perf_counter()))
+    before = _resident_bytes()
+    for thread in threads:
+        thread.join()
+    elapsed, growth = time.perf_counter() - counted_from, _resident_bytes() / before - 1.0
+    p50, p95, p99 = 1000.0 * np.percentile(times, (50, 95, 99))
+    rate = len(times) * len(clips) / elapsed
+    return Load(name, clients, len(clips), len(times), len(errors), p50, p95, p99, rate, growth)
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,141 @@
+"""The same model for other runtimes: ONNX for servers and browsers, LiteRT (TFLite) for phones and boards."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mtl_tf.errors import UserError
+from mtl_tf.evaluation.load_run import load_config, load_model, longest_clip
+
+FILES = {"onnx": "model.onnx", "lite": "model.tflite", "lite_int8": "model_int8.tflite"}
+OPSET = 17
+TOLERANCE = 1e-5
+RESULTS = "portable.json"
+_TIMED_RUNS = 20
+
+
+def write_portable(folder: Path, target: Path, formats: Sequence[str]) -> list[dict]:
+    """Converts a run's model, in a process of its own, as a converter that fails may take its process with it.
+
+    | format | file | takes |
+    |---|---|---|
+    | `onnx` | `model.onnx` | `waveform` float32 (batch, samples), any of both |
+    | `lite` | `model.tflite` | `waveform` float32 (1, samples), as many samples as a training clip has |
+    | `lite_int8` | `model_int8.tflite` | the same; weights in 8 bits, computed in float |
+
+    All return the probabilities of every task; shorter clips are padded with zeros. The Fourier transform is done by a
+    convolution, as these runtimes have none that fits.
+
+    Args:
+        folder: of the run.
+        target: folder for the files.
+        formats: keys of the table.
+
+    Returns:
+        For each file `format`, `file`, `bytes`, `difference` (the largest of any probability, to the Keras model, on
+        noise at three levels), `same_class` (whether the answers are the same) and `milliseconds` for one clip.
+
+    Raises:
+        UserError: a format cannot hold this model, its package is missing, or a float one differs by more than 1e-5.
+    """
+    unknown = [name for name in formats if name not in FILES]
+    if unknown:
+        raise UserError(f"no format {unknown[0]}; there are {', '.join(FILES)}")
+    command = [sys.executable, "-m", "mtl_tf.serving.portable", str(folder), str(target), *formats]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1:] or ["the converter died"]
+        raise UserError(reason[0].removeprefix("error: "))
+    return json.loads((target / RESULTS).read_text(encoding="utf-8"))
+
+
+def _convert(folder: Path, target: Path, formats: Sequence[str]) -> list[dict]:
+    config, model = load_config(folder), load_model(folder)
+    frontend = model.get_layer("frontend")
+    expected = tf.function(lambda waveform: model(waveform, training=False))
+    longest = longest_clip(config)
+    samples = longest or round(config.pipeline.clip_s * frontend.sample_rate)
+    rng = np.random.default_rng(0)
+    clips = [(level * rng.uniform(-1, 1, (1, samples))).astype(np.float32) for level in (0.5, 0.05, 0.005)]
+    wanted = [{task: values.numpy() for task, values in expected(clip).items()} for clip in clips]
+    if hasattr(frontend, "convolve"):
+        frontend.convolve = True
+    results = []
+    for name in formats:
+        path = target / FILES[name]
+        try:
+            content, run = _to_onnx(model, longest) if name == "onnx" else _to_lite(model, samples, name == "lite_int8")
+        except ImportError as error:
+            raise UserError(f"format {name} needs {error.name}: pip install -e '.[onnx]'") from error
+        except Exception as error:  # converters raise whatever they are made of
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"model {config.model.name} cannot be written as {name}: {reason}") from error
+        found = [run(clip) for clip in clips]
+        pairs = [(want[task], have[task]) for want, have in zip(wanted, found, strict=True) for task in want]
+        difference = max(float(np.abs(want - have).max()) for want, have in pairs)
+        if not difference <= TOLERANCE and name != "lite_int8":
+            raise UserError(f"model {config.model.name} as {name} differs from the Keras model by {difference:.1e}")
+        path.write_bytes(content)
+        results.append(
+            {
+                "format": name,
+                "file": path.name,
+                "bytes": len(content),
+                "difference": difference,
+                "same_class": all(np.array_equal(want.argmax(-1), have.argmax(-1)) for want, have in pairs),
+                "milliseconds": 1000 * _median_seconds(lambda run=run: run(clips[0])),
+            }
+        )
+    return results
+
+
+def _to_onnx(model: keras.Model, longest: int | None) -> tuple[bytes, Callable]:
+    import onnxruntime
+    import tf2onnx
+
+    signature = [tf.TensorSpec([None, None], tf.float32, name="waveform")]
+    function = tf.function(lambda waveform: model(waveform[:, :longest], training=False), input_signature=signature)
+    converted, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
+    content = converted.SerializeToString()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return content, lambda clip: dict(zip(names, session.run(names, {"waveform": clip}), strict=True))
+
+
+def _to_lite(model: keras.Model, samples: int, quantized: bool) -> tuple[bytes, Callable]:
+    module = tf.Module()
+    module.model_variables = [variable.value for variable in model.variables]
+    signature = [tf.TensorSpec([1, samples], tf.float32, name="waveform")]
+    function = tf.function(lambda waveform: model(waveform, training=False), input_signature=signature)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], module)
+    if quantized:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    content = converter.convert()
+    interpreter = tf.lite.Interpreter(model_content=content, num_threads=1)
+    answer = interpreter.get_signature_runner("serving_default")
+    return content, lambda clip: answer(waveform=clip)
+
+
+def _median_seconds(function: Callable[[], object]) -> float:
+    times = []
+    for _ in range(_TIMED_RUNS):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+if __name__ == "__main__":
+    run, destination, *wanted_formats = sys.argv[1:]
+    try:
+        converted = _convert(Path(run), Path(destination), wanted_formats)
+    except UserError as mistake:
+        sys.exit(f"error: {mistake}")
+    (Path(destination) / RESULTS).write_text(json.dumps(converted, indent=1), encoding="utf-8")
