@@ -1,5 +1,6 @@
 """What one request for several tasks costs, beside one for a single task and beside as many models of one task each."""
 
+import logging
 import time
 from dataclasses import dataclass
 
@@ -59,6 +60,7 @@ def _measure(name: str, rounds: int) -> TaskCost:
         compute = tf.function(lambda: model(waveform, training=False))
         return lambda: [values.numpy() for values in compute().values()]
 
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes several models for one that is traced again
     keras.utils.set_random_seed(0)
     shared, singles = answerer(NUM_TASKS), [answerer(1) for _ in range(NUM_TASKS)]
     ways = (singles[0], shared, lambda: [single() for single in singles])

@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 
@@ -8,6 +9,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from mtl_tf import compose
+from mtl_tf.benchmarks.c_loader import CLoader, CLoaderError, signature_tensors
 from mtl_tf.evaluation.load_run import load_model
 from mtl_tf.serving.checks import foreign_operations, parity
 from mtl_tf.serving.export import export_run
@@ -116,3 +118,36 @@ def test_python_functions_and_parity_are_noticed(finished_run, exported, tmp_pat
     assert parity(model, exported, 8000) < 1e-5
     model.get_layer("digit").bias.assign_add([1.0, 0.0])
     assert parity(model, exported, 8000) > 1e-3
+
+
+def loads(folder):
+    try:
+        CLoader(folder, signature_tensors(folder))
+    except (CLoaderError, OSError):
+        return False
+    return True
+
+
+def test_what_is_broken_beside_a_good_version_leaves_it_loadable(finished_run, exported, tmp_path):
+    target = shutil.copytree(exported.parent, tmp_path / "digits")
+    half = shutil.copytree(exported, target / "7")
+    weights = next((half / "variables").glob("variables.data*"))
+    weights.write_bytes(weights.read_bytes()[:100])
+    lacking = shutil.copytree(exported, target / "8")
+    (lacking / "saved_model.pb").unlink()
+    assert not loads(half) and not loads(lacking)
+    assert loads(target / "1")
+    assert export_run(finished_run, target).name == "9" and loads(target / "9")
+
+
+def test_a_full_disk_leaves_the_versions_there_were(finished_run, exported, tmp_path, monkeypatch):
+    target = shutil.copytree(exported.parent, tmp_path / "digits")
+    before = sorted(path.relative_to(target) for path in target.rglob("*"))
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mtl_tf.serving.warm_up.write_warm_up", full)
+    with pytest.raises(OSError, match="No space left"):
+        export_run(finished_run, target)
+    assert sorted(path.relative_to(target) for path in target.rglob("*")) == before and loads(target / "1")

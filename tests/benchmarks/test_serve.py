@@ -1,0 +1,35 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from mtl_tf.benchmarks.serve import load_version
+from mtl_tf.benchmarks.tasks import measure_tasks
+from mtl_tf.errors import UserError
+from mtl_tf.serving.export import export_run
+
+
+def test_clients_are_counted_and_nothing_fails(finished_run, tmp_path, request):
+    version = export_run(finished_run, tmp_path / "digits")
+    script = request.config.rootpath / "scripts" / "benchmark.py"
+    options = ["clients=3", "duration_s=3", "clip_s=0.5", f"out={tmp_path / 'load.json'}"]
+    command = [sys.executable, str(script), "serve", f"model={version}", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    rows = json.loads((tmp_path / "load.json").read_text())
+    assert [row["batch_size"] for row in rows] == [1, 8, 32]
+    for row in rows:
+        assert row["runtime"] == "tensorflow" and row["clients"] == 3
+        assert row["errors"] == 0 and row["requests"] > 0
+        assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
+    assert done.stdout.count("| tensorflow |") == 3
+
+
+def test_a_folder_without_a_model_is_named(tmp_path):
+    with pytest.raises(UserError, match="holds no SavedModel; give the folder"):
+        load_version(tmp_path, 1, 1.0, 1.0)
+
+
+def test_four_tasks_cost_less_than_four_models():
+    (row,) = measure_tasks(["shared_dnn"], 3)
+    assert row.single_ms > 0 and row.share < 1.0
