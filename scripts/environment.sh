@@ -6,12 +6,12 @@ find_python() {
     local candidate
     for candidate in "${PYTHON:-}" python3.11 python3.12 python3 python; do
         if [ -n "$candidate" ] && "$candidate" -c \
-            'import sys, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; then
+            'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; then
             echo "$candidate"
             return
         fi
     done
-    echo "error: Python 3.11 or 3.12 is needed; install it or set PYTHON to its path" >&2
+    echo "error: Python 3.11 or 3.12 with venv and pip is needed; install it or set PYTHON to its path" >&2
     exit 2
 }
 
