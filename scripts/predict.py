@@ -12,7 +12,7 @@ A file that cannot be decoded is named on standard error; the others are answere
 
 from pathlib import Path
 
-from mtl_tf.command_line import positive_number, read_arguments, run_command
+from mtl_tf.command_line import read_arguments, run_command
 from mtl_tf.errors import UserError
 
 KEYS = ["run", "server", "name", "timeout_s", "window_s", "hop_s"]
@@ -26,17 +26,18 @@ def main(arguments: list[str]) -> None:
         raise UserError(
             "give run=DIR, a folder that scripts/train.py printed, or --server HOST:PORT; and at least one audio file"
         )
-    seconds = {key: positive_number(key, values[key]) for key in ("timeout_s", "window_s", "hop_s") if key in values}
-    if "run" in values:
-        from mtl_tf.evaluation.predict_files import predict_files
+    if "server" in values:
+        from mtl_tf.serving.predict_remote import predict_remote
 
-        predict_files(Path(values["run"]), files)
-        return
-    from mtl_tf.serving.client import Client
-    from mtl_tf.serving.predict_remote import predict_remote
+        return predict_remote(values, files)
+    if len(values) > 1:
+        raise UserError(
+            f"{next(key for key in values if key != 'run')} is for a server; of a run whole files are answered"
+        )
 
-    client = Client(values["server"], values.get("name", "model"), "rest" in values, seconds.get("timeout_s", 30.0))
-    predict_remote(client, files, seconds.get("window_s"), seconds.get("hop_s"))
+    from mtl_tf.evaluation.predict_files import predict_files
+
+    return predict_files(Path(values["run"]), files)
 
 
 if __name__ == "__main__":

@@ -1,41 +1,53 @@
 #!/usr/bin/env bash
-# Serves saved_models/NAME with TF Serving: gRPC on port 8500, REST on 8501 (GRPC_PORT and REST_PORT change them).
+# Serves saved_models/NAME with TF Serving: gRPC on port 8500, REST on 8501.
 # Usage: bash scripts/serve.sh NAME [FLAG ...]; flags go to tensorflow_model_server.
-# BATCHING=true puts requests together as batching.config says; the signature windows cannot be asked then.
-# Takes tensorflow_model_server from the PATH, else docker or podman with the image tensorflow/serving (TF_SERVING_IMAGE).
+# Takes tensorflow_model_server from the PATH, else the image tensorflow/serving in docker or podman. It reads models.config,
+# every minute anew. Environment: GRPC_PORT, REST_PORT, SAVED_MODELS_DIR, TF_SERVING_IMAGE, ENGINE_FLAGS (such as
+# "--gpus all"); BATCHING=true puts requests together as batching.config says, and windows cannot be asked then.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
-if [ $# -lt 1 ] || [ "${1#-}" != "$1" ]; then
-    echo "error: give the name of a model in saved_models/, such as: bash scripts/serve.sh spoken_digits" >&2
+stop() {
+    echo "error: $1" >&2
     exit 2
+}
+
+name=${1:-}
+if [ "$name" = -h ] || [ "$name" = --help ]; then
+    sed -n '2,/^set/{/^set/d;s/^# //;p}' "$0"
+    exit 0
 fi
-name=$1
+[[ "$name" =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ ]] ||
+    stop "give the name of a model in saved_models/, such as: bash scripts/serve.sh spoken_digits"
 shift
-folder=$PWD/${SAVED_MODELS_DIR:-saved_models}/$name
-if ! compgen -G "$folder/[0-9]*/saved_model.pb" >/dev/null; then
-    echo "error: no exported model in $folder; make one with: python scripts/export.py run=DIR name=$name" >&2
-    exit 2
-fi
+models=${SAVED_MODELS_DIR:-$(dirname "$0")/../saved_models}
+[ -d "$models/$name" ] && folder=$(cd "$models/$name" && pwd) || folder=$models/$name
+compgen -G "$folder/[0-9]*/saved_model.pb" >/dev/null ||
+    stop "no exported model in $folder; make one with: python scripts/export.py run=DIR name=$name"
 grpc=${GRPC_PORT:-8500}
 rest=${REST_PORT:-8501}
-flags() {  # of the folder as the server sees it
-    echo "--model_name=$name --model_base_path=$1 --monitoring_config_file=$1/monitoring.config"
+[[ "$grpc$rest" =~ ^[0-9]+$ ]] || stop "GRPC_PORT=$grpc REST_PORT=$rest: give port numbers"
+
+flags=()
+take_flags() { # of the folder as the server sees it, and of the models.config it is to read
+    flags=("--model_config_file=$2" --model_config_file_poll_wait_seconds=60
+        "--monitoring_config_file=$1/monitoring.config")
     if [ "${BATCHING:-false}" = true ]; then
-        echo "--enable_batching=true --batching_parameters_file=$1/batching.config"
+        flags+=(--enable_batching=true "--batching_parameters_file=$1/batching.config")
     fi
 }
 
 if command -v tensorflow_model_server >/dev/null; then
-    # shellcheck disable=SC2046  # one word per flag
-    exec tensorflow_model_server --port="$grpc" --rest_api_port="$rest" $(flags "$folder") "$@"
+    config=$(mktemp)
+    sed "s#/models/$name#$folder#" "$folder/models.config" >"$config"
+    take_flags "$folder" "$config"
+    exec tensorflow_model_server --port="$grpc" --rest_api_port="$rest" "${flags[@]}" "$@"
 fi
 for engine in docker podman; do
-    if command -v "$engine" >/dev/null; then
-        # shellcheck disable=SC2046
-        exec "$engine" run --rm -p "$grpc:8500" -p "$rest:8501" -v "$folder:/models/$name:ro" -e MODEL_NAME="$name" \
-            "${TF_SERVING_IMAGE:-tensorflow/serving:2.17.1}" $(flags "/models/$name") "$@"
+    if command -v "$engine" >/dev/null && "$engine" info >/dev/null 2>&1; then
+        take_flags "/models/$name" "/models/$name/models.config"
+        # shellcheck disable=SC2086  # several flags
+        exec "$engine" run --rm ${ENGINE_FLAGS:-} -p "$grpc:8500" -p "$rest:8501" -v "$folder:/models/$name:ro" \
+            -e MODEL_NAME="$name" "${TF_SERVING_IMAGE:-tensorflow/serving:2.17.1}" "${flags[@]}" "$@"
     fi
 done
-echo "error: there is neither tensorflow_model_server nor docker nor podman here; install one of them" >&2
-exit 2
+stop "there is neither tensorflow_model_server nor a running docker or podman here; install or start one of them"

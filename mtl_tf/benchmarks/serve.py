@@ -60,7 +60,9 @@ def load_version(version: Path, clients: int, duration_s: float, clip_s: float) 
         UserError: the folder holds no model.
     """
     if not (version / "saved_model.pb").is_file():
-        raise UserError(f"{version} holds no SavedModel; give the folder that scripts/export.py printed")
+        raise UserError(
+            f"{version} holds no SavedModel; give model=FOLDER, the version folder scripts/export.py printed"
+        )
     sample_rate = json.loads((version / "assets.extra" / "model.json").read_text())["sample_rate"]
     model = CLoader(version, signature_tensors(version))
     runtimes = {"tensorflow": lambda clips: model.run("serving_default", waveform=clips)}
@@ -73,6 +75,8 @@ def load_version(version: Path, clients: int, duration_s: float, clip_s: float) 
     share = duration_s / len(BATCH_SIZES) / len(runtimes)
     for size in BATCH_SIZES:
         clips = (0.1 * rng.standard_normal((size, round(clip_s * sample_rate)))).astype(np.float32)
+        for ask in runtimes.values():
+            ask(clips)  # the first call of a size prepares it
         results += [_load(name, ask, clips, clients, share) for name, ask in runtimes.items()]
     return results
 

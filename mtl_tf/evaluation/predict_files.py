@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, longest_clip
 
 
-def predict_files(folder: Path, files: Iterable[Path]) -> None:
+def predict_files(folder: Path, files: Sequence[Path]) -> None:
     """Prints one JSON line per file; files are cut as the run cut its clips (`crop_s`, if its corpora share one).
 
     Args:
@@ -33,6 +33,8 @@ def predict_files(folder: Path, files: Iterable[Path]) -> None:
                 seconds = shortest / config.frontend.sample_rate
                 raise DecodeError(f"{file} is shorter than one analysis frame of {seconds:.3f} s")
         except DecodeError as error:
+            if len(files) == 1:
+                raise
             failed.append(file)
             print(f"error: {error}", file=sys.stderr)
             continue

@@ -1,6 +1,7 @@
 """Asks a TF Serving about audio files."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,8 @@ class Client:
     """
 
     def __init__(self, address: str, name: str, rest: bool = False, timeout_s: float = 30.0) -> None:
+        if not re.fullmatch(r"[^\s/]+:\d{1,5}", address):
+            raise UserError(f"server {address}: give HOST:PORT, such as localhost:{8501 if rest else 8500}")
         self._transport = (RestTransport if rest else GrpcTransport)(address, name, timeout_s)
 
     @cached_property
@@ -96,10 +99,10 @@ class Client:
         Yields:
             For each file a dict with `file` and, by task, `class`, `probability` and `probabilities`; or `error`.
         """
-        waiting = []
+        waiting, sample_rate = [], self.details["sample_rate"]
         for file in files:
             try:
-                waiting.append((file, load_clip(file, self.details["sample_rate"])))
+                waiting.append((file, load_clip(file, sample_rate)))
             except UserError as error:
                 yield {"file": str(file), "error": str(error)}
             if len(waiting) == batch_size:

@@ -1,6 +1,7 @@
 """From a finished run to a SavedModel that TF Serving loads."""
 
 import errno
+import importlib.util
 import json
 import tempfile
 from collections.abc import Sequence
@@ -54,6 +55,8 @@ def export_run(
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
     sample_rate, longest = config.frontend.sample_rate, longest_clip(config)
     rates = sorted({*wav_rates, sample_rate})
+    if "onnx" in formats and importlib.util.find_spec("tf2onnx") is None:
+        raise UserError("format onnx needs tf2onnx: pip install -c constraints.txt -e '.[onnx]'")
     target.mkdir(parents=True, exist_ok=True)
     number = _version_number(target, version)
     details = {

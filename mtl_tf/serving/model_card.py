@@ -42,12 +42,25 @@ def model_card(
         division=_division(config),
         metrics=json.loads((run / "metrics.json").read_text(encoding="utf-8")),
         corpora=[get_corpus(corpus.name) for corpus in config.corpora.values()],
-        command=f"scripts/train.py experiment={config.experiment}",
+        command=_command(run),
         run=run,
     )
 
 
 def _division(config: RunConfig) -> str:
-    split = config.split
-    apart = f", no {split.group} being in both" if split.group else ""
-    return f"Training and test clips were divided by `{split.strategy}`{apart}."
+    """Says how test clips were set apart; people are named apart only for tasks that are not about who they are."""
+    ways = {
+        "predefined": "Test clips are those that the corpora's publishers set apart.",
+        "random": "Test clips are a random part of all clips: their speakers may be in training.",
+        "k_fold": "Test clips are a random part of all clips: their speakers may be in training.",
+    }
+    text = ways.get(config.split.strategy, f"No test clip's {config.split.group} is in training.")
+    known = [f"`{name}`" for name, task in config.tasks.items() if task.closed_set]
+    if known:
+        text += f" {', '.join(known)} can only be asked about people in training: it is scored on other clips of them."
+    return text
+
+
+def _command(run: Path) -> str:
+    path = run / "environment.json"
+    return json.loads(path.read_text(encoding="utf-8")).get("command", "") if path.is_file() else ""

@@ -39,8 +39,9 @@ def write_portable(folder: Path, target: Path, formats: Sequence[str]) -> list[d
         formats: keys of the table.
 
     Returns:
-        For each file `format`, `file`, `bytes`, `difference` (the largest of any probability, to the Keras model, on
-        noise at three levels), `same_class` (whether the answers are the same) and `milliseconds` for one clip.
+        For each file `format`, `file`, `bytes`, `samples` (of a training clip), `difference` (the largest of any
+        probability, to the Keras model, on noise at three levels), `same_class` (whether the answers are the same) and
+        `milliseconds` for one clip.
 
     Raises:
         UserError: a format cannot hold this model, its package is missing, or a float one differs by more than 1e-5.
@@ -72,8 +73,6 @@ def _convert(folder: Path, target: Path, formats: Sequence[str]) -> list[dict]:
         path = target / FILES[name]
         try:
             content, run = _to_onnx(model, longest) if name == "onnx" else _to_lite(model, samples, name == "lite_int8")
-        except ImportError as error:
-            raise UserError(f"format {name} needs {error.name}: pip install -e '.[onnx]'") from error
         except Exception as error:  # converters raise whatever they are made of
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"model {config.model.name} cannot be written as {name}: {reason}") from error
@@ -88,6 +87,7 @@ def _convert(folder: Path, target: Path, formats: Sequence[str]) -> list[dict]:
                 "format": name,
                 "file": path.name,
                 "bytes": len(content),
+                "samples": samples,
                 "difference": difference,
                 "same_class": all(np.array_equal(want.argmax(-1), have.argmax(-1)) for want, have in pairs),
                 "milliseconds": 1000 * _median_seconds(lambda run=run: run(clips[0])),

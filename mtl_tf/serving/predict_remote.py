@@ -5,29 +5,36 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mtl_tf.command_line import positive_number
 from mtl_tf.data.decode import load_clip
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.predict_files import answer_record
 from mtl_tf.serving.client import Client
 
 
-def predict_remote(client: Client, files: Sequence[Path], window_s: float | None, hop_s: float | None) -> None:
+def predict_remote(values: dict[str, str], files: Sequence[Path]) -> None:
     """Prints one JSON line per file, or per window of each file; without files, what the server says of the model.
 
     Args:
-        client: of the server.
+        values: as typed: `server`, and perhaps `name`, `rest`, `timeout_s`, `window_s` (the whole file if missing) and
+            `hop_s` (as long as a window if missing).
         files: WAV, FLAC, OGG or MP3.
-        window_s: length of a window, in seconds; None: the whole file.
-        hop_s: from one window to the next, in seconds; None: as long as a window.
 
     Raises:
         UserError: the server is away or refuses; or, after all files were tried, some could not be decoded.
     """
+    seconds = {key: positive_number(key, values[key]) for key in ("timeout_s", "window_s", "hop_s") if key in values}
+    if "hop_s" in values and "window_s" not in values:
+        raise UserError("hop_s needs window_s")
+    client = Client(values["server"], values.get("name", "model"), "rest" in values, seconds.get("timeout_s", 30.0))
+    window_s, hop_s = seconds.get("window_s"), seconds.get("hop_s")
     if not files:
         print(json.dumps({"versions": client.status(), "signatures": client.signatures(), **client.details}))
         return
-    failed = 0
+    failed, _ = 0, client.details  # a server that is away is not one line for every file
     for record in client.predict_files(files) if window_s is None else _windows(client, files, window_s, hop_s):
+        if "error" in record and len(files) == 1:
+            raise UserError(record["error"])
         if "error" in record:
             failed += 1
             print(f"error: {record['error']}", file=sys.stderr)

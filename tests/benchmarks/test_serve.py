@@ -26,7 +26,7 @@ def test_clients_are_counted_and_nothing_fails(finished_run, tmp_path, request):
 
 
 def test_a_folder_without_a_model_is_named(tmp_path):
-    with pytest.raises(UserError, match="holds no SavedModel; give the folder"):
+    with pytest.raises(UserError, match="holds no SavedModel; give model=FOLDER"):
         load_version(tmp_path, 1, 1.0, 1.0)
 
 

@@ -92,6 +92,8 @@ def test_what_passes_is_tried_again_and_what_does_not_is_not(server, kind):
 def test_mistakes_are_one_clear_line(server, kind):
     with pytest.raises(UserError, match=r"is the server running, and is this its (gRPC|REST) port"):
         Client(free_address(), "digits", kind == "rest", 5.0).status()
+    with pytest.raises(UserError, match="server localhost: give HOST:PORT, such as localhost:8"):
+        Client("localhost", "digits", kind == "rest")
     with pytest.raises(UserError, match="refused the request for digitz"):
         assert connect(server, kind, name="digitz").details
     client = connect(server, kind)
@@ -136,6 +138,10 @@ def test_the_command_answers_files_and_windows_and_names_what_it_cannot_read(ser
     result = ask("a.wav", "window_s=0.5", "hop_s=0.25")
     assert [json.loads(line)["start_s"] for line in result.stdout.splitlines()] == [0.0, 0.25, 0.5]
     assert json.loads(ask().stdout)["versions"] == {"1": "AVAILABLE"}
+    for mistake in (("c.wav",), ("name=other", "a.wav", "b.flac"), ("hop_s=1", "a.wav")):
+        result = ask(*mistake)
+        assert result.returncode == 2 and not result.stdout
+        assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
 
 
 @pytest.fixture(scope="module")
@@ -167,13 +173,13 @@ def test_a_real_server_answers(real_server):
     [
         ([], "give the name of a model in saved_models/"),
         (["nowhere"], "no exported model in"),
-        (["digits"], "neither tensorflow_model_server nor docker nor podman"),
+        (["../digits"], "give the name of a model in saved_models/"),
+        (["digits"], "neither tensorflow_model_server nor a running docker or podman"),
     ],
 )
 def test_the_serving_script_says_what_is_missing(arguments, message, server, request):
     script = request.config.rootpath / "scripts" / "serve.sh"
-    relative = os.path.relpath(server.folder.parents[1], script.parents[1])
-    environment = {"PATH": "/usr/bin:/bin", "SAVED_MODELS_DIR": relative}
+    environment = {"PATH": "/usr/bin:/bin", "SAVED_MODELS_DIR": str(server.folder.parents[1])}
     if arguments == ["digits"] and any(shutil.which(engine, path=environment["PATH"]) for engine in ENGINES):
         pytest.skip("a container engine is installed here")
     result = subprocess.run(["bash", str(script), *arguments], env=environment, capture_output=True, text=True)
@@ -187,10 +193,10 @@ def test_the_serving_script_starts_the_server_with_its_flags(server, request, tm
     stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     stand_in.chmod(0o755)
     script = request.config.rootpath / "scripts" / "serve.sh"
-    relative = os.path.relpath(server.folder.parents[1], script.parents[1])
+    folder = shutil.copytree(server.folder.parent, tmp_path / "a folder" / "digits")
     environment = {
         "PATH": f"{tmp_path}:/usr/bin:/bin",
-        "SAVED_MODELS_DIR": relative,
+        "SAVED_MODELS_DIR": str(folder.parent),
         "REST_PORT": "9001",
         "BATCHING": "true",
     }
@@ -198,6 +204,7 @@ def test_the_serving_script_starts_the_server_with_its_flags(server, request, tm
         ["bash", str(script), "digits", "--x=1"], env=environment, capture_output=True, text=True, check=True
     )
     flags = dict(line.removeprefix("--").split("=", 1) for line in result.stdout.splitlines())
-    assert (flags["port"], flags["rest_api_port"], flags["model_name"], flags["x"]) == ("8500", "9001", "digits", "1")
+    assert (flags["port"], flags["rest_api_port"], flags["x"]) == ("8500", "9001", "1")
     for key in ("batching_parameters_file", "monitoring_config_file"):
         assert Path(flags[key]).is_file()
+    assert f'base_path: "{folder}"' in Path(flags["model_config_file"]).read_text()
