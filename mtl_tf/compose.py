@@ -12,6 +12,7 @@ from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.files import write_whole
 
 CONFIG_DIR = Path(__file__).resolve().parents[1] / "configs"
+RESERVED = ("waveform", "frontend", "trunk", "embedding", "start_s")  # layers and outputs of every model
 GROUPS = ("experiment", "protocol", "corpus", "task", "frontend", "model")
 
 
@@ -166,6 +167,11 @@ def _check_protocol(config: RunConfig) -> None:
 
 def _check_references(config: RunConfig) -> None:
     for name, task in config.tasks.items():
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED:
+            raise UserError(
+                f"task {name!r}: names are letters, digits and '_', begin with a letter, and are none of "
+                f"{', '.join(RESERVED)}"
+            )
         if not set(task.labels) & set(config.corpora):
             raise UserError(
                 f"task {name} has labels in {', '.join(task.labels)}, none of which is a corpus of this run "

@@ -66,6 +66,14 @@ def test_protocol_changes_the_division_only():
     assert changed == {"split", "protocol"}
 
 
+@pytest.mark.parametrize("name", ["frontend", "start_s", "my task", "Émotion", "2nd"])
+def test_a_task_needs_a_name_that_an_output_can_have(name):
+    values = compose.compose(["experiment=fsdd"]).model_dump()
+    values["tasks"][name] = values["tasks"].pop("digit")
+    with pytest.raises(UserError, match="names are letters, digits and '_'"):
+        compose.validate(values)
+
+
 def test_an_empty_mapping_clears_what_the_experiment_says():
     experiment = "experiment=zeng2018_gresnet_multitask"
     assert compose.compose([experiment]).corpora["ravdess"].where

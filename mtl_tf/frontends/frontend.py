@@ -4,12 +4,14 @@ import keras
 import numpy as np
 from keras import ops
 
+SILENT = 1e-7  # below a 24-bit step; resampled silence is not exactly zero, and another resampler leaves other remains
+
 
 class FrontEnd(keras.layers.Layer):
     """Base of the layers from waveform to features.
 
-    Input: float (batch, samples), in [-1, 1]. Zeros at the end of a clip are taken for padding: they yield no frames
-    of their own, so a clip gives the same features alone and in a batch of longer ones. Output: float32
+    Input: float (batch, samples), in [-1, 1]. Zeros (below 1e-7) at the end of a clip are taken for padding: they yield
+    no frames of their own, so a clip gives the same features alone and in a batch of longer ones. Output: float32
     (batch, frames, bins), computed in float32 under any dtype policy, and a bool mask (batch, frames) that is False on
     padding. No statistic is taken across the batch.
 
@@ -153,7 +155,7 @@ class FrontEnd(keras.layers.Layer):
 
 
 def clip_lengths(waveform):
-    """Finds the end of each clip: the place after its last sample that is not zero.
+    """Finds the end of each clip: the place after its last sample that is not zero, but for what resamplers leave.
 
     Args:
         waveform: float (batch, samples).
@@ -162,7 +164,7 @@ def clip_lengths(waveform):
         int32 (batch,), 0 for silence.
     """
     position = ops.arange(1, ops.shape(waveform)[1] + 1, dtype="int32")
-    return ops.max(ops.where(waveform != 0, position, 0), axis=1)
+    return ops.max(ops.where(ops.abs(waveform) > SILENT, position, 0), axis=1)
 
 
 def stretch(features, mask, num_frames: int):

@@ -1,9 +1,11 @@
 """What front ends with a short-time Fourier transform share: framing, windows, decibels."""
 
+from functools import partial
+
 import numpy as np
 from keras import ops
 
-from mtl_tf.frontends.frontend import FrontEnd
+from mtl_tf.frontends.frontend import FrontEnd, clip_lengths
 
 POWER_FLOOR = 1e-10
 
@@ -24,7 +26,8 @@ class SpectralFrontEnd(FrontEnd):
 
     Attributes:
         convolve: compute the Fourier transform as a convolution with waves, for runtimes that have no such transform;
-            the same values, at several times the cost. Not kept with a saved model.
+            the same values, at several times the cost. `constant` waves, or waves `computed` in each call, which
+            converters cannot put into 8 bits: that would drown quiet frames. Not kept with a saved model.
 
     Raises:
         ValueError: lengths that do not go together.
@@ -48,7 +51,7 @@ class SpectralFrontEnd(FrontEnd):
         if hop_length < 1 or not 1 <= self.win_length <= n_fft:
             raise ValueError(f"n_fft={n_fft}, win_length={self.win_length}, hop_length={hop_length} do not go together")
         self._window = _padded_window(window, self.win_length, n_fft)
-        self.convolve = False
+        self.convolve: str | None = None
 
     def power_to_features(self, power):
         """Maps the power spectrogram to features.
@@ -78,7 +81,15 @@ class SpectralFrontEnd(FrontEnd):
         padded = ops.pad(waveform, [[0, 0], [margin, margin]])
         fourier = self._fourier_by_convolution if self.convolve else self._fourier
         real, imaginary = fourier(padded)  # (batch, frames, n_fft // 2 + 1)
-        return self.power_to_features(ops.square(real) + ops.square(imaginary))
+        power = ops.square(real) + ops.square(imaginary)
+        # A frame that is padding by the mask may still hold the end of the clip: it must not set the level of top_db.
+        return self.power_to_features(ops.where(self._whole_frames(waveform)[:, :, None], power, 0.0))
+
+    def _whole_frames(self, waveform):
+        """Says which frames of the Fourier transform are a clip's own: bool (batch, frames)."""
+        count = partial(SpectralFrontEnd.count_frames, self)  # a subclass may count something else
+        frame = ops.arange(count(ops.shape(waveform)[1]), dtype="int32")
+        return frame[None, :] < ops.maximum(count(clip_lengths(waveform)), 1)[:, None]
 
     def _fourier(self, padded):
         return ops.stft(padded, self.n_fft, self.hop_length, self.n_fft, window=self._window, center=False)
@@ -87,6 +98,8 @@ class SpectralFrontEnd(FrontEnd):
         angles = 2.0 * np.pi / self.n_fft * np.outer(np.arange(self.n_fft), np.arange(self.n_fft // 2 + 1))
         waves = np.concatenate([np.cos(angles), -np.sin(angles)], axis=1) * self._window[:, None]
         kernel = waves[:, None, :].astype(np.float32)  # (n_fft, 1, 2 * frequencies)
+        if self.convolve == "computed":
+            kernel = kernel + 0.0 * padded[0, 0]
         both = ops.conv(padded[:, :, None], kernel, strides=self.hop_length, padding="valid")
         return ops.split(both, 2, axis=-1)
 

@@ -59,8 +59,11 @@ class Client:
         Returns:
             Task to float32 (clips, classes).
         """
-        wav = np.array([wav_bytes(clip, self.details["sample_rate"], "FLOAT") for clip in clips], object)
-        return self._transport.predict("from_wav_bytes", {"wav": wav}, self._known(tasks))
+        rate = self.details["sample_rate"]
+        wav = [wav_bytes(_checked(clip, f"clip {index}"), rate, "FLOAT") for index, clip in enumerate(clips)]
+        if not wav:
+            raise UserError("give at least one clip")
+        return self._transport.predict("from_wav_bytes", {"wav": np.array(wav, object)}, self._known(tasks))
 
     def predict_windows(
         self, waveform: np.ndarray, window_s: float, hop_s: float, tasks: Iterable[str] | None = None
@@ -77,8 +80,9 @@ class Client:
             Where a window starts, in seconds, and task to float32 (classes,).
         """
         tasks, rate = self._known(tasks), self.details["sample_rate"]
-        if not (window_s > 0 and hop_s > 0):
-            raise UserError(f"window_s={window_s:g} hop_s={hop_s:g}: both must be above 0")
+        if not (0 < window_s < np.inf and 0 < hop_s < np.inf):
+            raise UserError(f"window_s={window_s:g} hop_s={hop_s:g}: give numbers above 0")
+        waveform = _checked(waveform, "the waveform")
         window, hop = (max(round(seconds * rate), 1) for seconds in (window_s, hop_s))
         seconds = {"window_s": np.float32(window_s), "hop_s": np.float32(hop_s)}
         count = 1 + max(0, -(-(len(waveform) - window) // hop))
@@ -119,8 +123,19 @@ class Client:
 
     def _known(self, tasks: Iterable[str] | None) -> list[str]:
         known = list(self.details["classes"])
-        tasks = known if tasks is None else list(tasks)
+        tasks = known if tasks is None else [tasks] if isinstance(tasks, str) else list(tasks)
+        if not tasks:
+            raise UserError(f"give at least one task of {', '.join(known)}")
         unknown = [task for task in tasks if task not in known]
         if unknown:
             raise UserError(f"the model has no task {', '.join(unknown)}; it has {', '.join(known)}")
         return tasks
+
+
+def _checked(samples: np.ndarray, name: str) -> np.ndarray:
+    samples = np.asarray(samples)
+    if samples.ndim != 1 or samples.dtype.kind != "f":
+        raise UserError(f"{name} must be floats in [-1, 1] of shape (samples,); it is {samples.dtype} {samples.shape}")
+    if not samples.size or not np.isfinite(samples).all():
+        raise UserError(f"{name} holds {'samples that are not finite' if samples.size else 'no samples'}")
+    return samples.astype(np.float32, copy=False)

@@ -87,7 +87,7 @@ def export_run(
             extra = staged / "assets.extra"
             extra.mkdir()
             warm_up.write_warm_up(extra, target.name, sorted(signatures), sample_rate, config.pipeline.clip_s)
-        except tf.errors.ResourceExhaustedError as error:
+        except (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError) as error:  # full, or a limit on file sizes
             raise OSError(errno.ENOSPC, "No space left on device", str(target)) from error
         (extra / DETAILS).write_text(text, encoding="utf-8")
         others = portable.write_portable(folder, extra, formats) if formats else []
@@ -100,7 +100,12 @@ def export_run(
         if not difference <= TOLERANCE:
             raise UserError(f"the exported model differs from {folder / 'model.keras'} by {difference:.1e}")
         write_server_files(target)
-        staged.rename(target / str(number))  # fails if another export has taken the number meanwhile
+        try:
+            staged.rename(target / str(number))
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            raise UserError(f"{target / str(number)} was made by another export meanwhile; export again") from error
     return target / str(number)
 
 

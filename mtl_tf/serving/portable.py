@@ -16,7 +16,7 @@ from mtl_tf.evaluation.load_run import load_config, load_model, longest_clip
 
 FILES = {"onnx": "model.onnx", "lite": "model.tflite", "lite_int8": "model_int8.tflite"}
 OPSET = 17
-TOLERANCE = 1e-5
+TOLERANCE = 1e-4
 RESULTS = "portable.json"
 _TIMED_RUNS = 20
 
@@ -28,7 +28,7 @@ def write_portable(folder: Path, target: Path, formats: Sequence[str]) -> list[d
     |---|---|---|
     | `onnx` | `model.onnx` | `waveform` float32 (batch, samples), any of both |
     | `lite` | `model.tflite` | `waveform` float32 (1, samples), as many samples as a training clip has |
-    | `lite_int8` | `model_int8.tflite` | the same; weights in 8 bits, computed in float |
+    | `lite_int8` | `model_int8.tflite` | the same; weights in 8 bits but for the Fourier transform, computed in float |
 
     All return the probabilities of every task; shorter clips are padded with zeros. The Fourier transform is done by a
     convolution, as these runtimes have none that fits.
@@ -44,7 +44,8 @@ def write_portable(folder: Path, target: Path, formats: Sequence[str]) -> list[d
         `milliseconds` for one clip.
 
     Raises:
-        UserError: a format cannot hold this model, its package is missing, or a float one differs by more than 1e-5.
+        UserError: a format cannot hold this model, or a float one differs by more than 1e-4: other runtimes round
+            otherwise, by up to 3e-5 on recorded clips.
     """
     unknown = [name for name in formats if name not in FILES]
     if unknown:
@@ -66,10 +67,10 @@ def _convert(folder: Path, target: Path, formats: Sequence[str]) -> list[dict]:
     rng = np.random.default_rng(0)
     clips = [(level * rng.uniform(-1, 1, (1, samples))).astype(np.float32) for level in (0.5, 0.05, 0.005)]
     wanted = [{task: values.numpy() for task, values in expected(clip).items()} for clip in clips]
-    if hasattr(frontend, "convolve"):
-        frontend.convolve = True
     results = []
     for name in formats:
+        if hasattr(frontend, "convolve"):
+            frontend.convolve = "computed" if name == "lite_int8" else "constant"
         path = target / FILES[name]
         try:
             content, run = _to_onnx(model, longest) if name == "onnx" else _to_lite(model, samples, name == "lite_int8")

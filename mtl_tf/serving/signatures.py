@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from mtl_tf.serving.wav_bytes import WavDecoder
 
-WINDOWS_AT_ONCE = 16
+WINDOWS_AT_ONCE, SECONDS_AT_ONCE = 16, 160  # computed together, so that memory is bounded
+MOST_WINDOWS = 36_000  # an hour at ten a second
 LONGEST_STEP_S = 3600.0
 LOUDEST = 10.0  # decoders of lossy files overshoot 1; integers not scaled down are far above
 WAVEFORM = tf.TensorSpec([None, None], tf.float32, name="waveform")
@@ -43,7 +44,8 @@ class ServedModel(tf.Module):
 
     A request is refused (INVALID_ARGUMENT) if a waveform is empty, not finite or above 10 (integers that were not
     scaled down), if `length` is not between 1 and the samples there are, if `window_s` or `hop_s` is not above 0 or is
-    above an hour, and if bytes are no whole WAV file of a declared rate. No answer ever holds a NaN.
+    above an hour or they make more than 36,000 windows, and if bytes are no whole WAV file of a declared rate. No
+    answer ever holds a NaN.
 
     Args:
         model: waveform to probabilities by task.
@@ -108,8 +110,9 @@ class ServedModel(tf.Module):
 
         def answer(waveform: tf.Tensor) -> Answers:
             waveform = tf.debugging.check_numerics(waveform, "waveform holds values that are not finite")
-            given = tf.shape(waveform)[1]
-            not_empty = tf.debugging.Assert(given > 0, ["waveform holds no samples; its shape is", tf.shape(waveform)])
+            not_empty = tf.debugging.Assert(
+                tf.size(waveform) > 0, ["waveform holds no samples; its shape is", tf.shape(waveform)]
+            )
             loudest = tf.reduce_max(tf.abs(waveform))
             in_range = tf.debugging.Assert(
                 loudest <= LOUDEST, ["waveform must lie in [-1, 1]; its largest value is", loudest]
@@ -145,7 +148,13 @@ class ServedModel(tf.Module):
             )
         window = tf.minimum(window, samples)  # what lies beyond the end is padding in any case
         count = 1 + (samples - window + hop - 1) // hop
-        size = tf.minimum(count, WINDOWS_AT_ONCE)
+        few = tf.debugging.Assert(
+            count <= MOST_WINDOWS, [f"at most {MOST_WINDOWS} windows a request; these are", count]
+        )
+        with tf.control_dependencies([few]):
+            size = tf.minimum(
+                count, tf.clip_by_value(SECONDS_AT_ONCE * self._sample_rate // window, 1, WINDOWS_AT_ONCE)
+            )
         groups = -(-count // size)
         starts = hop * tf.range(groups * size)
 

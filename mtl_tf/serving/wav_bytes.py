@@ -7,7 +7,7 @@ import tensorflow as tf
 from mtl_tf.serving.resampler import Resampler
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)
+_UNKNOWN_SIZES = (0x7FFFFFFF, 0xFFFFFFFF)
 MOST_CHUNKS = 1000
 ENCODINGS = ((_PCM, 8), (_PCM, 16), (_PCM, 24), (_PCM, 32), (_FLOAT, 32), (_FLOAT, 64))
 

@@ -101,8 +101,14 @@ def test_mistakes_are_one_clear_line(server, kind):
         client.predict([clip(400)], ["emotion"])
     with pytest.raises(UserError, match="holds samples that are not finite"):
         client.predict([np.full(400, np.nan, np.float32)])
-    with pytest.raises(UserError, match="holds no samples"):
-        client.predict([clip(0)])
+    with pytest.raises(UserError, match="clip 1 holds no samples"):
+        client.predict([clip(400), clip(0)])
+    with pytest.raises(UserError, match=r"clip 0 must be floats .* of shape \(samples,\); it is float32 \(1, 400\)"):
+        client.predict([clip(400)[None]])
+    with pytest.raises(UserError, match="give numbers above 0"):
+        list(client.predict_windows(clip(400), np.inf, 1.0))
+    with pytest.raises(UserError, match="waveform must lie in"):
+        client.predict([100 * np.ones(400, np.float32)])
     server.delay_s = 1.0
     with pytest.raises(UserError, match=r"did not answer within 0\.2 s"):
         assert connect(server, kind, timeout_s=0.2).details

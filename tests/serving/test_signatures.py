@@ -128,6 +128,11 @@ def test_windows_need_a_length(signatures, window_s, hop_s):
         )
 
 
+def test_windows_without_end_are_refused(signatures):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at most 36000 windows a request"):
+        signatures["windows"](waveform=tf.constant(noise(80_000)), window_s=tf.constant(1e-5), hop_s=tf.constant(1e-5))
+
+
 def test_windows_of_nothing_are_refused(signatures):
     with pytest.raises(tf.errors.InvalidArgumentError, match="waveform holds no samples"):
         signatures["windows"](waveform=tf.constant([], tf.float32), window_s=tf.constant(1.0), hop_s=tf.constant(1.0))

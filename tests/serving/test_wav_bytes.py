@@ -65,7 +65,7 @@ def test_chunks_around_the_audio_are_passed_over(decode, tmp_path):
     odd = b"odd " + struct.pack("<I", 3) + b"abc\0"
     surrounded = content[:12] + odd + content[12:36] + odd + content[36:] + odd + b"LIS"
     np.testing.assert_array_equal(decode([surrounded]), decode([content]))
-    for size in (0, 0x7FFFFFFF, 0xFFFFFFFF):  # what writers to a pipe leave
+    for size in (0x7FFFFFFF, 0xFFFFFFFF):  # what writers to a pipe leave
         np.testing.assert_array_equal(
             decode([content[:40] + struct.pack("<I", size) + content[44:]]), decode([content])
         )
@@ -81,6 +81,7 @@ def test_chunks_around_the_audio_are_passed_over(decode, tmp_path):
         (lambda content: content[:-1], "ends before the bytes of audio it announces"),
         (lambda content: content[:44], "ends before the bytes of audio it announces"),
         (lambda content: content[:40] + bytes(4), "holds no samples"),
+        (lambda content: content[:40] + bytes(4) + b"LIST\x64\0\0\0" + bytes(100), "holds no samples"),
         (lambda content: content[:24] + struct.pack("<I", 12345) + content[28:], "none of 8000, 16000, 44100 Hz"),
         (lambda content: content[:20] + struct.pack("<H", 6) + content[22:], "an encoding that is not read"),
         (lambda content: content[:22] + struct.pack("<H", 0) + content[24:], "a block size that does not fit"),
