@@ -33,7 +33,7 @@ def export_run(
     """Exports a run with the signatures of `ServedModel`.
 
     A version folder holds the SavedModel; as assets the class lists and `model.json` (classes, sample rate, front end,
-    rates, signatures); in `assets.extra` the same JSON, a model card, and requests that warm TF Serving up. Beside the
+    WAV rates, version); in `assets.extra` the same JSON, a model card, and requests that warm TF Serving up. Beside the
     versions lie files to start a server with.
 
     Args:
