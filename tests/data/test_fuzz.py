@@ -145,7 +145,7 @@ def test_soundfile_path(container, subtype, tmp_path):
     assert "the file is empty" in results[1]["error"]
 
 
-@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
+@pytest.mark.parametrize("subtype", ["PCM_16", pytest.param("PCM_24", marks=pytest.mark.slow)])
 def test_graph_path(subtype, tmp_path):
     paths, kinds = write_inputs(tmp_path, subtype, "wav")
     results = answers(GRAPH_CHILD, paths, limit_s=300)

@@ -142,6 +142,7 @@ def test_cross_validation_gives_folds_means_and_deviations(small_run):
     assert metrics(folder) == found
 
 
+@pytest.mark.slow
 def test_repeats_differ_by_their_seed_and_the_best_is_named(small_run):
     folder = run_experiment(compose.compose([*small_run, "repeats=3", "training.epochs=2"]))
     found = metrics(folder)

@@ -122,7 +122,7 @@ def test_a_killed_run_ends_with_the_same_weights(small_run, tmp_path, epochs_bef
     "options",
     [
         ["training.steps_per_epoch=9"],
-        ["training.mixed_precision=true"],
+        pytest.param(["training.mixed_precision=true"], marks=pytest.mark.slow),
         pytest.param([], marks=pytest.mark.slow),
         pytest.param(["training.steps_per_epoch=2"], marks=pytest.mark.slow),
     ],
