@@ -1,5 +1,6 @@
 """Load on an exported model: how long requests take, beside ONNX Runtime, and whether memory grows."""
 
+import importlib.util
 import json
 import os
 import threading
@@ -57,7 +58,7 @@ def load_version(version: Path, clients: int, duration_s: float, clip_s: float) 
         clip_s: length of a clip, in seconds.
 
     Raises:
-        UserError: the folder holds no model.
+        UserError: the folder holds no model, ONNX Runtime is missing, or the time was too short for one answer.
     """
     if not (version / "saved_model.pb").is_file():
         raise UserError(
@@ -67,6 +68,8 @@ def load_version(version: Path, clients: int, duration_s: float, clip_s: float) 
     model = CLoader(version, signature_tensors(version))
     runtimes = {"tensorflow": lambda clips: model.run("serving_default", waveform=clips)}
     if (version / "assets.extra" / "model.onnx").is_file():
+        if importlib.util.find_spec("onnxruntime") is None:
+            raise UserError("model.onnx needs ONNX Runtime: pip install -c constraints.txt -e '.[onnx]'")
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(version / "assets.extra" / "model.onnx"))
@@ -92,6 +95,7 @@ def _load(name: str, ask, clips: np.ndarray, clients: int, duration_s: float) ->
                 ask(clips)
             except CLoaderError as error:
                 errors.append(error)
+                continue
             if start >= counted_from:
                 times.append(time.perf_counter() - start)
 
@@ -102,6 +106,8 @@ def _load(name: str, ask, clips: np.ndarray, clients: int, duration_s: float) ->
     before = _resident_bytes()
     for thread in threads:
         thread.join()
+    if not times:
+        raise UserError(f"{name} answered no batch of {len(clips)} in {duration_s:.0f} s; give a larger duration_s")
     elapsed, growth = time.perf_counter() - counted_from, _resident_bytes() / before - 1.0
     p50, p95, p99 = 1000.0 * np.percentile(times, (50, 95, 99))
     rate = len(times) * len(clips) / elapsed

@@ -101,8 +101,7 @@ class FrontEnd(keras.layers.Layer):
         Returns:
             bool (batch, frames); the first frame always counts, so that silence has one.
         """
-        frame = ops.arange(self.count_frames(ops.shape(waveform)[1]), dtype="int32")
-        return frame[None, :] < ops.maximum(self.count_frames(clip_lengths(waveform)), 1)[:, None]
+        return own_frames(waveform, self.count_frames)
 
     def call(self, waveform):
         """Computes features and their mask.
@@ -152,6 +151,20 @@ class FrontEnd(keras.layers.Layer):
     def _cut_or_pad(self, values, fill):
         padding = [[0, 0], [0, self.num_frames]] + [[0, 0]] * (len(values.shape) - 2)
         return ops.pad(values, padding, constant_values=fill)[:, : self.num_frames]
+
+
+def own_frames(waveform, count_frames):
+    """Says which frames are a clip's own, and not of padding after it.
+
+    Args:
+        waveform: float (batch, samples).
+        count_frames: how many frames a number of samples has.
+
+    Returns:
+        bool (batch, frames); the first is always True.
+    """
+    frame = ops.arange(count_frames(ops.shape(waveform)[1]), dtype="int32")
+    return frame[None, :] < ops.maximum(count_frames(clip_lengths(waveform)), 1)[:, None]
 
 
 def clip_lengths(waveform):

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from keras import ops
 
-from mtl_tf.frontends.frontend import FrontEnd, clip_lengths
+from mtl_tf.frontends.frontend import FrontEnd, own_frames
 
 POWER_FLOOR = 1e-10
 
@@ -83,13 +83,8 @@ class SpectralFrontEnd(FrontEnd):
         real, imaginary = fourier(padded)  # (batch, frames, n_fft // 2 + 1)
         power = ops.square(real) + ops.square(imaginary)
         # A frame that is padding by the mask may still hold the end of the clip: it must not set the level of top_db.
-        return self.power_to_features(ops.where(self._whole_frames(waveform)[:, :, None], power, 0.0))
-
-    def _whole_frames(self, waveform):
-        """Says which frames of the Fourier transform are a clip's own: bool (batch, frames)."""
-        count = partial(SpectralFrontEnd.count_frames, self)  # a subclass may count something else
-        frame = ops.arange(count(ops.shape(waveform)[1]), dtype="int32")
-        return frame[None, :] < ops.maximum(count(clip_lengths(waveform)), 1)[:, None]
+        own = own_frames(waveform, partial(SpectralFrontEnd.count_frames, self))  # a subclass may count something else
+        return self.power_to_features(ops.where(own[:, :, None], power, 0.0))
 
     def _fourier(self, padded):
         return ops.stft(padded, self.n_fft, self.hop_length, self.n_fft, window=self._window, center=False)
