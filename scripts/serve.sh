@@ -19,7 +19,7 @@ fi
 [[ "$name" =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ ]] ||
     stop "give the name of a model in saved_models/, such as: bash scripts/serve.sh spoken_digits"
 shift
-models=${SAVED_MODELS_DIR:-$(dirname "$0")/../saved_models}
+models=${SAVED_MODELS_DIR:-$(cd "$(dirname "$0")/.." && pwd)/saved_models}
 [ -d "$models/$name" ] && folder=$(cd "$models/$name" && pwd) || folder=$models/$name
 compgen -G "$folder/[0-9]*/saved_model.pb" >/dev/null ||
     stop "no exported model in $folder; make one with: python scripts/export.py run=DIR name=$name"

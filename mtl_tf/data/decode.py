@@ -13,6 +13,7 @@ from mtl_tf.data.mp3 import read_mp3, with_length_tag
 from mtl_tf.data.wav import read_layout
 from mtl_tf.errors import UserError
 
+_OTHER_CONTAINERS = (b"RIFF", b"RF64", b"fLaC", b"OggS")
 _OGG_PAGE, _OGG_LAST_PAGE_FLAG, _OGG_TAIL_BYTES = b"OggS", 4, 1 << 17
 
 
@@ -82,11 +83,14 @@ def read_audio(path: Path, start_s: float = 0.0, duration_s: float = math.nan) -
 
 def _open(path: Path) -> soundfile.SoundFile:
     """Opens a file; of an MP3 libsndfile only estimates the length, so its frames are counted first."""
-    file = soundfile.SoundFile(path)
-    if file.format != "MP3":
-        return file
-    file.close()
-    content = path.read_bytes()
+    named_mp3 = path.suffix.lower() == ".mp3"
+    content = path.read_bytes() if named_mp3 else b""
+    if not named_mp3 or content.startswith(_OTHER_CONTAINERS):
+        file = soundfile.SoundFile(path)
+        if file.format != "MP3":
+            return file
+        file.close()
+        content = path.read_bytes()
     layout = read_mp3(content)
     return soundfile.SoundFile(io.BytesIO(with_length_tag(content, layout) if layout.lacks_length_tag else content))
 

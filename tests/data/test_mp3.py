@@ -96,3 +96,11 @@ def test_a_damaged_frame_header_is_refused(read):
 )
 def test_frame_lengths_by_hand(header, length):
     assert read_mp3(3 * header.ljust(length, b"\x55")).num_frames == 3
+
+
+def test_noise_under_the_name_of_an_mp3_is_refused_and_a_wav_is_read(read, tmp_path, capfd):
+    with pytest.raises(DecodeError, match=r"clip\.mp3: it holds no MPEG frame"):
+        read(bytes(500))
+    assert capfd.readouterr().err == ""
+    soundfile.write(tmp_path / "a.wav", SAMPLES, 8000, "FLOAT")
+    np.testing.assert_array_equal(read((tmp_path / "a.wav").read_bytes()), SAMPLES)
