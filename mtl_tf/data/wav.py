@@ -14,12 +14,20 @@ class WavLayout:
     """What the chunks of a WAV file say.
 
     Attributes:
+        sample_rate: in Hz.
+        channels: number of channels.
+        extensible: whether the format is told in the long form, `WAVE_FORMAT_EXTENSIBLE`.
+        data_start: position of the first sample in the file, in bytes.
         declared_frames: number of frames the `data` chunk claims, or None where a streaming writer left it open.
         available_frames: number of frames the file has room for.
         plain_pcm_bits: 16 or 24 where the file is integer PCM and every chunk is whole, even-sized and inside the file;
             else None. Only such files are decoded by tensorflow-io, which hangs, dies or misreads on others.
     """
 
+    sample_rate: int
+    channels: int
+    extensible: bool
+    data_start: int
     declared_frames: int | None
     available_frames: int
     plain_pcm_bits: int | None
@@ -58,8 +66,9 @@ def read_layout(path: Path) -> WavLayout | None:
             position += 8 + length + length % 2
     if form is None or data is None or len(form) < 16:
         return None
-    tag, channels, _, _, block_align, bits = struct.unpack("<HHIIHH", form[:16])
-    if tag == _EXTENSIBLE and len(form) >= 26:
+    tag, channels, sample_rate, _, block_align, bits = struct.unpack("<HHIIHH", form[:16])
+    extensible = tag == _EXTENSIBLE
+    if extensible and len(form) >= 26:
         tag = struct.unpack("<H", form[24:26])[0]
     if block_align == 0:
         return None
@@ -67,4 +76,4 @@ def read_layout(path: Path) -> WavLayout | None:
     declared = None if data[1] in _UNKNOWN_SIZES else data[1] // block_align
     plain &= tag == _PCM and bits in (16, 24) and block_align == channels * bits // 8 and position == size
     plain &= declared is not None and declared > 0
-    return WavLayout(declared, available, bits if plain else None)
+    return WavLayout(sample_rate, channels, extensible, data[0], declared, available, bits if plain else None)
