@@ -11,7 +11,7 @@ MODELS = ",".join(CASES)
 DEFAULTS = {
     "pipeline": {"num_clips": 512, "clip_s": 3.0, "file_rate": 48000, "num_parallel_calls": 2},
     "step": {"models": MODELS, "rounds": 9, "out": ""},
-    "serve": {"model": "", "clients": 8, "duration_s": 600.0, "clip_s": 3.0, "out": ""},
+    "serve": {"model": "", "clients": 8, "duration_s": 600.0, "clip_s": 3.0, "server": "", "server_pid": 0, "out": ""},
     "tasks": {"models": MODELS, "rounds": 9, "out": ""},
     "gpu": {"models": MODELS, "batch_size": 0, "policy": "float32", "out": ""},
 }
@@ -33,13 +33,19 @@ def run_benchmark(arguments: list[str]) -> None:
         )
     defaults = DEFAULTS[what]
     given, _ = read_arguments(arguments[1:], list(defaults))
-    try:
-        values = {key: type(default)(given.get(key, default)) for key, default in defaults.items()}
-    except ValueError as error:
-        raise UserError(f"not a number: {error}") from error
-    if any(value < 0 or (value == 0 and defaults[key]) for key, value in values.items() if not isinstance(value, str)):
-        raise UserError("all numbers must be above 0")
+    values = {key: _read_value(key, given.get(key, default), default) for key, default in defaults.items()}
     {"pipeline": _pipeline, "step": _step, "serve": _serve, "tasks": _tasks, "gpu": _gpu}[what](values)
+
+
+def _read_value(key: str, given: object, default: str | int | float) -> str | int | float:
+    kind = type(default)
+    try:
+        value = kind(given)
+    except ValueError:
+        raise UserError(f"{key}={given}: give a {'whole ' if kind is int else ''}number") from None
+    if kind is not str and not (0 < value < float("inf") or value == default):
+        raise UserError(f"{key}={given}: give a number above 0")
+    return value
 
 
 def _pipeline(values: dict) -> None:
@@ -66,12 +72,12 @@ def _step(values: dict) -> None:
 def _serve(values: dict) -> None:
     from mtl_tf.benchmarks.serve import load_version
 
-    results = load_version(Path(values["model"]), values["clients"], values["duration_s"], values["clip_s"])
+    results = load_version(Path(values["model"]), **{key: values[key] for key in values if key not in ("model", "out")})
     _print_row("runtime", "batch", "requests", "errors", "p50, ms", "p95, ms", "p99, ms", "clips/s", "memory growth")
     _print_row(*["---"] * 9)
     for row in results:
         times = f"{row.p50_ms:.1f}", f"{row.p95_ms:.1f}", f"{row.p99_ms:.1f}"
-        growth = f"{100 * row.memory_growth:+.1f} %"
+        growth = "" if row.memory_growth is None else f"{100 * row.memory_growth:+.1f} %"
         _print_row(row.runtime, row.batch_size, row.requests, row.errors, *times, f"{row.clips_per_s:.1f}", growth)
     _save(results, values["out"])
 

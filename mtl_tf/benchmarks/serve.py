@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mtl_tf.errors import UserError
 
 BATCH_SIZES = (1, 8, 32)
 WARM_UP_SHARE = 0.2
+SERVER_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Load:
     """What clients saw.
 
     Attributes:
-        runtime: `tensorflow` (the C loader) or `onnxruntime`.
+        runtime: `tensorflow` (the C loader), `server` or `onnxruntime`.
         clients: how many asked at once.
         batch_size: clips in a request.
         requests: answered.
@@ -31,7 +33,7 @@ class Load:
         p95_ms: 95th percentile.
         p99_ms: 99th percentile.
         clips_per_s: of all clients together.
-        memory_growth: of the process after the warm-up, relative.
+        memory_growth: of the process that answers, after the warm-up, relative; None: it is not known.
     """
 
     runtime: str
@@ -43,10 +45,12 @@ class Load:
     p95_ms: float
     p99_ms: float
     clips_per_s: float
-    memory_growth: float
+    memory_growth: float | None
 
 
-def load_version(version: Path, clients: int, duration_s: float, clip_s: float) -> list[Load]:
+def load_version(
+    version: Path, clients: int, duration_s: float, clip_s: float, server: str = "", server_pid: int = 0
+) -> list[Load]:
     """Loads a version folder in TensorFlow's C loader and its ONNX file, if it has one, and asks both.
 
     Every batch size is measured for an equal share of the time, the two runtimes in turn.
@@ -56,6 +60,8 @@ def load_version(version: Path, clients: int, duration_s: float, clip_s: float) 
         clients: how many ask at once.
         duration_s: of everything together.
         clip_s: length of a clip, in seconds.
+        server: HOST:PORT of the gRPC of a server of this model, asked in place of the C loader.
+        server_pid: number of its process, if it runs on this machine and its memory is to be watched.
 
     Raises:
         UserError: the folder holds no model, ONNX Runtime is missing, or the time was too short for one answer.
@@ -65,8 +71,10 @@ def load_version(version: Path, clients: int, duration_s: float, clip_s: float) 
             f"{version} holds no SavedModel; give model=FOLDER, the version folder scripts/export.py printed"
         )
     sample_rate = json.loads((version / "assets.extra" / "model.json").read_text())["sample_rate"]
-    model = CLoader(version, signature_tensors(version))
-    runtimes = {"tensorflow": lambda clips: model.run("serving_default", waveform=clips)}
+    if server_pid and not Path(f"/proc/{server_pid}/statm").is_file():
+        raise UserError(f"server_pid={server_pid}: there is no such process on this machine")
+    processes = {"tensorflow": os.getpid(), "onnxruntime": os.getpid(), "server": server_pid or None}
+    runtimes = {"server": _server(server, version)} if server else {"tensorflow": _c_loader(version)}
     if (version / "assets.extra" / "model.onnx").is_file():
         if importlib.util.find_spec("onnxruntime") is None:
             raise UserError("model.onnx needs ONNX Runtime: pip install -c constraints.txt -e '.[onnx]'")
@@ -80,11 +88,26 @@ def load_version(version: Path, clients: int, duration_s: float, clip_s: float) 
         clips = (0.1 * rng.standard_normal((size, round(clip_s * sample_rate)))).astype(np.float32)
         for ask in runtimes.values():
             ask(clips)  # the first call of a size prepares it
-        results += [_load(name, ask, clips, clients, share) for name, ask in runtimes.items()]
+        results += [_load(name, ask, clips, clients, share, processes[name]) for name, ask in runtimes.items()]
     return results
 
 
-def _load(name: str, ask, clips: np.ndarray, clients: int, duration_s: float) -> Load:
+def _c_loader(version: Path) -> Callable[[np.ndarray], object]:
+    model = CLoader(version, signature_tensors(version))
+    return lambda clips: model.run("serving_default", waveform=clips)
+
+
+def _server(address: str, version: Path) -> Callable[[np.ndarray], object]:
+    from mtl_tf.serving.client import Client
+
+    client = Client(address, version.parent.name, timeout_s=SERVER_TIMEOUT_S)
+    found = client.details
+    if found["version"] != int(version.name):
+        raise UserError(f"{address} serves version {found['version']} of {version.parent.name}, not {version.name}")
+    return client.predict_batch
+
+
+def _load(name: str, ask, clips: np.ndarray, clients: int, duration_s: float, process: int | None) -> Load:
     times, errors = [], []
     begin = time.perf_counter()
     counted_from, end = begin + WARM_UP_SHARE * duration_s, begin + duration_s
@@ -93,7 +116,7 @@ def _load(name: str, ask, clips: np.ndarray, clients: int, duration_s: float) ->
         while (start := time.perf_counter()) < end:
             try:
                 ask(clips)
-            except CLoaderError as error:
+            except (CLoaderError, UserError) as error:
                 errors.append(error)
                 continue
             if start >= counted_from:
@@ -103,17 +126,19 @@ def _load(name: str, ask, clips: np.ndarray, clients: int, duration_s: float) ->
     for thread in threads:
         thread.start()
     time.sleep(max(0.0, counted_from - time.perf_counter()))
-    before = _resident_bytes()
+    before = _resident_bytes(process)
     for thread in threads:
         thread.join()
     if not times:
         raise UserError(f"{name} answered no batch of {len(clips)} in {duration_s:.0f} s; give a larger duration_s")
-    elapsed, growth = time.perf_counter() - counted_from, _resident_bytes() / before - 1.0
+    elapsed = time.perf_counter() - counted_from
+    growth = _resident_bytes(process) / before - 1.0 if before else None
     p50, p95, p99 = 1000.0 * np.percentile(times, (50, 95, 99))
     rate = len(times) * len(clips) / elapsed
     return Load(name, clients, len(clips), len(times), len(errors), p50, p95, p99, rate, growth)
 
 
-def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+def _resident_bytes(process: int | None) -> int | None:
+    if process is None:
+        return None
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,5 +1,6 @@
 """From a finished run to a SavedModel that TF Serving loads."""
 
+import contextlib
 import errno
 import importlib.util
 import json
@@ -7,9 +8,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, longest_clip
 from mtl_tf.serving import model_card, portable, warm_up
@@ -53,11 +56,27 @@ def export_run(
         OSError: such as a full disk; the versions there were are untouched.
     """
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
-    sample_rate, longest = config.frontend.sample_rate, longest_clip(config)
-    rates = sorted({*wav_rates, sample_rate})
+    rates = sorted({*wav_rates, config.frontend.sample_rate})
     if "onnx" in formats and importlib.util.find_spec("tf2onnx") is None:
         raise UserError("format onnx needs tf2onnx: pip install -c constraints.txt -e '.[onnx]'")
     target.mkdir(parents=True, exist_ok=True)
+    try:
+        return _export(folder, target, version, rates, formats, (config, model, classes))
+    finally:
+        with contextlib.suppress(OSError):
+            target.rmdir()  # if nothing came of it, else it is not empty
+
+
+def _export(
+    folder: Path,
+    target: Path,
+    version: int | None,
+    rates: list[int],
+    formats: Sequence[str],
+    run: tuple[RunConfig, keras.Model, dict[str, list[str]]],
+) -> Path:
+    config, model, classes = run
+    sample_rate, longest = config.frontend.sample_rate, longest_clip(config)
     number = _version_number(target, version)
     details = {
         "name": target.name,

@@ -42,10 +42,10 @@ class ServedModel(tf.Module):
     holds `wav` (bytes) or `waveform` (floats). Where a trunk gives steps, `embedding` is their mean, padding left out.
     The class names, one a line, are assets named `TASK.txt`.
 
-    A request is refused (INVALID_ARGUMENT) if a waveform is empty, not finite or above 10 (integers that were not
-    scaled down), if `length` is not between 1 and the samples there are, if `window_s` or `hop_s` is not above 0 or is
-    above an hour or they make more than 36,000 windows, and if bytes are no whole WAV file of a declared rate. No
-    answer ever holds a NaN.
+    A request is refused (INVALID_ARGUMENT) if an input has another number of axes, if a waveform is empty, not finite
+    or above 10 (integers that were not scaled down), if `length` is not between 1 and the samples there are, if
+    `window_s` or `hop_s` is not above 0 or is above an hour or they make more than 36,000 windows, and if bytes are no
+    whole WAV file of a declared rate. No answer ever holds a NaN.
 
     Args:
         model: waveform to probabilities by task.
@@ -86,19 +86,16 @@ class ServedModel(tf.Module):
         """Makes every signature, by its name."""
         functions = {"serving_default": self._answer, "embedding": self._embed}
         functions |= {f"task_{task}": answer for task, answer in self._one_task.items()}
-        served = {name: tf.function(answer, input_signature=[WAVEFORM]) for name, answer in functions.items()}
-        served["with_length"] = tf.function(
-            lambda waveform, length: self._answer(_without_the_rest(waveform, length)),
-            input_signature=[WAVEFORM, LENGTH],
+        served = {name: _signature(answer, WAVEFORM) for name, answer in functions.items()}
+        served["with_length"] = _signature(
+            lambda waveform, length: self._answer(_without_the_rest(waveform, length)), WAVEFORM, LENGTH
         )
         seconds = [tf.TensorSpec([], tf.float32, name=name) for name in ("window_s", "hop_s")]
-        long = tf.TensorSpec([None], tf.float32, name="waveform")
-        served["windows"] = tf.function(self._windows, input_signature=[long, *seconds])
-        several = tf.TensorSpec([None], tf.string, name="wav")
-        served["from_wav_bytes"] = tf.function(self._from_wav_bytes, input_signature=[several])
-        question = tf.TensorSpec([None], tf.string, name="question")
-        served["about"] = tf.function(
-            lambda question: {"details": tf.fill(tf.shape(question), self._details)}, input_signature=[question]
+        served["windows"] = _signature(self._windows, tf.TensorSpec([None], tf.float32, name="waveform"), *seconds)
+        served["from_wav_bytes"] = _signature(self._from_wav_bytes, tf.TensorSpec([None], tf.string, name="wav"))
+        served["about"] = _signature(
+            lambda question: {"details": tf.fill(tf.shape(question), self._details)},
+            tf.TensorSpec([None], tf.string, name="question"),
         )
         served["classify"] = self._classifier(self._answer, list(self._one_task))
         for task, answer in self._one_task.items():
@@ -196,7 +193,21 @@ class ServedModel(tf.Module):
             scores = tf.concat([answers[task] for task in tasks], axis=1)
             return {"classes": tf.repeat(names[None], tf.shape(scores)[0], axis=0), "scores": scores}
 
-        return tf.function(classify, input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+        return _signature(classify, tf.TensorSpec([None], tf.string, name="inputs"))
+
+
+def _signature(function: Callable[..., Answers], *inputs: tf.TensorSpec) -> tf.types.experimental.PolymorphicFunction:
+    """Makes a signature that refuses an input with another number of axes by its name, which loaders do not."""
+
+    def checked(*values: tf.Tensor) -> Answers:
+        return function(*(_with_axes(value, spec) for value, spec in zip(values, inputs, strict=True)))
+
+    return tf.function(checked, input_signature=inputs)
+
+
+def _with_axes(value: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
+    """Checks the shape; the placeholder, whose name is in the error, keeps it from being taken for granted."""
+    return tf.ensure_shape(tf.compat.v1.placeholder_with_default(value, None, name=f"input_{spec.name}"), spec.shape)
 
 
 def _without_the_rest(waveform: tf.Tensor, length: tf.Tensor) -> tf.Tensor:

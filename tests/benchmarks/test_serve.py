@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from mtl_tf.benchmarks.command import run_benchmark
 from mtl_tf.benchmarks.serve import load_version
 from mtl_tf.benchmarks.tasks import measure_tasks
 from mtl_tf.errors import UserError
@@ -23,6 +24,35 @@ def test_clients_are_counted_and_nothing_fails(finished_run, tmp_path, request):
         assert row["errors"] == 0 and row["requests"] > 0
         assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
     assert done.stdout.count("| tensorflow |") == 3
+
+
+def test_a_server_is_loaded_in_place_of_the_file_and_its_memory_is_watched(finished_run, tmp_path, request):
+    version = export_run(finished_run, tmp_path / "digits")
+    program = request.config.rootpath / "tests" / "serving" / "loopback_server.py"
+    command = [sys.executable, str(program), str(version)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            address, process = server.stdout.readline().split()
+            rows = load_version(version, 2, 3.0, 0.5, address, int(process))
+            with pytest.raises(UserError, match="serves version 1 of digits, not 2"):
+                load_version(version.rename(version.with_name("2")), 2, 3.0, 0.5, address)
+        finally:
+            server.kill()
+    assert [(row.runtime, row.errors) for row in rows] == [("server", 0)] * 3
+    assert all(row.requests > 0 and abs(row.memory_growth) < 1 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["serve", "clients=many"], "clients=many: give a whole number"),
+        (["serve", "duration_s=long"], "duration_s=long: give a number"),
+        (["tasks", "rounds=0"], "rounds=0: give a number above 0"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named(arguments, message):
+    with pytest.raises(UserError, match=message):
+        run_benchmark(arguments)
 
 
 def test_a_folder_without_a_model_is_named(tmp_path):

@@ -3,6 +3,8 @@
 import base64
 import contextlib
 import json
+import os
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from mtl_tf.benchmarks.c_loader import CLoader, CLoaderError, signature_tensors
+
 AVAILABLE = get_model_status_pb2.ModelVersionStatus.AVAILABLE
 
 
@@ -37,7 +41,7 @@ class LoopbackServer:
     def __init__(self, folder: Path) -> None:
         self.name, self.folder = folder.parent.name, folder
         self.failures, self.delay_s, self.seen = 0, 0.0, 0
-        self.signatures = tf.saved_model.load(str(folder)).signatures
+        self._model = CLoader(folder, signature_tensors(folder))
         meta_graph = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs[0]
         self.definitions = {key: value for key, value in meta_graph.signature_def.items() if value.method_name}
         self._grpc = grpc.server(ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", -1)])
@@ -62,10 +66,10 @@ class LoopbackServer:
         return self.failures >= 0
 
     def run(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Answers, or raises KeyError for an unknown signature and InvalidArgumentError for a refusal."""
+        """Answers, or raises KeyError for an unknown signature or input and CLoaderError for a refusal."""
         specs = self.definitions[signature].inputs
-        given = {key: tf.constant(values, tf.as_dtype(specs[key].dtype)) for key, values in inputs.items()}
-        return {key: value.numpy() for key, value in self.signatures[signature](**given).items()}
+        kinds = {key: tf.as_dtype(spec.dtype).as_numpy_dtype for key, spec in specs.items()}
+        return self._model.run(signature, **{key: np.asarray(inputs[key], kind) for key, kind in kinds.items()})
 
 
 class _Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -105,7 +109,7 @@ class _Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
             context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Latest({spec.name})")
         try:
             return self._server.run(spec.signature_name or "serving_default", inputs)
-        except (tf.errors.InvalidArgumentError, KeyError) as error:
+        except (CLoaderError, KeyError) as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
 
 
@@ -141,7 +145,7 @@ class _Rest(BaseHTTPRequestHandler):
         inputs = {key: _decoded(values) for key, values in body["inputs"].items()}
         try:
             outputs = server.run(body["signature_name"], inputs)
-        except (tf.errors.InvalidArgumentError, KeyError) as error:
+        except (CLoaderError, KeyError) as error:
             return self._send(400, {"error": str(error)})
         named = {key: _encoded(values) for key, values in outputs.items()}
         return self._send(200, {"outputs": named if len(named) > 1 else next(iter(named.values()))})
@@ -167,3 +171,8 @@ def _decoded(values):
 
 def _encoded(values: np.ndarray):
     return [value.decode() for value in values] if values.dtype == object else values.tolist()
+
+
+if __name__ == "__main__":
+    print(LoopbackServer(Path(sys.argv[1])).grpc_address, os.getpid(), flush=True)
+    threading.Event().wait()

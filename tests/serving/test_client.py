@@ -1,20 +1,25 @@
+import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from loopback_server import LoopbackServer
+from mutation import mutants
 
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.load_run import load_model
 from mtl_tf.serving.client import Client
 from mtl_tf.serving.export import export_run
+from mtl_tf.serving.warm_up import wav_bytes
 
 ENGINES = ("tensorflow_model_server", "docker", "podman")
 KINDS = ["grpc", "rest"]
@@ -149,25 +154,64 @@ def test_the_command_answers_files_and_windows_and_names_what_it_cannot_read(ser
     assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
 
 
+def test_mutated_bytes_are_answered_or_refused_by_number(server):
+    transport = connect(server, "grpc")._transport
+    good = wav_bytes(clip(1000), 8000)
+    before, answered = transport.predict("from_wav_bytes", {"wav": np.array([good], object)}, ["digit"]), 0
+    for content in mutants(good, 1000):
+        try:
+            found = transport.predict("from_wav_bytes", {"wav": np.array([content], object)}, ["digit"])
+        except UserError as refusal:
+            assert re.search(r"refused the request for digits: .*(input|waveform)", str(refusal))
+            continue
+        answered += 1
+        assert np.isfinite(found["digit"]).all()
+    assert 0 < answered < 1000
+    after = transport.predict("from_wav_bytes", {"wav": np.array([good], object)}, ["digit"])
+    np.testing.assert_array_equal(after["digit"], before["digit"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_no_client_would_send_is_refused_by_name(server, kind):
+    transport = connect(server, kind)._transport
+    for shape in ((400,), (1, 400, 1)):
+        with pytest.raises(UserError, match=r"input_waveform \[.*\] is not compatible with expected shape \[\?,\?\]"):
+            transport.predict("serving_default", {"waveform": np.zeros(shape, np.float32)}, ["digit"])
+    assert np.isfinite(connect(server, kind).predict([clip(400)])["digit"]).all()
+
+
 @pytest.fixture(scope="module")
 def real_server(server):
-    """The gRPC address and model name of a TF Serving: TF_SERVING_URL=HOST:PORT/NAME, or one started from the PATH."""
+    """Addresses and name of a model: TF_SERVING_URL=HOST:PORT/NAME and TF_SERVING_REST_URL, or a server is started."""
     if "TF_SERVING_URL" in os.environ:
-        yield tuple(os.environ["TF_SERVING_URL"].split("/"))
+        address, name = os.environ["TF_SERVING_URL"].split("/")
+        yield {"grpc": address, "rest": os.environ.get("TF_SERVING_REST_URL", "").partition("/")[0]}, name
         return
     binary = shutil.which("tensorflow_model_server")
     if binary is None:
         pytest.skip("neither TF_SERVING_URL=HOST:PORT/NAME nor a tensorflow_model_server on the PATH")
-    address = free_address()
-    flags = [f"--port={address.split(':')[1]}", "--model_name=digits", f"--model_base_path={server.folder.parent}"]
-    process = subprocess.Popen([binary, *flags])
-    yield address, "digits"
-    process.kill()
+    addresses = {kind: free_address() for kind in KINDS}
+    ports = {kind: address.split(":")[1] for kind, address in addresses.items()}
+    flags = [f"--port={ports['grpc']}", f"--rest_api_port={ports['rest']}"]
+    flags += ["--model_name=digits", f"--model_base_path={server.folder.parent}"]
+    with subprocess.Popen([binary, *flags]) as process:
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            with contextlib.suppress(UserError):
+                if "AVAILABLE" in Client(addresses["grpc"], "digits").status().values():
+                    break
+            time.sleep(1)
+        yield addresses, "digits"
+        process.kill()
 
 
 @pytest.mark.real_server
-def test_a_real_server_answers(real_server):
-    client = Client(*real_server)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_real_server_answers(real_server, kind):
+    addresses, name = real_server
+    if not addresses[kind]:
+        pytest.skip("TF_SERVING_REST_URL=HOST:PORT is not given")
+    client = Client(addresses[kind], name, kind == "rest")
     assert "AVAILABLE" in client.status().values()
     answers = client.predict([clip(client.details["sample_rate"])])
     assert all(np.allclose(values.sum(axis=1), 1.0, atol=1e-4) for values in answers.values())

@@ -1,6 +1,8 @@
 import errno
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -118,6 +120,32 @@ def test_python_functions_and_parity_are_noticed(finished_run, exported, tmp_pat
     assert parity(model, exported, 8000) < 1e-5
     model.get_layer("digit").bias.assign_add([1.0, 0.0])
     assert parity(model, exported, 8000) > 1e-3
+
+
+ALONE = """
+import sys
+import tensorflow
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.framework import op_def_registry
+graph = saved_model_pb2.SavedModel.FromString(open(sys.argv[1], "rb").read()).meta_graphs[0].graph_def
+names = {node.op for node in graph.node} | {node.op for body in graph.library.function for node in body.node_def}
+names -= {body.signature.name for body in graph.library.function}
+assert not {"tensorflow_io", "mtl_tf"} & set(sys.modules)
+print(len(names), sorted(name for name in names if op_def_registry.get(name) is None))
+"""
+
+
+def test_a_process_that_imported_only_tensorflow_knows_every_operation(exported):
+    command = [sys.executable, "-c", ALONE, str(exported / "saved_model.pb")]
+    count, unknown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split(maxsplit=1)
+    assert int(count) > 50 and unknown.strip() == "[]"
+
+
+def test_a_version_that_lacks_an_asset_harms_no_other(finished_run, exported, tmp_path):
+    target = shutil.copytree(exported.parent, tmp_path / "digits")
+    lacking = shutil.copytree(exported, target / "7")
+    (lacking / "assets" / "digit.txt").unlink()
+    assert loads(target / "1") and export_run(finished_run, target).name == "8"
 
 
 def loads(folder):
