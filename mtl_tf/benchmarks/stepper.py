@@ -47,6 +47,7 @@ def keras_stepper(name: str) -> Stepper:
     import keras
     import tensorflow as tf
 
+    from mtl_tf.data.pipeline import untuned
     from mtl_tf.models.build import build_trunk, dense_heads
     from mtl_tf.training.losses import task_loss
 
@@ -63,7 +64,7 @@ def keras_stepper(name: str) -> Stepper:
         steps_per_execution=case.steps_per_execution,
         jit_compile=False,
     )
-    batch = tf.data.Dataset.from_tensors(make_batch(case)).cache().repeat()
+    batch = untuned(tf.data.Dataset.from_tensors(make_batch(case)).cache().repeat())
     inputs = tf.constant(make_batch(case)[0])
     answer = tf.function(lambda values: model(values, training=False))
     matrix = tf.random.normal([MATRIX_SIZE, MATRIX_SIZE])

@@ -46,7 +46,7 @@ def training_dataset(
         order, crops = tf.ensure_shape(order, [None]), tf.ensure_shape(crops, [None])
         return _batches(source, order, crops, labels, weights, config, num_samples)
 
-    return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(plan).prefetch(2)
+    return untuned(tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(plan).prefetch(2))
 
 
 def evaluation_dataset(
@@ -63,7 +63,14 @@ def evaluation_dataset(
     """
     crops = np.zeros(len(positions), np.float32)
     batches = _batches(source, positions.astype(np.int64), crops, _tensors(labels), _tensors(weights), config, None)
-    return batches.prefetch(2)
+    return untuned(batches.prefetch(2))
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Takes tf.data's tuner from a dataset: its thread sleeps up to a minute, and the dataset's end waits for it."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _batches(

@@ -82,7 +82,9 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int) -> pd.Data
 
 
 def assert_disjoint(manifest: pd.DataFrame, division: pd.DataFrame, config: RunConfig) -> None:
-    """Fails if a test clip's audio, or a group that must be unseen, is also in training or validation.
+    """Fails if a test clip's audio, or a group that must be unseen, is also in training.
+
+    A group that must be unseen in the test must not be in validation either.
 
     Raises:
         UserError: names what is shared.
@@ -94,14 +96,21 @@ def assert_disjoint(manifest: pd.DataFrame, division: pd.DataFrame, config: RunC
         clip = manifest.loc[manifest["audio_sha1"].isin(shared), "path"].iloc[0]
         raise UserError(f"{len(shared)} clips are in test and in training with the same audio, such as {clip}")
     for corpus, rows in manifest.groupby("corpus"):
-        split = _split_of(config, corpus)
-        if split.strategy not in GROUPED:
-            continue
-        groups, here = _groups(rows, split), division.loc[rows.index]
-        unseen = (here["split"] == TEST) & ~here["closed_set_only"]
-        both = set(groups[unseen]) & set(groups[here["split"] != TEST])
-        if both:
-            raise UserError(f"corpus {corpus}: {split.group} {', '.join(sorted(both))} is in test and in training")
+        split, here = _split_of(config, corpus), division.loc[rows.index]
+        if split.strategy in GROUPED:
+            _assert_apart(corpus, split.group, _groups(rows, split), here, TEST, here["split"] != TEST)
+        if split.validation_group is not None and not (rows["official_split"] == VALIDATION).any():
+            groups = _values(rows, "validation_group", split.validation_group)
+            _assert_apart(corpus, split.validation_group, groups, here, VALIDATION, here["split"] == TRAIN)
+
+
+def _assert_apart(
+    corpus: str, name: str, groups: pd.Series, division: pd.DataFrame, part: str, others: pd.Series
+) -> None:
+    unseen = (division["split"] == part) & ~division["closed_set_only"]
+    both = set(groups[unseen]) & set(groups[others])
+    if both:
+        raise UserError(f"corpus {corpus}: {name} {', '.join(sorted(both))} is in {part} and in training")
 
 
 def _split_of(config: RunConfig, corpus: str) -> SplitConfig:

@@ -33,13 +33,8 @@ def merge_parts(folder: Path, kind: str, numbers: list[int]) -> None:
         write_table(pd.concat(tables, ignore_index=True), folder / name)
     predictions = pd.read_parquet(folder / "predictions.parquet")
     write_table(score_groups(predictions), folder / "speakers.csv")
-    tasks = {task: [part["test"][task] for part in metrics] for task in metrics[0]["test"]}
-    merged = {
-        task: _merge_folds(scores, predictions[predictions["task"] == task]) if kind == "fold" else _best(scores)
-        for task, scores in tasks.items()
-    }
     result = {
-        "test": {task: merged[task] | _means(scores) for task, scores in tasks.items()},
+        "test": merge_scores([part["test"] for part in metrics], predictions, kind),
         f"{kind}s": [{kind: number, "test": part["test"]} for number, part in zip(numbers, metrics, strict=True)],
         "clips": metrics[0]["clips"]
         | {part: round(float(np.mean([entry["clips"][part] for entry in metrics]))) for part in ("train", "validation")}
@@ -56,6 +51,25 @@ def merge_parts(folder: Path, kind: str, numbers: list[int]) -> None:
         },
     }
     write_json(result, folder / "metrics.json")
+
+
+def merge_scores(parts: list[dict[str, dict]], predictions: pd.DataFrame, kind: str) -> dict[str, dict[str, object]]:
+    """Puts the scores of folds or repeats together, as `merge_parts` describes.
+
+    Args:
+        parts: of each, task to scores.
+        predictions: of all together; `task`, `label` and `probabilities`.
+        kind: `fold` or `repeat`.
+
+    Returns:
+        Task to scores.
+    """
+    merged = {}
+    for task in parts[0]:
+        scores = [part[task] for part in parts]
+        own = _merge_folds(scores, predictions[predictions["task"] == task]) if kind == "fold" else _best(scores)
+        merged[task] = own | _means(scores)
+    return merged
 
 
 def _merge_folds(scores: list[dict], predictions: pd.DataFrame) -> dict[str, object]:

@@ -9,28 +9,45 @@ from mtl_tf.data.assemble import assemble
 from mtl_tf.data.clip_source import ClipSource, decoder_of
 from mtl_tf.data.manifest import write_table
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
+from mtl_tf.evaluation.cross_validation import merge_scores
+from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, part_folders
 from mtl_tf.evaluation.predict import predict_clips
 from mtl_tf.evaluation.scores import majority_scores, score_groups, score_task
 from mtl_tf.tasks import class_names
 from mtl_tf.training.run_folder import write_json
 
+EVALUATION = "evaluation.json"
+
 
 def evaluate_run(folder: Path, data_root: str | None = None) -> dict[str, dict[str, object]]:
     """Scores the clips that `splits.parquet` says are test clips, with labels mapped anew from the corpus.
 
-    Writes `evaluation.json` and `speakers.csv`.
+    Writes `evaluation.json` and `speakers.csv`; of several folds or repeats, each one's and those of the whole.
 
     Args:
-        folder: of a run, or of one fold.
+        folder: of a run, or of one fold or repeat.
         data_root: where the corpora are now, if elsewhere than in training.
 
     Returns:
-        Task to its scores.
+        Task to its scores; of several folds or repeats, put together as `merge_parts` does.
 
     Raises:
         UserError: the run is not finished, or clips it was tested on are no longer there.
     """
+    places = part_folders(folder)
+    results, answers = zip(*(_evaluate_part(place, data_root) for place in places), strict=True)
+    if places == [folder]:
+        return results[0]
+    kind = places[0].parent.name.removesuffix("s")
+    merged = merge_scores(list(results), pd.concat(answers), kind)
+    numbers = [int(place.name) for place in places]
+    parts = [{kind: number, "test": result} for number, result in zip(numbers, results, strict=True)]
+    write_json({"test": merged, f"{kind}s": parts}, folder / EVALUATION)
+    write_table(score_groups(pd.concat(answers)), folder / "speakers.csv")
+    return merged
+
+
+def _evaluate_part(folder: Path, data_root: str | None) -> tuple[dict[str, dict[str, object]], pd.DataFrame]:
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
     if data_root is not None:
         config = config.model_copy(update={"data_root": data_root})
@@ -58,7 +75,9 @@ def evaluate_run(folder: Path, data_root: str | None = None) -> dict[str, dict[s
         training = labels[((division["split"] == "train") & (labels >= 0)).to_numpy(bool)]
         results[name] = score_task(truth, values, tuple(classes[name])) | {"majority": majority_scores(training, truth)}
         answer = manifest.loc[positions[scored], ["corpus", "speaker"]].assign(task=name)
-        answers.append(answer.assign(label=truth, predicted=values.argmax(axis=1)))
-    write_json({"test": results}, folder / "evaluation.json")
+        names = np.array(classes[name])
+        columns = {"label": names[truth], "predicted": names[values.argmax(axis=1)], "probabilities": list(values)}
+        answers.append(answer.assign(**columns))
+    write_json({"test": results}, folder / EVALUATION)
     write_table(score_groups(pd.concat(answers)), folder / "speakers.csv")
-    return results
+    return results, pd.concat(answers)

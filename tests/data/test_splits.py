@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from mtl_tf.config import CorpusConfig, RunConfig, SplitConfig
-from mtl_tf.data.splits import num_folds, split_clips
+from mtl_tf.data.splits import assert_disjoint, num_folds, split_clips
 from mtl_tf.errors import UserError
 
 
@@ -126,6 +126,15 @@ def test_validation_shares_no_source_with_training():
     found = parts(table, split_clips(table, config({"strategy": "random", "validation_group": "source"}), 0))
     assert len(found["validation"])
     assert not set(found["validation"]["source"]) & set(found["train"]["source"])
+
+
+def test_a_group_in_validation_and_training_is_an_error():
+    table, setting = manifest(), config({"strategy": "random", "validation_group": "speaker"})
+    division = split_clips(table, setting, 0)
+    moved = division.index[division["split"] == "validation"][0]
+    division.loc[moved, "split"] = "train"
+    with pytest.raises(UserError, match=f"{table['speaker'][moved]} is in validation and in training"):
+        assert_disjoint(table, division, setting)
 
 
 def test_the_same_audio_in_training_and_test_is_an_error():

@@ -136,6 +136,10 @@ def test_cross_validation_gives_folds_means_and_deviations(small_run):
     assert table[table["task"] == "digit"]["clip_id"].is_unique
     assert (folder / "report.html").is_file()
     assert evaluate_run(folder / "folds" / "1")["digit"]["n"] == 16
+    again = evaluate_run(folder)
+    for task, scores in found["test"].items():
+        for name in ("accuracy", "uar", "uar_std", "confusion", "n"):
+            np.testing.assert_allclose(again[task][name], scores[name])
     with pytest.raises(UserError, match="choose one of its folds"):
         load_model(folder)
     merge_parts(folder, "fold", [0, 1, 2])
