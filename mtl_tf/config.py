@@ -38,6 +38,11 @@ class SplitConfig(Section):
     known_fraction: float = Field(
         0.15, gt=0, lt=1, description="share of clips of training groups held out to score closed-set tasks"
     )
+    hold_out_known: Literal["closed_set", "always"] = Field(
+        "closed_set",
+        description="when to hold known_fraction out: where a closed-set task needs it; always, so that runs with and "
+        "without such a task train on the same clips",
+    )
     scored_corpora: list[str] = Field(
         [],
         description="corpora whose test clips are scored; the others help in training: whole where division is by "

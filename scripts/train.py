@@ -7,6 +7,8 @@ Writes runs/NAME/<time>/ with config.yaml, metrics.json, predictions.parquet, hi
 report.html, and prints that folder as its last line. The same command carries on a run that was interrupted.
 """
 
+import sys
+
 from mtl_tf.command_line import run_command
 from mtl_tf.compose import compose, help_text
 
@@ -14,6 +16,8 @@ from mtl_tf.compose import compose, help_text
 def main(arguments: list[str]) -> None:
     """Runs one experiment."""
     config = compose(arguments)
+    if not config.quiet:
+        print(f"{config.experiment}: loading TensorFlow and the corpora", file=sys.stderr)
 
     from mtl_tf.reporting.tables import print_scores
     from mtl_tf.training.run import run_experiment

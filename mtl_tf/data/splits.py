@@ -135,9 +135,10 @@ def _divide(rows: pd.DataFrame, split: SplitConfig, fold: int, has_closed: bool)
     def hold_out_known(part: str, fraction: float, seed: int) -> None:
         held = result["split"] == part
         training = result["split"] == TRAIN
-        if has_closed and held.any() and not groups[held].isin(groups[training]).any():
+        wanted = has_closed or split.hold_out_known == "always"
+        if wanted and held.any() and not groups[held].isin(groups[training]).any():
             chosen = _draw(rows[training], groups[training], fraction, seed)
-            result.loc[chosen, ["split", "closed_set_only"]] = [part, True]
+            result.loc[chosen, ["split", "closed_set_only"]] = [part if has_closed else UNUSED, has_closed]
 
     hold_out_known(TEST, split.known_fraction, split.seed + 1)
     training = result["split"] == TRAIN

@@ -83,6 +83,14 @@ def test_held_out_speakers_are_unseen_and_the_closed_set_is_scored_on_known_ones
     assert not without["closed_set_only"].any()
 
 
+def test_runs_with_and_without_a_closed_set_task_can_train_on_the_same_clips():
+    table, split = manifest(), {"strategy": "leave_one_group_out", "hold_out_known": "always"}
+    closed, alone = (split_clips(table, config(split, closed=known), 1) for known in (True, False))
+    changed = closed["split"] != alone["split"]
+    assert changed.any() and (closed["split"][changed] == "test").all() and (alone["split"][changed] == "unused").all()
+    assert closed["closed_set_only"].equals(changed) and not alone["closed_set_only"].any()
+
+
 def test_validation_by_group_shares_no_speaker():
     table = manifest()
     setting = config({"strategy": "held_out", "test_groups": ["s5"], "validation_group": "speaker"})
