@@ -4,7 +4,7 @@
 Usage: scripts/benchmark.py pipeline [num_clips=512] [clip_s=3.0] [file_rate=48000] [num_parallel_calls=2]
        scripts/benchmark.py step [models=gresnet,fu2020,cab_cnn,shared_dnn] [rounds=9] [out=FILE.json]
        scripts/benchmark.py serve model=saved_models/NAME/VERSION [clients=8] [duration_s=600] [clip_s=3.0] [out=...]
-       scripts/benchmark.py tasks [models=gresnet,fu2020,cab_cnn,shared_dnn] [rounds=9] [out=FILE.json]
+       scripts/benchmark.py tasks [models=gresnet,...,alexnet,...] [rounds=9] [out=FILE.json]
        scripts/benchmark.py gpu [models=...] [batch_size=0] [policy=float32]
 
 pipeline: clips per second of decoding, resampling to 16 kHz and log mel, beside a librosa loop doing the same.

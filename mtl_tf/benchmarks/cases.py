@@ -1,5 +1,6 @@
 """What the benchmarks of models measure: the papers' models at the papers' sizes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mtl_tf.errors import UserError
@@ -93,11 +94,22 @@ CASES = {
 }
 
 
-def check_names(models: list[str]) -> None:
-    """Raises a UserError if one of the models is not in `CASES`."""
-    unknown = set(models) - set(CASES)
+_STFT = {"sample_rate": 16000, "n_fft": 512, "hop_length": 160}
+FRONTENDS = {name: (case.frontend, case.frontend_options) for name, case in CASES.items()} | {
+    "alexnet": ("picture", _STFT | {"size": 256}),
+    "vgg11": ("picture", _STFT | {"size": 224}),
+    "resnet18": ("picture", _STFT | {"size": 224}),
+    "attention_cnn": ("picture", _STFT | {"size": 256, "color_map": None}),
+    "mel_cnn": ("log_mel", _STFT | {"num_mel_bins": 64}),
+}
+"""Front end and its arguments of every model of a paper, those that papers compare with among them."""
+
+
+def check_names(models: list[str], known: Iterable[str] = tuple(CASES)) -> None:
+    """Raises a UserError if one of the models is not known."""
+    unknown = set(models) - set(known)
     if unknown:
-        raise UserError(f"no benchmark of {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+        raise UserError(f"no benchmark of {', '.join(sorted(unknown))}; there are {', '.join(known)}")
 
 
 def build_tasks(case: Case) -> dict:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from mtl_tf.benchmarks.cases import CASES
+from mtl_tf.benchmarks.cases import CASES, FRONTENDS
 from mtl_tf.command_line import read_arguments
 from mtl_tf.errors import UserError, nearest_hint
 
@@ -12,7 +12,7 @@ DEFAULTS = {
     "pipeline": {"num_clips": 512, "clip_s": 3.0, "file_rate": 48000, "num_parallel_calls": 2},
     "step": {"models": MODELS, "rounds": 9, "out": ""},
     "serve": {"model": "", "clients": 8, "duration_s": 600.0, "clip_s": 3.0, "server": "", "server_pid": 0, "out": ""},
-    "tasks": {"models": MODELS, "rounds": 9, "out": ""},
+    "tasks": {"models": ",".join(FRONTENDS), "rounds": 9, "out": ""},
     "gpu": {"models": MODELS, "batch_size": 0, "policy": "float32", "out": ""},
 }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtl_tf.benchmarks.cases import CASES, check_names
+from mtl_tf.benchmarks.cases import FRONTENDS, check_names
 from mtl_tf.tasks import Task
 
 NUM_TASKS, NUM_CLASSES, CLIP_S = 4, 8, 3.0
@@ -38,7 +38,7 @@ def measure_tasks(models: list[str], rounds: int) -> list[TaskCost]:
     Raises:
         UserError: an unknown model.
     """
-    check_names(models)
+    check_names(models, FRONTENDS)
     return [_measure(name, rounds) for name in models]
 
 
@@ -49,10 +49,8 @@ def _measure(name: str, rounds: int) -> TaskCost:
     from mtl_tf.frontends.build import build_frontend
     from mtl_tf.models.build import build_model, build_trunk
 
-    case = CASES[name]
-
     def answerer(number: int):
-        frontend = build_frontend(case.frontend, case.frontend_options)
+        frontend = build_frontend(*FRONTENDS[name])
         tasks = {f"task_{i}": Task(f"task_{i}", tuple(map(str, range(NUM_CLASSES)))) for i in range(number)}
         model = build_model(frontend, build_trunk(name, {}), tasks)
         samples = round(CLIP_S * frontend.sample_rate)

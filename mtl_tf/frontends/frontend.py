@@ -181,7 +181,7 @@ def clip_lengths(waveform):
     blocks = ops.pad(waveform, [[0, 0], [0, BLOCK - samples % BLOCK]])
     blocks = ops.reshape(blocks, (batch, -1, BLOCK))
     last = _last_true((ops.max(blocks, axis=2) > SILENT) | (ops.min(blocks, axis=2) < -SILENT))  # (batch,)
-    chosen = ops.take_along_axis(blocks, ops.maximum(last - 1, 0)[:, None, None], axis=1)[:, 0]  # (batch, BLOCK)
+    chosen = _take_rows(blocks, ops.maximum(last - 1, 0)[:, None])[:, 0]  # (batch, BLOCK)
     return ops.maximum(last - 1, 0) * BLOCK + _last_true(ops.abs(chosen) > SILENT)
 
 
@@ -207,5 +207,12 @@ def stretch(features, mask, num_frames: int):
     below = ops.floor(place)
     above = ops.minimum(below + 1.0, ops.maximum(count - 1.0, 0.0))
     share = (place - below)[:, :, None]
-    rows = [ops.take_along_axis(features, ops.cast(index, "int32")[:, :, None], axis=1) for index in (below, above)]
+    rows = [_take_rows(features, ops.cast(index, "int32")) for index in (below, above)]
     return rows[0] * (1.0 - share) + rows[1] * share
+
+
+def _take_rows(values, index):
+    """Takes rows of (batch, rows, values) by (batch, number), where `take_along_axis` would copy value by value."""
+    batch, count = ops.shape(values)[:2]
+    flat = ops.reshape(values, (-1, values.shape[2]))
+    return ops.take(flat, index + count * ops.arange(batch, dtype="int32")[:, None], axis=0)

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from mtl_tf.kernels.batch_norm import BatchNormalization
+from mtl_tf.kernels.conv_norm import convolve_and_normalize
 
 BATCH_STATISTICS_MOMENTUM = 0.9  # MXNet's default; the paper used MXNet and says nothing else
 BLOCKS = ("gated", "residual", "plain")
@@ -146,7 +147,7 @@ class GResNet(keras.layers.Layer):
     def call(self, features, frame_mask=None, training=None):
         """Maps (batch, frames, bins[, channels]) to (batch, fc_units); the mask is not used."""
         hidden = features if len(features.shape) == 4 else features[..., None]
-        hidden = self.stem_pool(ops.relu(self.stem_norm(self.stem(hidden), training=training)))
+        hidden = self.stem_pool(ops.relu(convolve_and_normalize(self.stem, self.stem_norm, hidden, training)))
         for index in range(len(self.filters)):
             hidden = self._block(index, hidden, training)
         if self.pool is None:
@@ -158,11 +159,11 @@ class GResNet(keras.layers.Layer):
 
     def _block(self, index: int, x, training):
         f1, f2 = ACTIVATIONS[self.first_activation], ACTIVATIONS[self.second_activation]
-        first = self.first_norms[index](self.first[index](x), training=training)
+        first = convolve_and_normalize(self.first[index], self.first_norms[index], x, training)
+        second_input = x if self.block == "gated" else ops.relu(first)
+        second = convolve_and_normalize(self.second[index], self.second_norms[index], second_input, training)
         if self.block == "gated":
-            second = self.second_norms[index](self.second[index](x), training=training)
             return f1(first) * f2(second) + self._shortcut(index, x)
-        second = self.second_norms[index](self.second[index](ops.relu(first)), training=training)
         return ops.relu(second if self.block == "plain" else second + self._shortcut(index, x))
 
     def _shortcut(self, index: int, x):
