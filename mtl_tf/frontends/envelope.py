@@ -55,11 +55,15 @@ class Envelope(FrontEnd):
 
     def count_frames(self, samples):
         """Returns the parts of all seconds that a clip touches."""
-        return -(-samples // self.sample_rate) * self.frames_per_second
+        return self._count_seconds(samples) * self.frames_per_second
+
+    def _count_seconds(self, samples):
+        # Rounded up by adding: runtimes differ in how they round a negative quotient.
+        return (samples + self.sample_rate - 1) // self.sample_rate
 
     def frame_mask(self, waveform):
         """Says which parts begin inside the clip: bool (batch, frames)."""
-        seconds = ops.arange(-(-ops.shape(waveform)[1] // self.sample_rate), dtype="int32")
+        seconds = ops.arange(self._count_seconds(ops.shape(waveform)[1]), dtype="int32")
         starts = (seconds * self.sample_rate)[:, None] + ops.convert_to_tensor(self._starts, "int32")[None, :]
         return ops.reshape(starts, (-1,))[None, :] < ops.maximum(clip_lengths(waveform), 1)[:, None]
 
@@ -73,7 +77,7 @@ class Envelope(FrontEnd):
         centred = ops.where(inside, waveform - mean, 0.0)
         deviation = ops.sqrt(ops.sum(ops.square(centred), axis=1, keepdims=True) / count)
         scaled = ops.where(inside, centred / ops.maximum(deviation, 1e-7), _LOWEST)
-        seconds = -(-samples // self.sample_rate)
+        seconds = self._count_seconds(samples)
         scaled = ops.pad(scaled, [[0, 0], [0, seconds * self.sample_rate - samples]], constant_values=_LOWEST)
         scaled = ops.reshape(scaled, (-1, seconds, self.sample_rate))
         largest = ops.take(scaled, self._members[:, 0], axis=2)  # (batch, seconds, frames_per_second)

@@ -61,19 +61,19 @@ class FilterBankSummary(LogMel):
         """Returns the number of windows a clip touches."""
         if self._window_frames is None:
             return samples * 0 + 1
-        return -(-super().count_frames(samples) // self._window_frames)
+        return _divide_up(super().count_frames(samples), self._window_frames)
 
     def transform(self, waveform):
         """Computes the statistics of every window; shapes as in `FrontEnd`."""
         levels = super().transform(waveform)  # (batch, frames, num_mel_bins)
         frames = super().count_frames(ops.shape(waveform)[1])
         own = ops.maximum(super().count_frames(clip_lengths(waveform)), 1)
-        valid = ops.arange(frames, dtype="int32")[None, :] < own[:, None]
         size = frames if self._window_frames is None else self._window_frames
-        windows = -(-frames // size)
+        windows = _divide_up(frames, size)
         spare = windows * size - frames
         levels = ops.reshape(ops.pad(levels, [[0, 0], [0, spare], [0, 0]]), (-1, windows, size, self.num_mel_bins))
-        valid = ops.reshape(ops.pad(valid, [[0, 0], [0, spare]]), (-1, windows, size))[..., None]
+        valid = ops.arange(windows * size, dtype="int32")[None, :] < own[:, None]
+        valid = ops.reshape(valid, (-1, windows, size))[..., None]
         parts = self._summarise(levels, valid)
         return ops.concatenate([parts[name] for name in self.statistics], axis=-1)
 
@@ -103,3 +103,8 @@ class FilterBankSummary(LogMel):
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
         return super().get_config() | {"statistics": self.statistics, "window_s": self.window_s}
+
+
+def _divide_up(count, size: int):
+    """Rounds up by adding: runtimes differ in how they round a negative quotient."""
+    return (count + size - 1) // size

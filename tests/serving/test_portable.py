@@ -6,11 +6,12 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_models import SMALL, small_model
 
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.load_run import load_model
 from mtl_tf.serving.export import export_run
-from mtl_tf.serving.portable import write_portable
+from mtl_tf.serving.portable import to_lite, to_onnx, write_portable
 
 ONNX = pytest.mark.skipif(importlib.util.find_spec("tf2onnx") is None, reason="extra onnx is not installed")
 
@@ -73,3 +74,25 @@ def test_a_format_that_fails_leaves_nothing(finished_run, tmp_path):
     with pytest.raises(UserError, match="no format coreml; there are onnx, lite, lite_int8"):
         export_run(finished_run, tmp_path / "digits", formats=["coreml"])
     assert not (tmp_path / "digits").exists()
+
+
+SHOWN = ("shared_dnn", "cab_cnn", "gresnet")
+
+
+@ONNX
+@pytest.mark.parametrize(
+    "name", [name if name in SHOWN else pytest.param(name, marks=pytest.mark.slow) for name in SMALL]
+)
+def test_every_model_has_the_same_answers_in_every_form(name):
+    model = small_model(name)
+    for weight in model.weights:  # untrained heads of zeros would agree on anything
+        if not np.any(weight):
+            weight.assign(0.1 * np.random.default_rng(0).standard_normal(weight.shape))
+    clip = (0.1 * np.random.default_rng(1).standard_normal((1, 13001))).astype(np.float32)  # no whole second or window
+    expected = model(clip, training=False)
+    frontend = model.get_layer("frontend")
+    if hasattr(frontend, "convolve"):
+        frontend.convolve = "constant"
+    for run in (to_onnx(model, None)[1], to_lite(model, clip.shape[1], False)[1]):
+        for task, values in run(clip).items():
+            np.testing.assert_allclose(values, expected[task], atol=1e-5)
