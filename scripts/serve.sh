@@ -3,7 +3,8 @@
 # Usage: bash scripts/serve.sh NAME [FLAG ...]; flags go to tensorflow_model_server.
 # Takes tensorflow_model_server from the PATH, else the image tensorflow/serving in docker or podman. It reads models.config,
 # every minute anew. Environment: GRPC_PORT, REST_PORT, SAVED_MODELS_DIR, TF_SERVING_IMAGE, ENGINE_FLAGS (such as
-# "--gpus all"); BATCHING=true puts requests together as batching.config says, and windows cannot be asked then.
+# "--gpus all"); INTRA_OP_THREADS, that share one operation (1; 0 is one per core, which answers a lone client sooner and
+# many later); BATCHING=true puts requests together as batching.config says, and windows cannot be asked then.
 set -euo pipefail
 
 stop() {
@@ -25,12 +26,15 @@ compgen -G "$folder/[0-9]*/saved_model.pb" >/dev/null ||
     stop "no exported model in $folder; make one with: python scripts/export.py run=DIR name=$name"
 grpc=${GRPC_PORT:-8500}
 rest=${REST_PORT:-8501}
+intra_op=${INTRA_OP_THREADS:-1}
 [[ "$grpc$rest" =~ ^[0-9]+$ ]] || stop "GRPC_PORT=$grpc REST_PORT=$rest: give port numbers"
+[[ "$intra_op" =~ ^[0-9]+$ ]] || stop "INTRA_OP_THREADS=$intra_op: give a number of threads, 0 for one per core"
+export TF_ENABLE_ONEDNN_OPTS=${TF_ENABLE_ONEDNN_OPTS:-1} # TensorFlow takes these kernels by itself on some processors only
 
 flags=()
 take_flags() { # of the folder as the server sees it, and of the models.config it is to read
     flags=("--model_config_file=$2" --model_config_file_poll_wait_seconds=60
-        "--monitoring_config_file=$1/monitoring.config")
+        "--monitoring_config_file=$1/monitoring.config" "--tensorflow_intra_op_parallelism=$intra_op")
     if [ "${BATCHING:-false}" = true ]; then
         flags+=(--enable_batching=true "--batching_parameters_file=$1/batching.config")
     fi
@@ -47,7 +51,7 @@ for engine in docker podman; do
         take_flags "/models/$name" "/models/$name/models.config"
         # shellcheck disable=SC2086  # several flags
         exec "$engine" run --rm ${ENGINE_FLAGS:-} -p "$grpc:8500" -p "$rest:8501" -v "$folder:/models/$name:ro" \
-            -e MODEL_NAME="$name" "${TF_SERVING_IMAGE:-tensorflow/serving:2.17.1}" "${flags[@]}" "$@"
+            -e MODEL_NAME="$name" -e TF_ENABLE_ONEDNN_OPTS "${TF_SERVING_IMAGE:-tensorflow/serving:2.17.1}" "${flags[@]}" "$@"
     fi
 done
 stop "there is neither tensorflow_model_server nor a running docker or podman here; install or start one of them"

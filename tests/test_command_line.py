@@ -60,7 +60,7 @@ def test_scripts_are_thin(script):
         (("benchmark.py",), "say what to measure"),
         (("benchmark.py", "stepp"), "Did you mean step?"),
         (("benchmark.py", "step", "models=vgg11"), "no benchmark of vgg11"),
-        (("benchmark.py", "pipeline", "num_clips=0"), "must be above 0"),
+        (("benchmark.py", "pipeline", "num_clips=0"), "num_clips=0: give a number above 0"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )

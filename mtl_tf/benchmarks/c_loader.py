@@ -10,6 +10,7 @@ _FLOAT, _INT32, _STRING = 1, 3, 7
 _KINDS = {np.dtype(np.float32): _FLOAT, np.dtype(np.int32): _INT32, np.dtype(object): _STRING}
 _DTYPES = {_FLOAT: np.float32, _INT32: np.int32}
 _STRING_BYTES = 24  # of a TF_TString
+_INTRA_OP = 0x10  # that field of a ConfigProto as it is written; a number below 128 follows as it is
 INVALID_ARGUMENT = 3
 
 
@@ -35,12 +36,15 @@ class CLoader:
     Args:
         folder: of one version.
         signatures: name to `{"inputs": {key: tensor name}, "outputs": {key: tensor name}}`, see `signature_tensors`.
+        intra_op_threads: that share one operation; 0: as many as there are cores. TF Serving has a flag for it.
 
     Raises:
         CLoaderError: it cannot be loaded.
     """
 
-    def __init__(self, folder: Path, signatures: dict[str, dict[str, dict[str, str]]]) -> None:
+    def __init__(
+        self, folder: Path, signatures: dict[str, dict[str, dict[str, str]]], intra_op_threads: int = 0
+    ) -> None:
         self._signatures = signatures
         place = Path(importlib.util.find_spec("tensorflow").origin).parent
         ctypes.CDLL(str(place / "libtensorflow_framework.so.2"), mode=ctypes.RTLD_GLOBAL)
@@ -62,6 +66,10 @@ class CLoader:
         self._tf.TF_StringGetSize.restype = ctypes.c_size_t
         self._graph = ctypes.c_void_p(self._tf.TF_NewGraph())
         options, tags = ctypes.c_void_p(self._tf.TF_NewSessionOptions()), (ctypes.c_char_p * 1)(b"serve")
+        config = bytes([_INTRA_OP, intra_op_threads])
+        status = self._status()
+        self._tf.TF_SetConfig(options, config, ctypes.c_size_t(len(config)), status)
+        self._check(status)
         status = self._status()
         session = self._tf.TF_LoadSessionFromSavedModel(
             options, None, str(folder).encode(), tags, 1, self._graph, None, status

@@ -16,6 +16,7 @@ from mtl_tf.errors import UserError
 
 BATCH_SIZES = (1, 8, 32)
 WARM_UP_SHARE = 0.2
+INTRA_OP_THREADS = 1  # as scripts/serve.sh has TF Serving do: clients share the cores, and not each operation
 SERVER_TIMEOUT_S = 300.0
 
 
@@ -93,7 +94,7 @@ def load_version(
 
 
 def _c_loader(version: Path) -> Callable[[np.ndarray], object]:
-    model = CLoader(version, signature_tensors(version))
+    model = CLoader(version, signature_tensors(version), INTRA_OP_THREADS)
     return lambda clips: model.run("serving_default", waveform=clips)
 
 

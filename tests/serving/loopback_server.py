@@ -41,7 +41,7 @@ class LoopbackServer:
     def __init__(self, folder: Path) -> None:
         self.name, self.folder = folder.parent.name, folder
         self.failures, self.delay_s, self.seen = 0, 0.0, 0
-        self._model = CLoader(folder, signature_tensors(folder))
+        self._model = CLoader(folder, signature_tensors(folder), intra_op_threads=1)
         meta_graph = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs[0]
         self.definitions = {key: value for key, value in meta_graph.signature_def.items() if value.method_name}
         self._grpc = grpc.server(ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", -1)])

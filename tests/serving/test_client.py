@@ -254,6 +254,7 @@ def test_the_serving_script_starts_the_server_with_its_flags(server, request, tm
     )
     flags = dict(line.removeprefix("--").split("=", 1) for line in result.stdout.splitlines())
     assert (flags["port"], flags["rest_api_port"], flags["x"]) == ("8500", "9001", "1")
+    assert flags["tensorflow_intra_op_parallelism"] == "1"
     for key in ("batching_parameters_file", "monitoring_config_file"):
         assert Path(flags[key]).is_file()
     assert f'base_path: "{folder}"' in Path(flags["model_config_file"]).read_text()
