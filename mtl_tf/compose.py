@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from mtl_tf.config import CorpusConfig, LabelsConfig, RunConfig, TaskConfig
+from mtl_tf.config import CorpusConfig, RunConfig, TaskConfig
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.files import write_whole
 
@@ -53,13 +53,13 @@ def compose(overrides: Sequence[str]) -> RunConfig:
     from omegaconf.errors import OmegaConfBaseException
 
     arguments = dict(read_override(text) for text in overrides)
-    if "experiment" not in arguments:
-        raise UserError("give experiment=NAME." + nearest_hint("", choices("experiment")))
+    if not re.fullmatch(r"[\w/]+", arguments.get("experiment", "")):
+        raise UserError("give one experiment=NAME." + nearest_hint("", choices("experiment")))
     resolved = [_resolve(key, value) for key, value in arguments.items()]
     try:
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
             composed = OmegaConf.to_container(hydra_compose("run", overrides=resolved), resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"cannot read the configuration: {' '.join(str(error).split())}") from error
     for key in (key for key, value in arguments.items() if value.strip() == "{}"):
         _clear(composed, key)
@@ -98,7 +98,13 @@ def load(path: Path) -> RunConfig:
     """
     if not path.is_file():
         raise UserError(f"{path} is missing; is {path.parent} the folder of a run?")
-    return validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path} is damaged: it holds no keys")
+    return validate(values)
 
 
 def read_section(section: type[BaseModel], name: str, values: dict[str, str]) -> BaseModel:
@@ -107,15 +113,20 @@ def read_section(section: type[BaseModel], name: str, values: dict[str, str]) ->
     Raises:
         UserError: an unknown key or a value of a wrong type.
     """
-    given = {key.removeprefix(f"{name}."): yaml.safe_load(value) for key, value in values.items() if "." in key}
     try:
+        given = {key.removeprefix(f"{name}."): yaml.safe_load(value) for key, value in values.items() if "." in key}
         return section.model_validate(given)
+    except yaml.YAMLError as error:
+        raise UserError(f"a value of {name} is no YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{name}.{first['loc'][0]}={first['input']!r}: {first['msg']}") from error
 
 
 def _resolve(key: str, value: str) -> str:
+    group, _, rest = key.partition(".")
+    if rest and group in _SECTION_OF:
+        raise UserError(f"unknown key {key}. Did you mean {_SECTION_OF[group]}{rest}?")
     if key not in GROUPS:
         return f"++{key}={value}"
     known = choices(key)
@@ -124,12 +135,18 @@ def _resolve(key: str, value: str) -> str:
         if name not in known:
             raise UserError(f"no {key} is called {name}.{nearest_hint(name, known)}")
     paths = [known[name] for name in names]
+    if not paths or (len(paths) > 1 and key not in ("corpus", "task")):
+        raise UserError(
+            f"{key}={value}: give one{' or more' if key in ('corpus', 'task') else ''} of {', '.join(known)}"
+        )
     return f"{key}=[{','.join(paths)}]" if key in ("corpus", "task") else f"{key}={paths[0]}"
 
 
 def _clear(values: dict, key: str) -> None:
     """Empties a mapping, such as `corpora.NAME.where={}`; Hydra alone would merge nothing into it."""
     *path, last = key.split(".")
+    if not path or key in ("frontend.name", "model.name"):
+        raise UserError(f"{key}={{}}: give keys of it one by one")
     for part in path:
         values = values[part]
     values[last] = {}
@@ -138,9 +155,9 @@ def _clear(values: dict, key: str) -> None:
 def _known_options(section: str, values: dict, arguments: dict[str, str]) -> dict:
     """Checks the keys of a front end or model; an experiment's keys for another choice than the typed one drop out."""
     known = choices(section)
-    name = values.get("name", "")
+    name = str(values.get("name", ""))
     if name not in known:
-        raise UserError(f"{section}.name is '{name}'.{nearest_hint(str(name), known)}")
+        raise UserError(f"{section}.name is '{name}'.{nearest_hint(name, known)}")
     keys = yaml.safe_load((CONFIG_DIR / section / f"{known[name]}.yaml").read_text(encoding="utf-8"))
     for key in values:
         if key not in keys and (f"{section}.{key}" in arguments or section not in arguments):
@@ -177,6 +194,9 @@ def _check_references(config: RunConfig) -> None:
                 f"task {name} has labels in {', '.join(task.labels)}, none of which is a corpus of this run "
                 f"({', '.join(config.corpora)})"
             )
+    foreign = [name for name in config.split.scored_corpora if name not in config.corpora]
+    if foreign:
+        raise UserError(f"split.scored_corpora names {foreign[0]}; the run's corpora are {', '.join(config.corpora)}")
     for name in config.training.loss_weights:
         if name not in config.tasks and name not in choices("task"):
             raise UserError(f"training.loss_weights names the task {name}.{nearest_hint(name, config.tasks)}")
@@ -190,6 +210,7 @@ def _check_references(config: RunConfig) -> None:
         )
 
 
+_SECTION_OF = {"corpus": "corpora.", "task": "tasks.", "experiment": "", "protocol": ""}
 _GROUP_OF = {"corpora": "corpus", "tasks": "task"}
 
 
@@ -218,38 +239,3 @@ def _section_at(section: type[BaseModel], part: str) -> type[BaseModel]:
     candidates = [annotation, *getattr(annotation, "__args__", ())]
     models = [item for item in candidates if isinstance(item, type) and issubclass(item, BaseModel)]
     return models[0] if models else section
-
-
-def help_text() -> str:
-    """Lists groups, choices and keys with their meaning."""
-    lines = ["Groups (group=choice; corpus and task take lists, as in task=[emotion,speaker]):"]
-    lines += [f"  {group:<11} {', '.join(choices(group))}" for group in GROUPS]
-    lines += ["", "Keys (key=value), with their defaults:"]
-    lines += _keys(RunConfig, "")
-    for group in ("frontend", "model"):
-        for name, path in choices(group).items():
-            lines += ["", f"Keys of {group}={name}:"]
-            lines += _yaml_keys(group, CONFIG_DIR / group / f"{path}.yaml")
-    return "\n".join(lines)
-
-
-def _keys(section: type[BaseModel], prefix: str) -> list[str]:
-    lines = []
-    for name, field in section.model_fields.items():
-        nested = {"corpora": CorpusConfig, "tasks": TaskConfig, "labels": LabelsConfig}.get(name)
-        if nested is not None:
-            lines += _keys(nested, f"{prefix}{name}.NAME.")
-        elif name == "split" and section is CorpusConfig:
-            lines.append(f"  {prefix}split.KEY\n      {field.description}; KEY as in split.KEY below")
-        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            lines += _keys(field.annotation, f"{prefix}{name}.")
-        else:
-            default = "" if field.is_required() else f"={field.get_default(call_default_factory=True)}"
-            lines.append(f"  {prefix}{name}{default}\n      {field.description}")
-    return lines
-
-
-def _yaml_keys(group: str, path: Path) -> list[str]:
-    pattern = re.compile(r"^(\w+):\s*(.*?)\s+#\s*(.*)$")
-    found = (pattern.match(line) for line in path.read_text(encoding="utf-8").splitlines())
-    return [f"  {group}.{match[1]}={match[2]}\n      {match[3]}" for match in found if match]

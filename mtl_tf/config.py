@@ -197,8 +197,8 @@ class RunConfig(Section):
     runs_dir: str = Field("runs", description="where run folders are written")
     resume: bool = Field(True, description="carry on the latest unfinished run of the same configuration")
     quiet: bool = Field(False, description="print the result only")
-    corpora: dict[str, CorpusConfig] = Field(description="corpora of the run")
-    tasks: dict[str, TaskConfig] = Field(description="tasks of the run, one named output each")
+    corpora: dict[str, CorpusConfig] = Field(min_length=1, description="corpora of the run")
+    tasks: dict[str, TaskConfig] = Field(min_length=1, description="tasks of the run, one named output each")
     audit: AuditConfig = Field(default_factory=AuditConfig)
     split: SplitConfig = Field(default_factory=SplitConfig)
     pipeline: PipelineConfig

@@ -6,7 +6,7 @@ Usage: scripts/benchmark.py pipeline [num_clips=512] [clip_s=3.0] [file_rate=480
        scripts/benchmark.py serve model=saved_models/NAME/VERSION [clients=8] [duration_s=600] [clip_s=3.0] [out=...]
            [server=HOST:PORT [server_pid=N]]
        scripts/benchmark.py tasks [models=gresnet,...,alexnet,...] [rounds=9] [out=FILE.json]
-       scripts/benchmark.py gpu [models=...] [batch_size=0] [policy=float32]
+       scripts/benchmark.py gpu [models=...] [batch_size=0] [policy=float32] [out=FILE.json]
 
 pipeline: clips per second of decoding, resampling to 16 kHz and log mel, beside a librosa loop doing the same.
 step: seconds of a training step and of an inference of the papers' models, beside the same models in PyTorch (extra

@@ -10,13 +10,14 @@ report.html, and prints that folder as its last line. The same command carries o
 import sys
 
 from mtl_tf.command_line import run_command
-from mtl_tf.compose import compose, help_text
+from mtl_tf.compose import compose
+from mtl_tf.config_help import help_text
 
 
 def main(arguments: list[str]) -> None:
     """Runs one experiment."""
     config = compose(arguments)
-    if not config.quiet:
+    if not config.quiet and sys.stderr.isatty():
         print(f"{config.experiment}: loading TensorFlow and the corpora", file=sys.stderr)
 
     from mtl_tf.reporting.tables import print_scores

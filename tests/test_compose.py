@@ -3,9 +3,20 @@ import yaml
 
 from mtl_tf import compose
 from mtl_tf.config import RunConfig
+from mtl_tf.config_help import help_text
 from mtl_tf.errors import UserError
 
 MISTAKES = {
+    ("experiment=",): "give one experiment=NAME. Known: emodb",
+    ("experiment=fsdd,esc10",): "give one experiment=NAME",
+    ("experiment=fsdd", "model="): "model=: give one of alexnet",
+    ("experiment=fsdd", "model=gresnet,fu2020"): "give one of alexnet",
+    ("experiment=fsdd", "task=[]"): "task=[]: give one or more of",
+    ("experiment=fsdd", "task.digit=1"): "unknown key task.digit. Did you mean tasks.digit?",
+    ("experiment=fsdd", "training={}"): "training={}: give keys of it one by one",
+    ("experiment=fsdd", "frontend.name=[a]"): "frontend.name is '['a']'",
+    ("experiment=fsdd", "model.filters.x=1"): "cannot read the configuration",
+    ("experiment=fsdd", "split.scored_corpora=[foo]"): "split.scored_corpora names foo; the run's corpora are fsdd",
     ("experiment=fsd",): "no experiment is called fsd. Did you mean fsdd?",
     ("experiment=fsdd", "training.epoch=3"): "unknown key training.epoch. Did you mean training.epochs?",
     ("experiment=fsdd", "trainin.epochs=3"): "unknown key trainin. Did you mean training?",
@@ -21,9 +32,9 @@ MISTAKES = {
     ("experiment=real_ravdess", "protocol=printed"): "has no protocols, not printed",
     ("experiment=fsdd", "seed=-1"): "seed=-1: input should be greater than or equal to 0",
     ("experiment=fsdd", "training.loss_weights.digit=-1"): "training.loss_weights.digit=-1",
-    ("experiment=fsdd", "corpus=[]"): "choose it with corpus=NAME",
+    ("experiment=fsdd", "corpus=[]"): "corpus=[]: give one or more of emodb",
     ("epochs",): "not of the form key=value",
-    (): "give experiment=NAME",
+    (): "give one experiment=NAME",
 }
 
 
@@ -80,8 +91,16 @@ def test_an_empty_mapping_clears_what_the_experiment_says():
     assert compose.compose([experiment, "corpora.ravdess.where={}"]).corpora["ravdess"].where == {}
 
 
+@pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe", b"", b"- 1"], ids=repr)
+def test_a_damaged_file_is_named(content, tmp_path):
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(UserError, match=r"config\.yaml is damaged") as caught:
+        compose.load(tmp_path / "config.yaml")
+    assert "\n" not in str(caught.value)
+
+
 def test_help_explains_every_key():
-    text = compose.help_text()
+    text = help_text()
     for key in RunConfig.model_fields:
         assert f"  {key}" in text
     for group in compose.GROUPS:

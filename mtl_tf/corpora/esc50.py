@@ -78,7 +78,10 @@ class Esc50(Corpus):
         paths = self.named_files(root, "esc50.csv")
         if not paths:
             raise UserError(f"corpus {self.name}: meta/esc50.csv is missing below {root}; {self.where_to_get()}")
-        table = pd.read_csv(paths[0])
+        try:
+            table = pd.read_csv(paths[0])
+        except ValueError as error:
+            raise UserError(f"corpus {self.name}: cannot read {paths[0]}: {error}") from error
         missing = {"filename", "fold", "target", "category", "esc10", "src_file"} - set(table.columns)
         if missing:
             raise UserError(f"corpus {self.name}: {paths[0]} lacks the columns {', '.join(sorted(missing))}")

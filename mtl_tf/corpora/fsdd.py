@@ -65,8 +65,9 @@ class Fsdd(Corpus):
             return {}
         try:
             statements = ast.parse(paths[0].read_text(encoding="utf-8")).body
-            return next(ast.literal_eval(item.value) for item in statements if isinstance(item, ast.Assign))
-        except (SyntaxError, ValueError, StopIteration) as error:
+            people = next(ast.literal_eval(item.value) for item in statements if isinstance(item, ast.Assign))
+            return {name: dict(facts) for name, facts in people.items()}
+        except (SyntaxError, ValueError, StopIteration, AttributeError, TypeError) as error:
             raise UserError(f"corpus fsdd: cannot read the speakers from {paths[0]}: {error}") from error
 
 

@@ -10,7 +10,7 @@ from mtl_tf.data.clip_source import ClipSource, decoder_of
 from mtl_tf.data.manifest import write_table
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.cross_validation import merge_scores
-from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, part_folders
+from mtl_tf.evaluation.load_run import load_classes, load_config, load_division, load_model, part_folders
 from mtl_tf.evaluation.predict import predict_clips
 from mtl_tf.evaluation.scores import majority_scores, score_groups, score_task
 from mtl_tf.tasks import class_names
@@ -54,7 +54,7 @@ def _evaluate_part(folder: Path, data_root: str | None) -> tuple[dict[str, dict[
     data = assemble(config)
     sample_rate = config.frontend.sample_rate
     manifest = data.manifest.assign(decoder=decoder_of(data.manifest, config.pipeline, sample_rate))
-    division = pd.read_parquet(folder / "splits.parquet").set_index("clip_id")
+    division = load_division(folder)
     missing = division.index[division["split"] == "test"].difference(pd.Index(manifest["clip_id"]))
     if len(missing):
         raise UserError(f"{len(missing)} test clips of {folder} are no longer there, such as {missing[0]}")

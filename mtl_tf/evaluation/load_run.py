@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from zipfile import BadZipFile, is_zipfile
 
 import keras
+import pandas as pd
 
 from mtl_tf import compose
 from mtl_tf.config import RunConfig
@@ -55,8 +57,9 @@ def load_model(folder: Path) -> keras.Model:
         raise UserError(f"{path} is missing; {hint}")
     try:
         return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be loaded: {error}") from error
+    except (OSError, ValueError, BadZipFile) as error:
+        reason = error if is_zipfile(path) else "it is damaged or cut short"
+        raise UserError(f"{path} cannot be loaded: {reason}") from error
 
 
 def load_classes(folder: Path) -> dict[str, list[str]]:
@@ -64,4 +67,16 @@ def load_classes(folder: Path) -> dict[str, list[str]]:
     path = folder / "classes.json"
     if not path.is_file():
         raise UserError(f"{path} is missing; is {folder} the folder of a run?")
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}") from error
+
+
+def load_division(folder: Path) -> pd.DataFrame:
+    """Reads which clips of a run are for training, validation and test, by `clip_id`."""
+    path = folder / "splits.parquet"
+    try:
+        return pd.read_parquet(path).set_index("clip_id")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error

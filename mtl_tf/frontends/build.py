@@ -31,5 +31,5 @@ def build_frontend(name: str, options: dict) -> FrontEnd:
         raise UserError(f"no front end is called {name}.{nearest_hint(name, FRONT_ENDS)}")
     try:
         return FRONT_ENDS[name](**options, name="frontend")
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, ArithmeticError, MemoryError) as error:
         raise UserError(f"frontend={name}: {error}") from error

@@ -32,6 +32,14 @@ TRUNKS = {
     "svm": SupportVectors,
 }
 
+UNFIT = (
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    IndexError,
+    MemoryError,
+)  # what layers raise for values that do not fit
+
 
 def build_trunk(name: str, options: dict) -> keras.layers.Layer:
     """Builds the trunk of a configuration.
@@ -47,7 +55,7 @@ def build_trunk(name: str, options: dict) -> keras.layers.Layer:
         raise UserError(f"no model is called {name}.{nearest_hint(name, TRUNKS)}")
     try:
         return TRUNKS[name](**options, name="trunk")
-    except (ValueError, TypeError) as error:
+    except UNFIT as error:
         raise UserError(f"model={name}: {error}; compare your values with configs/model/{name}.yaml") from error
 
 
@@ -68,12 +76,12 @@ def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, 
     """
     waveform = keras.Input((None,), name="waveform", dtype="float32")
     features, mask = frontend(waveform)
-    try:
-        embedding = trunk(features, frame_mask=mask)
-    except ValueError as error:
-        raise UserError(f"this model does not take the features of this front end: {error}") from error
     attach = getattr(trunk, "attach_heads", dense_heads)
-    return keras.Model(waveform, attach(embedding, tasks))
+    try:
+        return keras.Model(waveform, attach(trunk(features, frame_mask=mask), tasks))
+    except UNFIT as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"this model cannot be built on the features of this front end: {reason}") from error
 
 
 def dense_heads(embedding, tasks: dict[str, Task]) -> dict:

@@ -1,7 +1,5 @@
 """CAB-CNN of Lu, Zhang and Nayak (2020): convolutions over the envelope, then attention over 40 small classifiers."""
 
-import math
-
 import keras
 from keras import ops
 
@@ -70,11 +68,6 @@ class CABCNN(keras.layers.Layer):
             self.poolings.append(layers.MaxPooling1D(pool, strides=stride, padding="same", name=f"pool_{index}"))
             self.drops.append(layers.Dropout(dropout, name=f"dropout_{index}"))
         self.norm = BatchNormalization(name="norm")
-
-    @property
-    def frames_per_step(self) -> int:
-        """Number of input frames to one step of the output."""
-        return math.prod(self.pool_strides)
 
     def build(self, input_shape) -> None:
         """Builds all layers for (batch, frames, 1)."""

@@ -34,7 +34,7 @@ def train_svm(config: RunConfig, fold: FoldData, source: ClipSource, folder: Pat
         folder: `history.csv`, `model.keras` and `last.keras` go there.
 
     Raises:
-        UserError: a clip cannot be read, or the front end gives no summary.
+        UserError: a clip cannot be read.
     """
     start = time.perf_counter()
     seed_everything(config.seed, config.training)

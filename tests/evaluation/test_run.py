@@ -1,6 +1,7 @@
 """The whole way on a small made corpus, in process and from the command line."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,15 @@ def test_evaluation_says_so_when_test_clips_are_gone(finished_run, tmp_path):
     (tmp_path / "fewer" / "fsdd" / "recordings" / "0_theo_0.wav").unlink()
     with pytest.raises(UserError, match=r"1 test clips .* no longer there, such as fsdd/recordings/0_theo_0"):
         evaluate_run(finished_run, str(tmp_path / "fewer"))
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "classes.json", "splits.parquet", "model.keras"])
+def test_a_damaged_file_of_a_run_is_named(finished_run, name, tmp_path):
+    folder = shutil.copytree(finished_run, tmp_path / "run")
+    (folder / name).write_bytes((folder / name).read_bytes()[: 40 if name == "config.yaml" else 100] + b"\x00[")
+    with pytest.raises(UserError, match=re.escape(name)) as caught:
+        evaluate_run(folder)
+    assert "\n" not in str(caught.value)
 
 
 def test_predictions_of_files_are_those_of_the_run(finished_run, capsys):

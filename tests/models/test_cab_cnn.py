@@ -35,7 +35,6 @@ def test_parameters_are_those_of_table_2(classes):
 @pytest.mark.parametrize(("seconds", "steps"), [(5, 200), (10, 400), (30, 1200), (60, 2400)])
 def test_steps_are_those_of_the_paper(seconds, steps):
     assert CABCNN().compute_output_shape((None, 4000 * seconds, 1)) == ((None, steps, 128), (None, steps))
-    assert CABCNN().frames_per_step == 100
 
 
 def test_sharing_the_classifiers_saves_their_hidden_layers():
