@@ -50,7 +50,7 @@ def model_card(
 def _division(config: RunConfig) -> str:
     """Says how test clips were set apart; people are named apart only for tasks that are not about who they are."""
     ways = {
-        "predefined": "Test clips are those that the corpora's publishers set apart.",
+        "predefined": "Test clips are those that the corpora set apart in advance.",
         "random": "Test clips are a random part of all clips: their speakers may be in training.",
         "k_fold": "Test clips are a random part of all clips: their speakers may be in training.",
     }
