@@ -75,7 +75,9 @@ def read_arguments(
         elif files and not argument.startswith("--") and (not separator or os.path.exists(argument)):  # noqa: PTH110
             words.append(argument)
         else:
-            raise UserError(f"unknown argument {argument}.{nearest_hint(key, [*known, *flags])}")
+            folder = "run" in known and os.path.isdir(argument)  # noqa: PTH112
+            hint = f" Did you mean run={argument}?" if folder else nearest_hint(key, [*known, *flags])
+            raise UserError(f"unknown argument {argument}.{hint}")
     return values, words
 
 

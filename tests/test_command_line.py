@@ -54,6 +54,7 @@ def test_scripts_are_thin(script):
         (("predict.py", "run=nowhere"), "at least one audio file"),
         (("export.py", "run=nowhere"), "name=NAME"),
         (("export.py", "run=nowhere", "name=x"), "nowhere/config.yaml is missing"),
+        (("evaluate.py", "."), "Did you mean run=.?"),
         (("export.py", "rum=nowhere", "name=x"), "Did you mean run?"),
         (("export.py", "run=nowhere", "name=../x"), "give a plain folder name"),
         (("export.py", "run=nowhere", "name=x", "version=0"), "give a whole number above 0"),
