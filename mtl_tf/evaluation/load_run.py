@@ -63,7 +63,11 @@ def load_model(folder: Path) -> keras.Model:
 
 
 def load_classes(folder: Path) -> dict[str, list[str]]:
-    """Reads the class names of every task of a run."""
+    """Reads the class names of every task of a run.
+
+    Raises:
+        UserError: they are missing or damaged.
+    """
     path = folder / "classes.json"
     if not path.is_file():
         raise UserError(f"{path} is missing; is {folder} the folder of a run?")
@@ -74,7 +78,11 @@ def load_classes(folder: Path) -> dict[str, list[str]]:
 
 
 def load_division(folder: Path) -> pd.DataFrame:
-    """Reads which clips of a run are for training, validation and test, by `clip_id`."""
+    """Reads `splits.parquet` of a run: `split`, `closed_set_only` and `decoder` of every clip, by `clip_id`.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
     path = folder / "splits.parquet"
     try:
         return pd.read_parquet(path).set_index("clip_id")

@@ -32,13 +32,8 @@ TRUNKS = {
     "svm": SupportVectors,
 }
 
-UNFIT = (
-    ValueError,
-    TypeError,
-    ArithmeticError,
-    IndexError,
-    MemoryError,
-)  # what layers raise for values that do not fit
+# What layers raise for values that do not fit.
+UNFIT = (ValueError, TypeError, ArithmeticError, IndexError, MemoryError)
 
 
 def build_trunk(name: str, options: dict) -> keras.layers.Layer:
@@ -72,7 +67,7 @@ def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, 
         (batch, classes) for every task.
 
     Raises:
-        UserError: the front end's output is not what the trunk takes.
+        UserError: the front end's output is not what the trunk takes, or the trunk's options cannot be built.
     """
     waveform = keras.Input((None,), name="waveform", dtype="float32")
     features, mask = frontend(waveform)

@@ -134,3 +134,16 @@ def test_a_long_wav_cut_short_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(DecodeError, match="ends before the 16000 frames"):
         read_audio(path)
+
+
+@pytest.mark.parametrize("container", ["WAV", "WAVEX", "FLAC"])
+def test_a_part_of_a_file_is_that_part(container, tmp_path):
+    path = tmp_path / "clip.audio"
+    soundfile.write(path, STEREO, RATE, "PCM_16", format=container)
+    whole, _ = soundfile.read(path, dtype="float32")
+    for start, frames in ((0, 7), (100, 250), (len(whole) - 5, 5)):
+        samples, info = read_audio(path, start / RATE, frames / RATE)
+        np.testing.assert_array_equal(samples, whole[start : start + frames])
+        assert (info.num_frames, info.channels, info.container) == (len(whole), 2, container)
+    with pytest.raises(DecodeError, match="ends before"):
+        read_audio(path, (len(whole) - 5) / RATE, 6 / RATE)
