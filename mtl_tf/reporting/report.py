@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
+from mtl_tf.data.splits import TRAIN
 from mtl_tf.evaluation.attention import attention_weights, has_attention
 from mtl_tf.evaluation.load_run import load_config, load_model, part_folders
 from mtl_tf.files import write_whole
@@ -57,6 +58,7 @@ def write_report(folder: Path) -> Path:
         main_metrics=chosen,
         corpora={name: get_corpus(corpus.name) for name, corpus in config.corpora.items()},
         counts=_clip_counts(folder, predictions),
+        known_speakers=known_speakers(folder),
         published=compare_published(folder, config, metrics),
         score_bars=_inline(figures.score_bars(metrics["test"], chosen)),
         curves=_inline(figures.learning_curves(history, curves)),
@@ -85,6 +87,30 @@ def _inline(png: bytes) -> str:
 def _clip_counts(folder: Path, predictions: pd.DataFrame) -> dict[str, int]:
     """Counts test clips per corpus."""
     return predictions.drop_duplicates("clip_id")["corpus"].value_counts().to_dict()
+
+
+def known_speakers(folder: Path) -> dict[str, tuple[int, int]]:
+    """Counts how many test clips are of speakers that were in training, since those are the easier ones.
+
+    Args:
+        folder: of a finished run.
+
+    Returns:
+        Task to the number of such clips and of all its test clips whose speaker has a name, over all folds; no entry
+        for tasks whose clips have none.
+    """
+    counts: dict[str, tuple[int, int]] = {}
+    places = part_folders(folder)
+    for place in places[:1] if places[0].parent.name == "repeats" else places:
+        division = pd.read_parquet(place / "splits.parquet")
+        training = division[division["split"] == TRAIN]
+        trained = set(zip(training["corpus"], training["speaker"], strict=True))
+        predictions = pd.read_parquet(place / "predictions.parquet").dropna(subset="speaker")
+        for task, rows in predictions.groupby("task"):
+            heard = sum(speaker in trained for speaker in zip(rows["corpus"], rows["speaker"], strict=True))
+            before = counts.get(str(task), (0, 0))
+            counts[str(task)] = (before[0] + heard, before[1] + len(rows))
+    return counts
 
 
 def _examples(folder: Path, config: RunConfig) -> dict[str, list[str]]:

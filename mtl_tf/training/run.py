@@ -99,7 +99,7 @@ def build_source(config: RunConfig, data: RunData) -> ClipSource:
 
 
 def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSource, folder: Path) -> None:
-    division = pd.concat([data.manifest[["clip_id", "decoder"]], fold.division], axis=1)
+    division = pd.concat([data.manifest[["clip_id", "corpus", "speaker", "decoder"]], fold.division], axis=1)
     write_table(division, folder / "splits.parquet")
     write_json({name: list(task.classes) for name, task in fold.tasks.items()}, folder / "classes.json")
     if config.model.name == "svm":

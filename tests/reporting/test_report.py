@@ -9,7 +9,7 @@ from mtl_tf.compose import compose
 from mtl_tf.evaluation.attention import attention_weights
 from mtl_tf.evaluation.load_run import load_model
 from mtl_tf.reporting import examples, figures
-from mtl_tf.reporting.report import write_report
+from mtl_tf.reporting.report import known_speakers, write_report
 from mtl_tf.reporting.tables import percent, print_audit, print_details, print_scores
 from mtl_tf.training.run import run_experiment
 
@@ -42,9 +42,26 @@ def test_the_page_says_what_was_done(finished_run):
     _, text = page(finished_run)
     for piece in ("digit", "speaker", "FSDD", "CC BY-SA 4.0", "compact_cnn", "majority", "Learning curves"):
         assert piece in text
-    assert "can only be asked about people the network knows" in text
+    assert "digit is tested on other clips of speakers that training heard." in text
+    assert "speaker is tested on other clips of speakers that training heard, as only these can be recognised." in text
     assert re.search(r"25 training, 3 validation, 20 test clips", text)
     assert "tensorflow_io 48" in text
+
+
+def test_speakers_that_training_heard_are_counted_over_folds(tmp_path):
+    for fold, test_speaker in enumerate(("a", "b")):
+        place = tmp_path / "folds" / str(fold)
+        place.mkdir(parents=True)
+        division = [("1", "one", "a", "train"), ("2", "two", "b", "train"), ("3", "one", test_speaker, "test")]
+        columns = ["clip_id", "corpus", "speaker", "split"]
+        pd.DataFrame([*division, ("4", "one", None, "test")], columns=columns).to_parquet(place / "splits.parquet")
+        answers = [("3", "one", test_speaker, "keyword"), ("3", "one", test_speaker, "accent")]
+        answers += [("4", "one", None, "keyword"), ("4", "one", None, "scene")]
+        columns[3] = "task"
+        pd.DataFrame(answers, columns=columns).to_parquet(place / "predictions.parquet")
+    assert known_speakers(tmp_path) == {"keyword": (1, 2), "accent": (1, 2)}
+    (tmp_path / "folds").rename(tmp_path / "repeats")
+    assert known_speakers(tmp_path) == {"keyword": (1, 1), "accent": (1, 1)}
 
 
 def test_published_figures_stand_beside_both_protocols(finished_run, tmp_path):
