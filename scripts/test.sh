@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests: `bash scripts/test.sh` all but the slow ones, `bash scripts/test.sh --slow` the slow ones too. Further
-# arguments go to pytest.
+# Runs the tests, in two processes: `bash scripts/test.sh` all but the slow ones, `bash scripts/test.sh --slow` the slow ones
+# too. Further arguments go to pytest; `-n 0` runs all in one process, as a debugger needs it.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh" "[dev]"
 
@@ -9,4 +9,4 @@ if [ "${1:-}" = "--slow" ]; then
     marker=""
     shift
 fi
-exec .venv/bin/python -m pytest -m "$marker" "$@"
+exec .venv/bin/python -m pytest -n 2 --dist loadfile -m "$marker" "$@"
