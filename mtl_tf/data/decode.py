@@ -124,9 +124,7 @@ def _read(file: soundfile.SoundFile, frames: int) -> np.ndarray:
 
 
 def _scaled(numbers: np.ndarray) -> np.ndarray:
-    samples = numbers.astype(np.float32)
-    samples *= np.float32(1 / 32768)
-    return samples
+    return numbers * np.float32(1 / 32768)
 
 
 def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
