@@ -150,7 +150,8 @@ class ClipSource:
             return decode
 
         branches = [in_python, in_graph(tf.int16), in_graph(tf.int32)]
-        return tf.switch_case(tf.gather(self._branches, position), branches)
+        used = np.unique(self._branches)
+        return branches[used[0]]() if len(used) == 1 else tf.switch_case(tf.gather(self._branches, position), branches)
 
     def explain(self, error: tf.errors.OpError) -> Exception:
         """Turns an error from inside a tf.data graph into the user's error that caused it, where it was one.
