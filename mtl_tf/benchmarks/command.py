@@ -6,6 +6,7 @@ from pathlib import Path
 from mtl_tf.benchmarks.cases import CASES, FRONTENDS
 from mtl_tf.command_line import read_arguments
 from mtl_tf.errors import UserError, nearest_hint
+from mtl_tf.files import write_whole
 
 MODELS = ",".join(CASES)
 DEFAULTS = {
@@ -25,6 +26,7 @@ def run_benchmark(arguments: list[str]) -> None:
 
     Raises:
         UserError: an unknown name, key or value.
+        OSError: no room for the results.
     """
     what = arguments[0] if arguments else ""
     if what not in DEFAULTS:
@@ -34,6 +36,7 @@ def run_benchmark(arguments: list[str]) -> None:
     defaults = DEFAULTS[what]
     given, _ = read_arguments(arguments[1:], list(defaults))
     values = {key: _read_value(key, given.get(key, default), default) for key, default in defaults.items()}
+    _make_room(values.get("out", ""))
     {"pipeline": _pipeline, "step": _step, "serve": _serve, "tasks": _tasks, "gpu": _gpu}[what](values)
 
 
@@ -46,6 +49,16 @@ def _read_value(key: str, given: object, default: str | int | float) -> str | in
     if kind is not str and not (0 < value < float("inf") or value == default):
         raise UserError(f"{key}={given}: give a number above 0")
     return value
+
+
+def _make_room(out: str) -> None:
+    """Finds out before measuring whether the results can be written."""
+    if out and Path(out).is_dir():
+        raise UserError(f"out={out} is a folder; name a file")
+    try:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"out={out} would lie under {error.filename}, which is a file") from error
 
 
 def _pipeline(values: dict) -> None:
@@ -113,4 +126,4 @@ def _print_row(*cells) -> None:
 
 def _save(results: list, path: str) -> None:
     if path:
-        Path(path).write_text(json.dumps([vars(row) for row in results], indent=2) + "\n")
+        write_whole(Path(path), (json.dumps([vars(row) for row in results], indent=2) + "\n").encode())
