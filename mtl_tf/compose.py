@@ -171,9 +171,8 @@ def _check_protocol(config: RunConfig) -> None:
         return
     if config.protocol not in config.protocols:
         raise UserError(
-            f"experiment {config.experiment} has "
-            + (f"the protocols {', '.join(config.protocols)}" if config.protocols else "no protocols")
-            + f", not {config.protocol}"
+            f"experiment {config.experiment} has no protocol {config.protocol}; "
+            + (f"give {' or '.join(config.protocols)}" if config.protocols else "leave protocol= away")
         )
     chosen = yaml.safe_load((CONFIG_DIR / "protocol" / f"{config.protocol}.yaml").read_text(encoding="utf-8"))
     if chosen["split"]["strategy"] != config.split.strategy:
@@ -189,6 +188,8 @@ def _check_references(config: RunConfig) -> None:
                 f"task {name!r}: names are letters, digits and '_', begin with a letter, and are none of "
                 f"{', '.join(RESERVED)}"
             )
+        if len(set(task.classes or ())) < len(task.classes or ()):
+            raise UserError(f"tasks.{name}.classes={task.classes} names a class twice")
         if not set(task.labels) & set(config.corpora):
             raise UserError(
                 f"task {name} has labels in {', '.join(task.labels)}, none of which is a corpus of this run "
@@ -224,6 +225,13 @@ def _explain(error: ValidationError) -> str:
             section = _section_at(section, part)
         known = set(section.model_fields) | (set(GROUPS) if section is RunConfig else set())
         prefix = "".join(f"{part}." for part in location[:-1])
+        elsewhere = [
+            f"{name}.NAME.{key}" if name in _GROUP_OF else f"{name}.{key}"
+            for name in RunConfig.model_fields
+            if not prefix and key in _section_at(RunConfig, name).model_fields
+        ]
+        if elsewhere:
+            return f"unknown key {key}. Did you mean {' or '.join(elsewhere)}?"
         return f"unknown key {key}.{nearest_hint(key, [prefix + name for name in known])}"
     if first["type"] == "missing":
         return f"{key} is not set; choose it with {_GROUP_OF.get(location[0], location[0])}=NAME or {key}=VALUE"

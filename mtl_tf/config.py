@@ -1,8 +1,10 @@
 """The typed schema of a run: every key of `configs/` with its type, default and meaning."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class Section(BaseModel):
@@ -48,7 +50,7 @@ class SplitConfig(Section):
         description="corpora whose test clips are scored; the others help in training: whole where division is by "
         "group, and without the share drawn for test where it is random; empty: all are scored",
     )
-    seed: NonNegativeInt = Field(0, description="seed of the division; apart from the run's seed, so that runs compare")
+    seed: Seed = Field(0, description="seed of the division; apart from the run's seed, so that runs compare")
 
 
 class CorpusConfig(Section):
@@ -189,7 +191,7 @@ class RunConfig(Section):
     experiment: str = Field(description="file in configs/experiment that the run starts from")
     protocol: str | None = Field(None, description="name of the evaluation protocol, where an experiment has several")
     protocols: list[str] = Field([], description="all protocols of the experiment, which its report shows side by side")
-    seed: NonNegativeInt = Field(0, description="seed of initial weights, shuffling and dropout")
+    seed: Seed = Field(0, description="seed of initial weights, shuffling and dropout")
     fold: int | None = Field(None, description="run one fold, counted from 0; null: all folds of a cross-validation")
     repeats: PositiveInt = Field(1, description="train so many times, with seed, seed + 1, ...; not with several folds")
     data_root: str | None = Field(None, description="folder with one folder per corpus; null: MTL_TF_DATA")

@@ -57,6 +57,8 @@ def test_scripts_are_thin(script):
         (("evaluate.py", "."), "Did you mean run=.?"),
         (("export.py", "rum=nowhere", "name=x"), "Did you mean run?"),
         (("export.py", "run=nowhere", "name=../x"), "give a plain folder name"),
+        (("prepare.py", "corpus=fsdd", "data_root"), "data_root needs a value: data_root=VALUE"),
+        (("export.py", "run=nowhere", "name=x", "version=²"), "give a whole number above 0"),
         (("export.py", "run=nowhere", "name=x", "version=0"), "give a whole number above 0"),
         (("benchmark.py",), "say what to measure"),
         (("benchmark.py", "stepp"), "Did you mean step?"),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mtl_tf.corpora.corpus import Corpus, Download
@@ -73,7 +74,7 @@ class Esc50(Corpus):
         """Reads `meta/esc50.csv`, indexed by file name without suffix.
 
         Raises:
-            UserError: it is missing or lacks a column.
+            UserError: it is missing, lacks a column, or a row makes no sense.
         """
         paths = self.named_files(root, "esc50.csv")
         if not paths:
@@ -85,6 +86,13 @@ class Esc50(Corpus):
         missing = {"filename", "fold", "target", "category", "esc10", "src_file"} - set(table.columns)
         if missing:
             raise UserError(f"corpus {self.name}: {paths[0]} lacks the columns {', '.join(sorted(missing))}")
+        numbers = table[["fold", "target"]].apply(pd.to_numeric, errors="coerce")
+        wrong = table["filename"].duplicated() | numbers.isna().any(axis=1) | ~numbers["target"].isin(range(50))
+        if wrong.any():
+            raise UserError(
+                f"corpus {self.name}: {paths[0]} line {np.flatnonzero(wrong)[0] + 2} repeats a file, or its fold or "
+                "target is no number in range"
+            )
         return table.set_index(table["filename"].str.rsplit(".", n=1).str[0])
 
 

@@ -43,7 +43,7 @@ class Fsdd(Corpus):
         rows = []
         for path in self.audio_files(root):
             fields = path.stem.split("_")
-            if len(fields) != 3 or not fields[0].isdigit() or not fields[2].isdigit():
+            if len(fields) != 3 or not fields[0].isdecimal() or not fields[2].isdecimal():
                 raise self.misfit(path, "recordings/7_jackson_32.wav")
             digit, speaker, take = fields
             rows.append(

@@ -52,7 +52,7 @@ class Ravdess(Corpus):
         rows = []
         for path in self.audio_files(root):
             fields = path.stem.split("-")
-            if len(fields) != 7 or not all(field.isdigit() for field in fields):
+            if len(fields) != 7 or not all(field.isdecimal() for field in fields):
                 raise self.misfit(path, "03-01-06-01-02-01-12.wav")
             modality, channel, emotion, intensity, statement, repetition, actor = (int(field) for field in fields)
             highest = (3, 2, len(EMOTIONS), 2, 2, 2, 24)

@@ -67,7 +67,7 @@ class SpokenDigits(Corpus):
     def root(self, data_root: str | None, prepared_dir: Path) -> Path:
         """Makes the audio below `prepared_dir` if it is not complete and current there; the data root plays no part."""
         folder = prepared_dir / self.name / "audio"
-        if not (folder / RECIPE).is_file() or json.loads((folder / RECIPE).read_text(encoding="utf-8")) != _recipe():
+        if not _is_whole(folder):
             self.make(folder)
         return folder
 
@@ -111,6 +111,15 @@ class SpokenDigits(Corpus):
 def _recipe() -> dict[str, object]:
     """What the audio depends on; audio of another recipe is made again."""
     return {"seed": SEED, "accents": ACCENTS, "voices": [*VOICES, *TEST_VOICES], "digits": list(DIGITS)}
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        recipe = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    num_clips = len(ACCENTS) * len(VOICES + TEST_VOICES) * len(DIGITS)
+    return recipe == _recipe() and sum(1 for _ in folder.glob("*/*.wav")) == num_clips
 
 
 def _speak_all(folder: Path) -> None:

@@ -72,8 +72,12 @@ class Vctk(Corpus):
         paths = self.named_files(root, "speaker-info.txt")
         if not paths:
             raise UserError(f"corpus {self.name}: speaker-info.txt is missing below {root}; {self.where_to_get()}")
+        try:
+            lines = paths[0].read_text(encoding="utf-8").splitlines()[1:]
+        except UnicodeDecodeError as error:
+            raise UserError(f"corpus {self.name}: {paths[0]} is damaged: {error}") from error
         people = {}
-        for line in paths[0].read_text(encoding="utf-8").splitlines()[1:]:
+        for line in lines:
             fields = line.split()
             if len(fields) >= 4 and fields[2] in ("F", "M"):
                 name = fields[0] if fields[0][0].isalpha() else f"p{fields[0]}"

@@ -33,7 +33,7 @@ def load_config(folder: Path) -> RunConfig:
 
 def part_folders(folder: Path) -> list[Path]:
     """Returns the folders of a run's folds or repeats, which hold its models; the run's own if it has none."""
-    parts = [path for kind in PARTS for path in (folder / kind).glob("*") if path.name.isdigit()]
+    parts = [path for kind in PARTS for path in (folder / kind).glob("*") if path.name.isdecimal()]
     return sorted(parts, key=lambda path: int(path.name)) or [folder]
 
 
@@ -72,9 +72,12 @@ def load_classes(folder: Path) -> dict[str, list[str]]:
     if not path.is_file():
         raise UserError(f"{path} is missing; is {folder} the folder of a run?")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        classes = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path} is damaged: {error}") from error
+    if not isinstance(classes, dict) or not classes or not all(classes.values()):
+        raise UserError(f"{path} is damaged: it does not name the classes of each task")
+    return classes
 
 
 def load_division(folder: Path) -> pd.DataFrame:

@@ -99,6 +99,9 @@ def _roc_auc(labels: np.ndarray, probabilities: np.ndarray, present: np.ndarray)
 
 
 def _uar_interval(labels: np.ndarray, predicted: np.ndarray) -> list[float]:
+    if len(labels) < 2:
+        return [0.0, 1.0]  # one clip says nothing about others, and cannot be drawn anew
+
     def uar(labels: np.ndarray, predicted: np.ndarray) -> float:
         clips = np.bincount(labels)
         hits = np.bincount(labels, weights=labels == predicted)

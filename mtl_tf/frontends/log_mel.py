@@ -25,7 +25,7 @@ class LogMel(SpectralFrontEnd):
         **kwargs: arguments of `SpectralFrontEnd`.
 
     Raises:
-        ValueError: an unknown output, or frequencies out of range.
+        ValueError: an unknown output, no filters, or frequencies out of range.
     """
 
     def __init__(
@@ -39,6 +39,8 @@ class LogMel(SpectralFrontEnd):
     ) -> None:
         super().__init__(sample_rate, **kwargs)
         self.num_mel_bins, self.fmin_hz, self.fmax_hz = num_mel_bins, fmin_hz, fmax_hz or sample_rate / 2
+        if num_mel_bins < 1:
+            raise ValueError(f"num_mel_bins={num_mel_bins}: give at least 1")
         if output not in ("power", "db"):
             raise ValueError(f"output={output}: give power or db")
         if not 0 <= fmin_hz < self.fmax_hz <= sample_rate / 2:

@@ -129,7 +129,7 @@ def _export(
 
 
 def _version_number(target: Path, wanted: int | None) -> int:
-    last = max((int(path.name) for path in target.iterdir() if path.name.isdigit()), default=0)
+    last = max((int(path.name) for path in target.iterdir() if path.name.isdecimal()), default=0)
     if wanted is not None and wanted <= last:
         raise UserError(f"{target} has version {last}; a new one must be above it, version={last + 1}")
     return wanted or last + 1

@@ -41,10 +41,10 @@ def read_export_options(values: dict[str, str]) -> ExportOptions:
     name, version = values["name"], values.get("version")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise UserError(f"name={name}: give a plain folder name of letters, digits, '_', '.' and '-'")
-    if version is not None and not (version.isdigit() and int(version) > 0):
+    if version is not None and not (version.isdecimal() and int(version) > 0):
         raise UserError(f"version={version}: give a whole number above 0")
     rates = values.get("wav_rates", ",".join(map(str, WAV_RATES))).split(",")
-    if not all(rate.isdigit() and 1000 <= int(rate) <= 384000 for rate in rates):
+    if not all(rate.isdecimal() and 1000 <= int(rate) <= 384000 for rate in rates):
         raise UserError(
             f"wav_rates={values['wav_rates']}: give sample rates from 1000 to 384000 Hz, such as 8000,44100"
         )

@@ -91,6 +91,23 @@ def test_ravdess_numbers_out_of_range_are_refused(name, tmp_path):
         read_one("ravdess", name, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "damage", [("-0.wav,1,0,", "-0.wav,1,fifty,"), ("-0.wav,1,0,", "-0.wav,1,50,"), (",1,0,", ",,0,")]
+)
+def test_an_esc50_table_that_makes_no_sense_is_refused_by_line(damage, tmp_path):
+    write_fixture(get_corpus("esc50"), tmp_path)
+    table = next(tmp_path.rglob("esc50.csv"))
+    table.write_text(table.read_text().replace(*damage, 1))
+    with pytest.raises(
+        UserError, match=r"esc50.csv line 2 repeats a file, or its fold or target is no number in range"
+    ):
+        get_corpus("esc50").read(tmp_path)
+    first, second, *rest = table.read_text().replace(damage[1], damage[0], 1).splitlines()
+    table.write_text("\n".join([first, second, second, *rest]))
+    with pytest.raises(UserError, match=r"esc50.csv line 3 repeats a file"):
+        get_corpus("esc50").read(tmp_path)
+
+
 def test_esc50_files_that_are_missing_are_named(tmp_path):
     write_fixture(get_corpus("esc50"), tmp_path)[0].unlink()
     with pytest.raises(UserError, match=r"1 files of meta/esc50.csv are missing, such as 1-100031-A-0"):
@@ -119,6 +136,14 @@ def test_vctk_labels_from_both_versions(tmp_path):
         row = read_one("vctk", f"wav48/{name}", tmp_path / folder)
         assert (row["speaker"], row["accent"], row["gender"], row["age"]) == ("p234", "Scottish", "female", "22")
         assert (row["sentence"], row["microphone"]) == ("007", "mic2" if folder == "new" else "mic1")
+
+
+def test_a_vctk_table_that_is_no_text_is_named(tmp_path):
+    write_fixture(get_corpus("vctk"), tmp_path)
+    table = next(tmp_path.rglob("speaker-info.txt"))
+    table.write_bytes(table.read_bytes() + b"p400 20 F \xff\xfe\n")
+    with pytest.raises(UserError, match=r"speaker-info.txt is damaged"):
+        get_corpus("vctk").read(tmp_path)
 
 
 def test_vctk_says_which_speaker_it_knows_nothing_of(tmp_path):

@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 
 import pytest
 import soundfile
@@ -50,3 +51,14 @@ def test_a_complete_folder_is_not_made_again(made):
     before = {path: path.stat().st_mtime_ns for path in made.rglob("*.wav")}
     CORPUS.root(None, made.parents[1])
     assert before == {path: path.stat().st_mtime_ns for path in made.rglob("*.wav")}
+
+
+@pytest.mark.parametrize("damage", ["recipe", "clip"])
+def test_an_incomplete_folder_is_made_again(damage, made, tmp_path, monkeypatch):
+    folder = shutil.copytree(made, tmp_path / "prepared" / CORPUS.name / "audio")
+    victim = next(folder.glob("*.json")) if damage == "recipe" else next(folder.rglob("*.wav"))
+    victim.write_text("{") if damage == "recipe" else victim.unlink()
+    calls = []
+    monkeypatch.setattr(type(CORPUS), "make", lambda self, where: calls.append(where))
+    assert CORPUS.root(None, tmp_path / "prepared") == folder
+    assert calls == [folder]

@@ -50,6 +50,11 @@ def test_weighted_precision_and_uar_by_hand():
     assert scores["accuracy"] == 0.75
 
 
+def test_a_single_clip_is_scored_with_an_interval_of_everything():
+    scores = score_task(np.array([1]), np.array([[0.2, 0.8]]), ("a", "b"))
+    assert scores["uar"] == 1.0 and scores["uar_interval"] == [0.0, 1.0]
+
+
 def test_intervals_hold_the_score_and_shrink_with_clips():
     widths = []
     for n in (50, 5000):
