@@ -74,9 +74,9 @@ def read_arguments(
             values[key] = value
         elif files and not argument.startswith("--") and (not separator or os.path.exists(argument)):  # noqa: PTH110
             words.append(argument)
+        elif argument in known:
+            raise UserError(f"{argument} needs a value: {argument}=VALUE")
         else:
-            if argument in known:
-                raise UserError(f"{argument} needs a value: {argument}=VALUE")
             folder = "run" in known and os.path.isdir(argument)  # noqa: PTH112
             hint = f" Did you mean run={argument}?" if folder else nearest_hint(key, [*known, *flags])
             raise UserError(f"unknown argument {argument}.{hint}")

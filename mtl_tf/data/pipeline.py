@@ -101,7 +101,7 @@ def _batches(
 
     clips = tf.data.Dataset.from_tensor_slices((order, crops))
     if source.decodes_in_graph:
-        # A ragged batch would take three times as long as decoding.
+        # Whole clips are padded to the longest of their batch; to make a ragged batch takes longer than to decode them.
         decoded = clips.map(decode, num_parallel_calls=config.num_parallel_calls).padded_batch(config.batch_size)
         return decoded.map(
             lambda samples, lengths, positions, crops: labelled(_in_numpy(pad, samples, lengths, crops), positions)

@@ -81,7 +81,10 @@ def load_classes(folder: Path) -> dict[str, list[str]]:
 
 
 def load_division(folder: Path) -> pd.DataFrame:
-    """Reads `splits.parquet` of a run: `split`, `closed_set_only` and `decoder` of every clip, by `clip_id`.
+    """Reads `splits.parquet` of a run: every clip's `corpus`, `speaker`, `decoder`, `split` and `closed_set_only`.
+
+    Returns:
+        One row per clip, by `clip_id`.
 
     Raises:
         UserError: it is missing or damaged.

@@ -106,7 +106,7 @@ def known_speakers(folder: Path) -> dict[str, tuple[int, int]]:
         training = division[division["split"] == TRAIN]
         trained = set(zip(training["corpus"], training["speaker"], strict=True))
         predictions = pd.read_parquet(place / "predictions.parquet").dropna(subset="speaker")
-        for task, rows in predictions.groupby("task"):
+        for task, rows in predictions.groupby("task", sort=False):
             heard = sum(speaker in trained for speaker in zip(rows["corpus"], rows["speaker"], strict=True))
             before = counts.get(str(task), (0, 0))
             counts[str(task)] = (before[0] + heard, before[1] + len(rows))
