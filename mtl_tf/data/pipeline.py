@@ -87,13 +87,19 @@ def _batches(
     def load(positions: np.ndarray, crops: np.ndarray) -> np.ndarray:
         return pad_batch([source.samples(position) for position in positions], crops, num_samples, shortest)
 
-    def pad(padded: np.ndarray, lengths: np.ndarray, crops: np.ndarray) -> np.ndarray:
-        clips = [row[:length] for row, length in zip(padded, lengths, strict=True)]
-        return pad_batch(clips, crops, num_samples, shortest)
-
     def decode(position: tf.Tensor, crop: tf.Tensor) -> tuple:
         samples = source.tensor(position)
+        if num_samples is not None and not shortest:
+            samples = _crop(samples, crop, num_samples)
         return samples, tf.size(samples), position, crop
+
+    def cut(padded: tf.Tensor, lengths: tf.Tensor, crops: tf.Tensor) -> tf.Tensor:
+        length = tf.minimum(num_samples, tf.reduce_min(lengths))
+        return tf.map_fn(
+            lambda clip: _crop(clip[0][: clip[1]], clip[2], length),
+            (padded, lengths, crops),
+            fn_output_signature=tf.TensorSpec([None], tf.float32),
+        )
 
     def labelled(waveform: tf.Tensor, positions: tf.Tensor) -> tuple:
         length = None if shortest else num_samples
@@ -101,10 +107,13 @@ def _batches(
 
     clips = tf.data.Dataset.from_tensor_slices((order, crops))
     if source.decodes_in_graph:
-        # Whole clips are padded to the longest of their batch; to make a ragged batch takes longer than to decode them.
-        decoded = clips.map(decode, num_parallel_calls=config.num_parallel_calls).padded_batch(config.batch_size)
-        return decoded.map(
-            lambda samples, lengths, positions, crops: labelled(_in_numpy(pad, samples, lengths, crops), positions)
+        # Padded rather than ragged batches: to make a ragged one takes longer than to decode its clips.
+        padded_shapes = ([None if shortest else num_samples], [], [], [])
+        decoded = clips.map(decode, num_parallel_calls=config.num_parallel_calls)
+        return decoded.padded_batch(config.batch_size, padded_shapes).map(
+            lambda samples, lengths, positions, crops: labelled(
+                cut(samples, lengths, crops) if shortest else samples, positions
+            )
         )
     # One call of Python per batch: threads that pass the interpreter's lock around for every clip lose half their time.
     return clips.batch(config.batch_size).map(
@@ -137,6 +146,13 @@ def pad_batch(
         part = clip[start : start + length]
         row[: len(part)] = part
     return batch
+
+
+def _crop(samples: tf.Tensor, crop: tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:
+    """Cuts one clip in the graph where `pad_batch` would."""
+    spare = tf.maximum(tf.size(samples) - length, 0)
+    start = tf.minimum(tf.cast(crop * tf.cast(spare + 1, tf.float32), tf.int32), spare)
+    return samples[start : start + length]
 
 
 def _in_numpy(function, *inputs: tf.Tensor) -> tf.Tensor:
