@@ -30,6 +30,7 @@ intra_op=${INTRA_OP_THREADS:-1}
 [[ "$grpc$rest" =~ ^[0-9]+$ ]] || stop "GRPC_PORT=$grpc REST_PORT=$rest: give port numbers"
 [[ "$intra_op" =~ ^[0-9]+$ ]] || stop "INTRA_OP_THREADS=$intra_op: give a number of threads, 0 for one per core"
 export TF_ENABLE_ONEDNN_OPTS=${TF_ENABLE_ONEDNN_OPTS:-1} # TensorFlow takes these kernels by itself on some processors only
+export TF_ONEDNN_ASSUME_FROZEN_WEIGHTS=${TF_ONEDNN_ASSUME_FROZEN_WEIGHTS:-1} # as they are: kernels keep them rearranged
 
 flags=()
 take_flags() { # of the folder as the server sees it, and of the models.config it is to read
@@ -51,7 +52,8 @@ for engine in docker podman; do
         take_flags "/models/$name" "/models/$name/models.config"
         # shellcheck disable=SC2086  # several flags
         exec "$engine" run --rm ${ENGINE_FLAGS:-} -p "$grpc:8500" -p "$rest:8501" -v "$folder:/models/$name:ro" \
-            -e MODEL_NAME="$name" -e TF_ENABLE_ONEDNN_OPTS "${TF_SERVING_IMAGE:-tensorflow/serving:2.17.1}" "${flags[@]}" "$@"
+            -e MODEL_NAME="$name" -e TF_ENABLE_ONEDNN_OPTS -e TF_ONEDNN_ASSUME_FROZEN_WEIGHTS \
+            "${TF_SERVING_IMAGE:-tensorflow/serving:2.17.1}" "${flags[@]}" "$@"
     fi
 done
 stop "there is neither tensorflow_model_server nor a running docker or podman here; install or start one of them"

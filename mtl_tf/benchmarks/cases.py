@@ -89,7 +89,7 @@ CASES = {
             "center": False,
             "top_db": None,
         },
-        steps_per_execution=10,
+        steps_per_execution=50,
     ),
 }
 

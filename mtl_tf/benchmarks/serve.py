@@ -94,6 +94,7 @@ def load_version(
 
 
 def _c_loader(version: Path) -> Callable[[np.ndarray], object]:
+    os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")  # as scripts/serve.sh does
     model = CLoader(version, signature_tensors(version), INTRA_OP_THREADS)
     return lambda clips: model.run("serving_default", waveform=clips)
 

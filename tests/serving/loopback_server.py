@@ -174,5 +174,6 @@ def _encoded(values: np.ndarray):
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")  # as scripts/serve.sh does
     print(LoopbackServer(Path(sys.argv[1])).grpc_address, os.getpid(), flush=True)
     threading.Event().wait()

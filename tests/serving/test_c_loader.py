@@ -1,29 +1,14 @@
 """Every signature in the loader that TF Serving calls, in a process that imports no Python of TensorFlow."""
 
-import json
-import pickle
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
+from alone import ask_alone
 from mutation import mutants
 
 from mtl_tf.benchmarks.c_loader import INVALID_ARGUMENT, CLoader, CLoaderError, signature_tensors
 from mtl_tf.serving.export import export_run
 from mtl_tf.serving.warm_up import clip_example, signature_inputs, wav_bytes
-
-ALONE = """
-import json, pickle, sys
-from pathlib import Path
-from mtl_tf.benchmarks.c_loader import CLoader
-folder, names, requests = sys.argv[1], json.loads(sys.argv[2]), pickle.load(open(sys.argv[3], "rb"))
-model = CLoader(Path(folder), names)
-answers = {name: model.run(name, **inputs) for name, inputs in requests.items()}
-assert not {"tensorflow", "keras", "tensorflow_io"} & set(sys.modules)
-pickle.dump(answers, open(sys.argv[4], "wb"))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +37,7 @@ def requests(names):
 def test_every_signature_answers_in_a_process_without_tensorflow_in_python(exported, tmp_path):
     signatures = tf.saved_model.load(str(exported)).signatures
     asked = requests(signatures)
-    (tmp_path / "requests").write_bytes(pickle.dumps(asked))
-    places = [str(tmp_path / "requests"), str(tmp_path / "answers")]
-    command = [sys.executable, "-c", ALONE, str(exported), json.dumps(signature_tensors(exported)), *places]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stderr[-2000:]
-    answers = pickle.loads((tmp_path / "answers").read_bytes())
+    answers = dict(zip(asked, ask_alone(exported, list(asked.items()), tmp_path), strict=True))
     assert set(answers) == set(signatures)
     for name, inputs in asked.items():
         expected = signatures[name](**{key: tf.constant(values) for key, values in inputs.items()})
