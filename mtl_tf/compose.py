@@ -80,7 +80,7 @@ def validate(values: dict) -> RunConfig:
     try:
         config = RunConfig.model_validate(values)
     except ValidationError as error:
-        raise UserError(_explain(error)) from error
+        raise UserError(_explain(error, values)) from error
     _check_references(config)
     return config
 
@@ -215,7 +215,7 @@ _SECTION_OF = {"corpus": "corpora.", "task": "tasks.", "experiment": "", "protoc
 _GROUP_OF = {"corpora": "corpus", "tasks": "task"}
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, values: dict) -> str:
     first = error.errors()[0]
     location = [str(part) for part in first["loc"]]
     key = ".".join(location)
@@ -234,7 +234,9 @@ def _explain(error: ValidationError) -> str:
             return f"unknown key {key}. Did you mean {' or '.join(elsewhere)}?"
         return f"unknown key {key}.{nearest_hint(key, [prefix + name for name in known])}"
     if first["type"] == "missing":
-        return f"{key} is not set; choose it with {_GROUP_OF.get(location[0], location[0])}=NAME or {key}=VALUE"
+        text = f"{key} is not set; choose it with {_GROUP_OF.get(location[0], location[0])}=NAME or {key}=VALUE"
+        named = set(values[location[0]]) - {location[1]} if location[0] in _GROUP_OF else set()
+        return text + ("." + nearest_hint(location[1], named) if named else "")
     return f"{key}={first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 

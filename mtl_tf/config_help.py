@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from mtl_tf.compose import CONFIG_DIR, GROUPS, choices
-from mtl_tf.config import CorpusConfig, LabelsConfig, RunConfig, TaskConfig
+from mtl_tf.config import AuditConfig, CorpusConfig, LabelsConfig, RunConfig, TaskConfig
 
 
 def help_text() -> str:
@@ -20,6 +20,11 @@ def help_text() -> str:
             lines += ["", f"Keys of {group}={name}:"]
             lines += _yaml_keys(group, CONFIG_DIR / group / f"{path}.yaml")
     return "\n".join(lines)
+
+
+def audit_help_text() -> str:
+    """Lists the keys of the audit with their meaning."""
+    return "\n".join(["Keys of the audit, with their defaults:", *_keys(AuditConfig, "audit.")])
 
 
 def _keys(section: type[BaseModel], prefix: str) -> list[str]:

@@ -11,6 +11,7 @@ line on standard error.
 from pathlib import Path
 
 from mtl_tf.command_line import read_arguments, run_command
+from mtl_tf.config_help import audit_help_text
 
 
 def main(arguments: list[str]) -> None:
@@ -41,4 +42,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, __doc__)
+    run_command(main, __doc__, audit_help_text)

@@ -3,8 +3,8 @@
 # Usage: bash scripts/serve.sh NAME [FLAG ...]; flags go to tensorflow_model_server.
 # Takes tensorflow_model_server from the PATH, else the image tensorflow/serving in docker or podman. It reads models.config,
 # every minute anew. Environment: GRPC_PORT, REST_PORT, SAVED_MODELS_DIR, TF_SERVING_IMAGE, ENGINE_FLAGS (such as
-# "--gpus all"); INTRA_OP_THREADS, that share one operation (1; 0 is one per core, which answers a lone client sooner and
-# many later); BATCHING=true puts requests together as batching.config says, and windows cannot be asked then.
+# "--gpus all"); INTRA_OP_THREADS, that share one operation (1; 0 is one per core, which may answer a lone client sooner
+# and answers many later); BATCHING=true puts requests together as batching.config says, and windows cannot be asked then.
 set -euo pipefail
 
 stop() {

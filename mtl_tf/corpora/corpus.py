@@ -10,6 +10,7 @@ from typing import ClassVar
 from mtl_tf.errors import UserError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+UNREAD_SUFFIXES = (".aac", ".aif", ".aifc", ".aiff", ".amr", ".au", ".caf", ".m4a", ".opus", ".sph", ".w64", ".wma")
 
 
 def files_below(root: Path) -> Iterator[Path]:
@@ -55,6 +56,7 @@ class Corpus(ABC):
         downloads: archives, empty where the publisher asks for registration.
         sample_rates: published sample rates in Hz.
         duration_range_s: shortest and longest published clip in seconds.
+        num_published: number of published clips; None: versions differ, or it is not known.
         native_labels: label columns that `read` gives, beside `speaker`, `session`, `official_split`, `official_fold`.
         example_files: paths as published, for fixtures in tests.
         example_texts: metadata files as published, path to text.
@@ -68,6 +70,7 @@ class Corpus(ABC):
     downloads: ClassVar[tuple[Download, ...]] = ()
     sample_rates: ClassVar[tuple[int, ...]]
     duration_range_s: ClassVar[tuple[float, float]]
+    num_published: ClassVar[int | None] = None
     native_labels: ClassVar[tuple[str, ...]]
     example_files: ClassVar[tuple[str, ...]]
     example_texts: ClassVar[dict[str, str]] = {}
@@ -115,11 +118,16 @@ class Corpus(ABC):
         """Yields the audio files below a folder in sorted order, hidden files left out.
 
         Raises:
-            UserError: there are none.
+            UserError: there are none, or some are of a kind that is not read.
         """
-        files = sorted(
-            path for path in files_below(root) if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "."
-        )
+        visible = sorted(path for path in files_below(root) if path.name[0] != ".")
+        unread = [path for path in visible if path.suffix.lower() in UNREAD_SUFFIXES]
+        if unread:
+            raise UserError(
+                f"corpus {self.name}: {unread[0]} is one of {len(unread)} audio files that are not WAV, FLAC, OGG or "
+                "MP3; convert them or move them out of the folder"
+            )
+        files = [path for path in visible if path.suffix.lower() in AUDIO_SUFFIXES]
         if not files:
             raise UserError(f"corpus {self.name}: no audio file below {root}; {self.where_to_get()}")
         yield from files

@@ -47,6 +47,7 @@ class EmoDB(Corpus):
     downloads = (Download("http://emodb.bilderbar.info/download/download.zip"),)
     sample_rates = (16000,)
     duration_range_s = (1.0, 9.5)
+    num_published = 535
     native_labels = ("emotion", "gender", "age", "text", "version")
     example_files = tuple(
         f"wav/{speaker}{text}{emotion}a.wav"

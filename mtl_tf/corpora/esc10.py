@@ -30,6 +30,7 @@ class Esc10(Esc50):
     name = "esc10"
     title = "ESC-10"
     licence = "CC BY 3.0"
+    num_published = 400
     example_files = tuple(
         f"{folder}/{fold}-10003{fold}-A.ogg"
         for fold in (1, 2, 3, 4, 5)

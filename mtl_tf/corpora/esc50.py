@@ -32,6 +32,7 @@ class Esc50(Corpus):
     downloads = (Download("https://github.com/karolpiczak/ESC-50/archive/master.zip"),)
     sample_rates = (44100,)
     duration_range_s = (4.9, 5.1)
+    num_published = 2000
     native_labels = ("category", "super_category", "source")
     example_files = tuple(
         f"audio/{fold}-10003{fold}-A-{target}.wav" for fold in (1, 2, 3, 4, 5) for target in (0, 10, 21)

@@ -24,6 +24,7 @@ class Fsdd(Corpus):
     downloads = (Download("https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip"),)
     sample_rates = (8000,)
     duration_range_s = (0.1, 2.5)
+    num_published = 3000
     native_labels = ("digit", "take", "accent", "gender")
     example_files = tuple(
         f"recordings/{digit}_{speaker}_{take}.wav"

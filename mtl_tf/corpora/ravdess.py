@@ -38,6 +38,7 @@ class Ravdess(Corpus):
     )
     sample_rates = (48000,)
     duration_range_s = (2.0, 7.5)
+    num_published = 2452
     native_labels = ("channel", "emotion", "intensity", "strongest", "statement", "repetition", "gender")
     example_files = tuple(
         f"Audio_{channel}_Actors_01-24/Actor_{actor}/03-{code}-{emotion}-01-01-{repetition}-{actor}.wav"

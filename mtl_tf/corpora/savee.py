@@ -33,6 +33,7 @@ class Savee(Corpus):
     homepage = "http://kahlan.eps.surrey.ac.uk/savee/"
     sample_rates = (44100,)
     duration_range_s = (1.0, 8.0)
+    num_published = 480
     native_labels = ("emotion", "sentence", "gender")
     example_files = tuple(
         f"AudioData/{speaker}/{emotion}{take:02d}.wav"

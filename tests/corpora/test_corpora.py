@@ -62,6 +62,14 @@ def test_a_stray_file_is_named(name, tmp_path):
         corpus.read(tmp_path)
 
 
+@pytest.mark.parametrize("name", corpus_names())
+def test_audio_of_a_kind_that_is_not_read_is_named(name, tmp_path):
+    corpus = get_corpus(name)
+    shutil.copy(write_fixture(corpus, tmp_path)[0], tmp_path / "holiday.M4A")
+    with pytest.raises(UserError, match=r"holiday\.M4A is one of 1 audio files that are not WAV"):
+        corpus.read(tmp_path)
+
+
 def read_one(name, path, tmp_path):
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / path).touch()

@@ -150,6 +150,6 @@ def test_tables_are_printed(finished_run, capsys):
     prepared = finished_run.parents[2] / "prepared" / "fsdd"
     print_audit(get_corpus("fsdd"), pd.read_parquet(prepared / "manifest.parquet"), prepared)
     shown = capsys.readouterr().out
-    for piece in ("majority", "per class", "per speaker", "theo", "every clip decodes"):
+    for piece in ("majority", "per class", "per speaker", "theo", "every clip decodes", "3000 clips are published"):
         assert piece in shown
     assert percent(0.5) == "50.0" and percent(0.5, 0.1) == "50.0 ± 10.0" and percent(None) == "-"
