@@ -70,12 +70,12 @@ def read_arguments(
             if not waiting:
                 raise UserError(f"{argument} needs a value")
             values[key] = waiting.pop(0)
-        elif separator and key in known:
+        elif separator and key in known and value:
             values[key] = value
         elif files and not argument.startswith("--") and (not separator or os.path.exists(argument)):  # noqa: PTH110
             words.append(argument)
-        elif argument in known:
-            raise UserError(f"{argument} needs a value: {argument}=VALUE")
+        elif key in known:
+            raise UserError(f"{key} needs a value: {key}=VALUE")
         else:
             folder = "run" in known and os.path.isdir(argument)  # noqa: PTH112
             hint = f" Did you mean run={argument}?" if folder else nearest_hint(key, [*known, *flags])
