@@ -92,8 +92,10 @@ def test_a_training_batch_can_be_cut_to_its_shortest_clip(small_run):
     assert all((waveform[:, -200:] != 0).any(axis=1).all() for waveform, _, _ in batches)
 
 
-def test_crops_are_the_same_whichever_way_clips_are_decoded(small_run):
-    short = ("pipeline.clip_s=0.2", "pipeline.batch_size=5")
+@pytest.mark.parametrize("length", ["fixed", "shortest"])
+@pytest.mark.parametrize("clip_s", [0.2, 0.3, 2.0])
+def test_crops_are_the_same_whichever_way_clips_are_decoded(length, clip_s, small_run):
+    short = (f"pipeline.clip_s={clip_s}", "pipeline.batch_size=5", f"pipeline.batch_length={length}")
     in_graph, _ = batches_of(small_run, short)
     by_soundfile, _ = batches_of(small_run, [*short, "pipeline.decoder=soundfile"])
     assert same(in_graph, by_soundfile)
