@@ -38,7 +38,8 @@ def _keys(section: type[BaseModel], prefix: str) -> list[str]:
         elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             lines += _keys(field.annotation, f"{prefix}{name}.")
         else:
-            default = "" if field.is_required() else f"={field.get_default(call_default_factory=True)}"
+            value = None if field.is_required() else field.get_default(call_default_factory=True)
+            default = "" if field.is_required() else f"={'null' if value is None else value}"
             lines.append(f"  {prefix}{name}{default}\n      {field.description}")
     return lines
 

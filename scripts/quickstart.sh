@@ -1,6 +1,13 @@
 #!/usr/bin/env bash
 # Installs into .venv, makes the embedded corpus, trains three tasks with one network, reports and exports.
+# Usage: bash scripts/quickstart.sh [key=value ...]; keys go to scripts/train.py experiment=spoken_digits.
 set -euo pipefail
+case " $* " in
+*" --help "* | *" -h "*)
+    sed -n '2,/^set/{/^set/d;s/^# //;p}' "$0"
+    exit 0
+    ;;
+esac
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh" ""
 
 log=$(mktemp)

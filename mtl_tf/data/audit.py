@@ -162,7 +162,7 @@ def find_problems(
             if seconds < shortest:
                 reasons.append(("too_short", f"{seconds:.3f} s is shorter than {shortest:.3f} s"))
             elif math.isnan(clip.duration_s) and not low <= seconds <= high:
-                reasons.append(("wrong_duration", f"{seconds:.2f} s is outside the published {low:g} to {high:g} s"))
+                reasons.append(("wrong_duration", f"{seconds:.3f} s is outside the published {low:g} to {high:g} s"))
             if clip.sample_rate not in accepted:
                 rates = ", ".join(str(rate) for rate in sorted(accepted))
                 reasons.append(("wrong_sample_rate", f"{clip.sample_rate} Hz where {rates} Hz is expected"))

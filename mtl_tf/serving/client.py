@@ -11,6 +11,7 @@ import numpy as np
 from mtl_tf.data.decode import load_clip
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.predict_files import answer_record
+from mtl_tf.serving.options import LOUDEST
 from mtl_tf.serving.transports import GrpcTransport, RestTransport
 from mtl_tf.serving.warm_up import wav_bytes
 
@@ -110,7 +111,7 @@ class Client:
         waiting, sample_rate = [], self.details["sample_rate"]
         for file in files:
             try:
-                waiting.append((file, load_clip(file, sample_rate)))
+                waiting.append((file, _checked(load_clip(file, sample_rate), str(file))))
             except UserError as error:
                 yield {"file": str(file), "error": str(error)}
             if len(waiting) == batch_size:
@@ -142,4 +143,7 @@ def _checked(samples: np.ndarray, name: str) -> np.ndarray:
         raise UserError(f"{name} must be floats in [-1, 1] of shape (samples,); it is {samples.dtype} {samples.shape}")
     if not samples.size or not np.isfinite(samples).all():
         raise UserError(f"{name} holds {'samples that are not finite' if samples.size else 'no samples'}")
+    loudest = np.abs(samples).max()
+    if loudest > LOUDEST:
+        raise UserError(f"{name} must lie in [-1, 1]; its largest value is {loudest:g}")
     return samples.astype(np.float32, copy=False)

@@ -23,6 +23,7 @@ from mtl_tf.serving.signatures import ServedModel
 
 TOLERANCE = 1e-5
 DETAILS = "model.json"
+MOST_VERSION = 2**63 - 1
 CLASSIFY_METHOD = "tensorflow/serving/classify"
 
 
@@ -129,6 +130,8 @@ def _export(
 
 
 def _version_number(target: Path, wanted: int | None) -> int:
+    if wanted is not None and wanted > MOST_VERSION:
+        raise UserError(f"version={wanted}: servers count to {MOST_VERSION}")
     last = max((int(path.name) for path in target.iterdir() if path.name.isdecimal()), default=0)
     if wanted is not None and wanted <= last:
         raise UserError(f"{target} has version {last}; a new one must be above it, version={last + 1}")

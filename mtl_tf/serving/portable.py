@@ -113,7 +113,13 @@ def to_onnx(model: keras.Model, longest: int | None) -> tuple[bytes, Callable]:
     import tf2onnx
 
     signature = [tf.TensorSpec([None, None], tf.float32, name="waveform")]
-    function = tf.function(lambda waveform: model(waveform[:, :longest], training=False), input_signature=signature)
+    shortest = model.get_layer("frontend").get_config().get("n_fft", 1)
+
+    def answer(waveform: tf.Tensor) -> dict[str, tf.Tensor]:
+        missing = tf.maximum(shortest - tf.shape(waveform)[1], 0)  # to one frame
+        return model(tf.pad(waveform[:, :longest], [[0, 0], [0, missing]]), training=False)
+
+    function = tf.function(answer, input_signature=signature)
     converted, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
     content = converted.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

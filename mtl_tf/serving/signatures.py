@@ -6,12 +6,13 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from mtl_tf.serving.options import LOUDEST
 from mtl_tf.serving.wav_bytes import WavDecoder
 
 WINDOWS_AT_ONCE, SECONDS_AT_ONCE = 16, 160  # computed together, so that memory is bounded
 MOST_WINDOWS = 36_000  # an hour at ten a second
 LONGEST_STEP_S = 3600.0
-LOUDEST = 10.0  # decoders of lossy files overshoot 1; integers not scaled down are far above
+MOST_SECONDS = 3600  # of the clips of a request that come as bytes, each as long as the longest
 WAVEFORM = tf.TensorSpec([None, None], tf.float32, name="waveform")
 WAV = tf.TensorSpec([], tf.string)
 RAGGED = tf.RaggedTensorSpec([None], tf.float32, ragged_rank=0)
@@ -45,7 +46,8 @@ class ServedModel(tf.Module):
     A request is refused (INVALID_ARGUMENT) if an input has another number of axes, if a waveform is empty, not finite
     or above 10 (integers that were not scaled down), if `length` is not between 1 and the samples there are, if
     `window_s` or `hop_s` is not above 0 or is above an hour or they make more than 36,000 windows, and if bytes are no
-    whole WAV file of a declared rate. No answer ever holds a NaN.
+    whole WAV file of a declared rate, or clips that come as bytes make more than an hour, each counted as the longest.
+    No answer ever holds a NaN.
 
     Args:
         model: waveform to probabilities by task.
@@ -126,10 +128,22 @@ class ServedModel(tf.Module):
         return tf.function(answer, input_signature=[WAVEFORM])
 
     def _from_wav_bytes(self, wav: tf.Tensor) -> Answers:
-        waveforms = tf.map_fn(
-            lambda item: self._decode(*item), (wav, tf.range(tf.size(wav))), fn_output_signature=RAGGED
+        waveforms = tf.map_fn(lambda item: self._used(*item), (wav, tf.range(tf.size(wav))), fn_output_signature=RAGGED)
+        return self._answer(self._padded(waveforms))
+
+    def _used(self, wav: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        return self._decode(wav, number)[: self._longest]
+
+    def _padded(self, waveforms: tf.RaggedTensor) -> tf.Tensor:
+        """Pads clips to the longest, unless a few bytes would so become more than memory holds."""
+        seconds = waveforms.bounding_shape(out_type=tf.int64)
+        seconds = seconds[0] * seconds[1] // self._sample_rate
+        few = tf.debugging.Assert(
+            seconds <= MOST_SECONDS,
+            [f"clips as long as the longest come to more than {MOST_SECONDS} s, ask for fewer at once;", seconds],
         )
-        return self._answer(waveforms.to_tensor())
+        with tf.control_dependencies([few]):
+            return waveforms.to_tensor()
 
     def _windows(self, waveform: tf.Tensor, window_s: tf.Tensor, hop_s: tf.Tensor) -> Answers:
         sound = (window_s > 0.0) & (hop_s > 0.0) & (window_s <= LONGEST_STEP_S) & (hop_s <= LONGEST_STEP_S)
@@ -183,13 +197,13 @@ class ServedModel(tf.Module):
             )
             with tf.control_dependencies([given]):
                 wav = tf.identity(wav)
-            return tf.cond(wav == b"", lambda: waveform, lambda: self._decode(wav, number))
+            return tf.cond(wav == b"", lambda: waveform[: self._longest], lambda: self._used(wav, number))
 
         def classify(inputs: tf.Tensor) -> Answers:
             parsed = tf.io.parse_example(inputs, features)
             examples = (parsed["wav"], parsed["waveform"], tf.range(tf.size(inputs)))
             waveforms = tf.map_fn(waveform_of, examples, fn_output_signature=RAGGED)
-            answers = answer(waveforms.to_tensor())
+            answers = answer(self._padded(waveforms))
             scores = tf.concat([answers[task] for task in tasks], axis=1)
             return {"classes": tf.repeat(names[None], tf.shape(scores)[0], axis=0), "scores": scores}
 

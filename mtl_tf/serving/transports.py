@@ -21,6 +21,7 @@ from mtl_tf.errors import UserError
 
 ATTEMPTS = 4
 FIRST_BACKOFF_S = 0.2
+RETRY_BUFFER_BYTES = 1 << 30  # gRPC makes no second attempt at a request above its default of 256 KiB
 TRANSIENT_HTTP = (429, 502, 503, 504)
 
 Arrays = dict[str, np.ndarray]
@@ -46,6 +47,7 @@ class GrpcTransport:
         options = [
             ("grpc.service_config", json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]})),
             ("grpc.enable_retries", 1),
+            ("grpc.per_rpc_retry_buffer_size", RETRY_BUFFER_BYTES),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_receive_message_length", -1),
         ]
@@ -101,12 +103,13 @@ class RestTransport:
     Args:
         address: HOST:PORT, of TF Serving's REST port, 8501.
         name: of the model.
-        timeout_s: for one attempt.
+        timeout_s: for one attempt, and for all attempts to connect together.
     """
 
     def __init__(self, address: str, name: str, timeout_s: float) -> None:
         self._base, self._address = f"http://{address}/v1/models/{name}", address
         self._name, self._timeout_s = name, timeout_s
+        self._timeouts_s = (timeout_s / ATTEMPTS, timeout_s)  # to connect, to answer
         retries = Retry(
             ATTEMPTS - 1,
             read=False,  # a call that took too long is not made again
@@ -114,6 +117,7 @@ class RestTransport:
             status_forcelist=TRANSIENT_HTTP,
             allowed_methods=None,
             raise_on_status=False,
+            respect_retry_after_header=False,  # the server would say how long the caller waits
         )
         logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would print a line for every attempt
         self._session = requests.Session()
@@ -137,7 +141,7 @@ class RestTransport:
 
     def _call(self, method: str, path: str, **body) -> dict:
         try:
-            response = self._session.request(method, self._base + path, timeout=self._timeout_s, **body)
+            response = self._session.request(method, self._base + path, timeout=self._timeouts_s, **body)
         except requests.exceptions.Timeout as error:
             raise UserError(
                 f"{self._address} did not answer within {self._timeout_s:g} s; give a larger timeout_s"

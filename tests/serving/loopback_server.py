@@ -158,6 +158,8 @@ class _Rest(BaseHTTPRequestHandler):
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
+        if code == 503:
+            self.send_header("Retry-After", "600")  # no client should wait for what a server fancies
         self.end_headers()
         with contextlib.suppress(BrokenPipeError):  # a client that did not wait
             self.wfile.write(text)

@@ -77,11 +77,12 @@ def test_windows_of_a_long_recording_are_those_of_one_request(client, server):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_passes_is_tried_again_and_what_does_not_is_not(server, kind):
+@pytest.mark.parametrize("samples", [400, 150_000])
+def test_what_passes_is_tried_again_and_what_does_not_is_not(server, kind, samples):
     client = connect(server, kind)
     assert client.details
     server.failures, before = 2, server.seen
-    assert client.predict([clip(400)])["digit"].shape == (1, 2)
+    assert client.predict([clip(samples)])["digit"].shape == (1, 2)
     assert server.seen == before + 3
     before = server.seen
     with pytest.raises(UserError, match="window_s and hop_s must be above 0 and at most 3600"):
@@ -112,13 +113,23 @@ def test_mistakes_are_one_clear_line(server, kind):
         client.predict([clip(400)[None]])
     with pytest.raises(UserError, match="give numbers above 0"):
         list(client.predict_windows(clip(400), np.inf, 1.0))
-    with pytest.raises(UserError, match="waveform must lie in"):
+    with pytest.raises(UserError, match="clip 0 must lie in"):
         client.predict([100 * np.ones(400, np.float32)])
     server.delay_s = 1.0
     with pytest.raises(UserError, match=r"did not answer within 0\.2 s"):
         assert connect(server, kind, timeout_s=0.2).details
     server.delay_s = 0.0
     assert client.predict([clip(400)])
+
+
+def test_a_file_that_is_refused_costs_no_other_file_its_answer(server, tmp_path):
+    for name, level in (("a", 0.1), ("b", 500.0), ("c", 0.1)):
+        soundfile.write(tmp_path / f"{name}.wav", level * np.ones(4000), 8000, "FLOAT")
+    files = [tmp_path / f"{name}.wav" for name in "abc"]
+    records = {record["file"]: record for record in connect(server, "grpc").predict_files(files)}
+    assert set(records) == set(map(str, files))
+    assert [("error" in records[str(file)]) for file in files] == [False, True, False]
+    assert "b.wav must lie in [-1, 1]; its largest value is 500" in records[str(files[1])]["error"]
 
 
 def test_the_other_port_is_recognised(server):

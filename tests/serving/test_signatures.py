@@ -193,6 +193,14 @@ def test_bytes_that_are_no_wav_are_refused_by_their_number(signatures, tmp_path)
     assert signatures["from_wav_bytes"](wav=tf.constant([good]))["digit"].shape == (1, 2)
 
 
+def test_a_few_bytes_do_not_become_more_than_memory_holds(signatures, tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.zeros(500 * 8000), 8000, "PCM_U8")
+    long, short = (tmp_path / "long.wav").read_bytes(), written(tmp_path / "a.wav", 8000).read_bytes()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="come to more than 3600 s, ask for fewer at once"):
+        signatures["from_wav_bytes"](wav=tf.constant([long, *[short] * 8]))
+    assert signatures["from_wav_bytes"](wav=tf.constant([long, short]))["digit"].shape == (2, 2)
+
+
 def test_examples_of_bytes_or_floats_are_classified(signatures, tmp_path):
     samples = noise(4000)
     floats = tf.train.Feature(float_list=tf.train.FloatList(value=samples))
@@ -232,5 +240,7 @@ def test_a_version_is_never_written_over(finished_run, exported, tmp_path):
         with pytest.raises(UserError, match="has version 3; a new one must be above it, version=4"):
             export_run(finished_run, target, version)
     assert sorted((path, path.stat().st_mtime_ns) for path in target.rglob("*")) == before
+    with pytest.raises(UserError, match="servers count to 9223372036854775807"):
+        export_run(finished_run, target, 2**63)
     assert export_run(finished_run, target, 7).name == "7"
     assert json.loads((target / "7" / "assets.extra" / "model.json").read_text())["sample_rate"] == 8000
