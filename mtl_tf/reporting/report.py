@@ -57,6 +57,7 @@ def write_report(folder: Path) -> Path:
         parts=metrics.get("folds", metrics.get("repeats", [])),
         main_metrics=chosen,
         corpora={name: get_corpus(corpus.name) for name, corpus in config.corpora.items()},
+        used=pd.read_parquet(part_folders(folder)[0] / "splits.parquet")["corpus"].value_counts().to_dict(),
         counts=_clip_counts(folder, predictions),
         known_speakers=known_speakers(folder),
         published=compare_published(folder, config, metrics),
