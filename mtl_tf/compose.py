@@ -235,7 +235,7 @@ def _explain(error: ValidationError, values: dict) -> str:
         return f"unknown key {key}.{nearest_hint(key, [prefix + name for name in known])}"
     if first["type"] == "missing":
         text = f"{key} is not set; choose it with {_GROUP_OF.get(location[0], location[0])}=NAME or {key}=VALUE"
-        named = set(values[location[0]]) - {location[1]} if location[0] in _GROUP_OF else set()
+        named = set(values[location[0]]) - {location[1]} if len(location) > 1 and location[0] in _GROUP_OF else set()
         return text + ("." + nearest_hint(location[1], named) if named else "")
     return f"{key}={first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
 

@@ -103,6 +103,12 @@ def test_a_damaged_file_is_named(content, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_that_lacks_a_section_is_explained(tmp_path):
+    (tmp_path / "config.yaml").write_text("experiment: x\n")
+    with pytest.raises(UserError, match="is not set"):
+        compose.load(tmp_path / "config.yaml")
+
+
 def test_help_explains_every_key():
     text = help_text()
     for key in RunConfig.model_fields:

@@ -51,6 +51,10 @@ def _read_value(key: str, given: object, default: str | int | float) -> str | in
     return value
 
 
+def _names(values: dict) -> list[str]:
+    return values["models"].strip("[]").split(",")
+
+
 def _make_room(out: str) -> None:
     """Finds out before measuring whether the results can be written."""
     if out and Path(out).is_dir():
@@ -73,7 +77,7 @@ def _pipeline(values: dict) -> None:
 def _step(values: dict) -> None:
     from mtl_tf.benchmarks.step import compare_steps
 
-    results = compare_steps(values["models"].strip("[]").split(","), values["rounds"])
+    results = compare_steps(_names(values), values["rounds"])
     _print_row("model", "mode", "batch", "ours, ms", "PyTorch, ms", "times faster", "share of peak")
     _print_row(*["---"] * 7)
     for row in results:
@@ -98,7 +102,7 @@ def _serve(values: dict) -> None:
 def _tasks(values: dict) -> None:
     from mtl_tf.benchmarks.tasks import measure_tasks
 
-    results = measure_tasks(values["models"].strip("[]").split(","), values["rounds"])
+    results = measure_tasks(_names(values), values["rounds"])
     _print_row("model", "one task, ms", "four tasks, ms", "four / one", "four / four models")
     _print_row(*["---"] * 5)
     for row in results:
@@ -110,7 +114,7 @@ def _tasks(values: dict) -> None:
 def _gpu(values: dict) -> None:
     from mtl_tf.benchmarks.accelerator import device_name, measure_models
 
-    results = measure_models(values["models"].strip("[]").split(","), values["batch_size"] or None, values["policy"])
+    results = measure_models(_names(values), values["batch_size"] or None, values["policy"])
     print(f"{device_name()}, {values['policy']}")
     _print_row("model", "front end, clips/s", "training, clips/s", "share of peak")
     _print_row(*["---"] * 4)

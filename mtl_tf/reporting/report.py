@@ -13,7 +13,7 @@ from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
 from mtl_tf.data.splits import TRAIN
 from mtl_tf.evaluation.attention import attention_weights, has_attention
-from mtl_tf.evaluation.load_run import load_config, load_model, part_folders
+from mtl_tf.evaluation.load_run import load_config, load_division, load_model, part_folders
 from mtl_tf.files import write_whole
 from mtl_tf.reporting import figures
 from mtl_tf.reporting.comparison import compare_published
@@ -38,7 +38,7 @@ def write_report(folder: Path) -> Path:
         The page's path.
 
     Raises:
-        UserError: the run is not finished.
+        UserError: the run is not finished, or what it left is damaged.
     """
     config = load_config(folder)
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -57,7 +57,7 @@ def write_report(folder: Path) -> Path:
         parts=metrics.get("folds", metrics.get("repeats", [])),
         main_metrics=chosen,
         corpora={name: get_corpus(corpus.name) for name, corpus in config.corpora.items()},
-        used=pd.read_parquet(part_folders(folder)[0] / "splits.parquet")["corpus"].value_counts().to_dict(),
+        used=load_division(part_folders(folder)[0])["corpus"].value_counts().to_dict(),
         counts=_clip_counts(folder, predictions),
         known_speakers=known_speakers(folder),
         published=compare_published(folder, config, metrics),
@@ -103,7 +103,7 @@ def known_speakers(folder: Path) -> dict[str, tuple[int, int]]:
     counts: dict[str, tuple[int, int]] = {}
     places = part_folders(folder)
     for place in places[:1] if places[0].parent.name == "repeats" else places:
-        division = pd.read_parquet(place / "splits.parquet")
+        division = load_division(place)
         training = division[division["split"] == TRAIN]
         trained = set(zip(training["corpus"], training["speaker"], strict=True))
         predictions = pd.read_parquet(place / "predictions.parquet").dropna(subset="speaker")

@@ -55,18 +55,14 @@ def test_fixtures_prepare_without_findings(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", corpus_names())
-def test_a_stray_file_is_named(name, tmp_path):
+@pytest.mark.parametrize(
+    ("stray", "message"),
+    [("holiday.wav", r"holiday\.wav"), ("holiday.M4A", r"holiday\.M4A is one of 1 audio files that are not WAV")],
+)
+def test_a_stray_file_is_named(stray, message, name, tmp_path):
     corpus = get_corpus(name)
-    shutil.copy(write_fixture(corpus, tmp_path)[0], tmp_path / "holiday.wav")
-    with pytest.raises(UserError, match=r"holiday\.wav"):
-        corpus.read(tmp_path)
-
-
-@pytest.mark.parametrize("name", corpus_names())
-def test_audio_of_a_kind_that_is_not_read_is_named(name, tmp_path):
-    corpus = get_corpus(name)
-    shutil.copy(write_fixture(corpus, tmp_path)[0], tmp_path / "holiday.M4A")
-    with pytest.raises(UserError, match=r"holiday\.M4A is one of 1 audio files that are not WAV"):
+    shutil.copy(write_fixture(corpus, tmp_path)[0], tmp_path / stray)
+    with pytest.raises(UserError, match=message):
         corpus.read(tmp_path)
 
 

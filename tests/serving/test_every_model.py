@@ -57,9 +57,8 @@ def test_every_trunk_is_served_by_every_signature(name, tmp_path):
     # Servers are told that weights never change, and may keep them as their kernels like them best.
     requests = [("serving_default", {"waveform": waveform[:count]}) for count in (1, 3, 2, 1)]
     requests += [("from_wav_bytes", {"wav": np.array(wav[:count], object)}) for count in (1, 3)]
-    for (name, inputs), answer in zip(
-        requests, ask_alone(tmp_path / "1", requests, tmp_path, TF_ONEDNN_ASSUME_FROZEN_WEIGHTS="1"), strict=True
-    ):
+    frozen = ask_alone(tmp_path / "1", requests, tmp_path, TF_ONEDNN_ASSUME_FROZEN_WEIGHTS="1")
+    for (name, inputs), answer in zip(requests, frozen, strict=True):
         plain = signatures[name](**{key: tf.constant(values) for key, values in inputs.items()})
         for task in TASKS:
             np.testing.assert_allclose(answer[task], plain[task], atol=1e-5)
