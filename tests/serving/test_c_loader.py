@@ -1,9 +1,10 @@
-"""Every signature in the loader that TF Serving calls, in a process that imports no Python of TensorFlow."""
+"""Every signature in the loader that TF Serving calls, without Python or in a process without TensorFlow's Python."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from alone import ask_alone
+from cpp_loader import ask_loader, build_loader
 from mutation import mutants
 
 from mtl_tf.benchmarks.c_loader import INVALID_ARGUMENT, CLoader, CLoaderError, signature_tensors
@@ -34,18 +35,29 @@ def requests(names):
     }
 
 
-def test_every_signature_answers_in_a_process_without_tensorflow_in_python(exported, tmp_path):
+def assert_answers_are_tensorflows(exported, asked, answers):
     signatures = tf.saved_model.load(str(exported)).signatures
-    asked = requests(signatures)
-    answers = dict(zip(asked, ask_alone(exported, list(asked.items()), tmp_path), strict=True))
-    assert set(answers) == set(signatures)
+    assert set(answers) == set(asked) == set(signatures)
     for name, inputs in asked.items():
         expected = signatures[name](**{key: tf.constant(values) for key, values in inputs.items()})
+        assert set(answers[name]) == set(expected)
         for key, values in expected.items():
             if values.dtype == tf.string:
                 assert answers[name][key].tolist() == values.numpy().tolist()
             else:
                 np.testing.assert_allclose(answers[name][key], values, atol=1e-5)
+
+
+def test_every_signature_answers_in_a_process_without_tensorflow_in_python(exported, tmp_path):
+    asked = requests(signature_tensors(exported))
+    answers = dict(zip(asked, ask_alone(exported, list(asked.items()), tmp_path), strict=True))
+    assert_answers_are_tensorflows(exported, asked, answers)
+
+
+def test_every_signature_answers_in_a_program_without_python(exported, tmp_path):
+    asked = requests(signature_tensors(exported))
+    answers = ask_loader(build_loader(tmp_path), exported, asked, tmp_path)
+    assert_answers_are_tensorflows(exported, asked, answers)
 
 
 def test_refusals_are_invalid_arguments_and_the_next_request_is_answered(loaded):
