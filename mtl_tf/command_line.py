@@ -77,8 +77,9 @@ def read_arguments(
         elif key in known:
             raise UserError(f"{key} needs a value: {key}=VALUE")
         else:
-            folder = "run" in known and os.path.isdir(argument)  # noqa: PTH112
-            hint = f" Did you mean run={argument}?" if folder else nearest_hint(key, [*known, *flags])
+            hint = nearest_hint(key, [*known, *flags])
+            if not separator and not argument.startswith("-") and hint.startswith(" Known"):
+                hint = f" Did you mean {known[0]}={argument}?"
             raise UserError(f"unknown argument {argument}.{hint}")
     return values, words
 

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from mtl_tf.config import CorpusConfig, RunConfig, TaskConfig
-from mtl_tf.errors import UserError, nearest_hint
+from mtl_tf.errors import UserError, nearest_hint, wrong_value
 from mtl_tf.files import write_whole
 
 CONFIG_DIR = Path(__file__).resolve().parents[1] / "configs"
@@ -30,7 +30,7 @@ def read_override(text: str) -> tuple[str, str]:
     """
     key, separator, value = text.partition("=")
     if not separator or not key:
-        raise UserError(f"'{text}' is not of the form key=value")
+        raise UserError(f"'{text}' is not of the form key=value, as experiment=NAME is")
     return key.lstrip("+"), value
 
 
@@ -120,7 +120,7 @@ def read_section(section: type[BaseModel], name: str, values: dict[str, str]) ->
         raise UserError(f"a value of {name} is no YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise UserError(f"{name}.{first['loc'][0]}={first['input']!r}: {first['msg']}") from error
+        raise UserError(wrong_value(f"{name}.{first['loc'][0]}", first)) from error
 
 
 def _resolve(key: str, value: str) -> str:
@@ -237,7 +237,7 @@ def _explain(error: ValidationError, values: dict) -> str:
         text = f"{key} is not set; choose it with {_GROUP_OF.get(location[0], location[0])}=NAME or {key}=VALUE"
         named = set(values[location[0]]) - {location[1]} if len(location) > 1 and location[0] in _GROUP_OF else set()
         return text + ("." + nearest_hint(location[1], named) if named else "")
-    return f"{key}={first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    return wrong_value(key, first)
 
 
 def _section_at(section: type[BaseModel], part: str) -> type[BaseModel]:

@@ -1,7 +1,8 @@
 """The one exception that means: the input is wrong, and this line says what to do about it."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class UserError(Exception):
@@ -28,3 +29,17 @@ def nearest_hint(wrong: str, known: Iterable[str]) -> str:
     if matches:
         return f" Did you mean {matches[0]}?"
     return f" Known: {', '.join(names)}."
+
+
+def wrong_value(key: str, problem: Mapping[str, Any]) -> str:
+    """Words what pydantic found wrong with a value.
+
+    Args:
+        key: as the user would type it.
+        problem: one of `ValidationError.errors()`.
+
+    >>> wrong_value("seed", {"input": "x", "msg": "Input should be a valid integer"})
+    "seed='x': input should be a valid integer"
+    """
+    message = problem["msg"].replace("valid tuple", "list")
+    return f"{key}={problem['input']!r}: {message[0].lower()}{message[1:]}"

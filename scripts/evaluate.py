@@ -3,8 +3,8 @@
 
 Usage: scripts/evaluate.py run=DIR [data_root=DIR]
 
-Reads the run's model.keras, config.yaml and splits.parquet, writes evaluation.json beside them and prints the scores,
-also per class and per speaker.
+Reads the run's model.keras, config.yaml and splits.parquet, writes evaluation.json and speakers.csv beside them and
+prints the scores, also per class and per speaker.
 """
 
 from pathlib import Path

@@ -58,6 +58,8 @@ def test_scripts_are_thin(script):
         (("train.py", "experiment=fsdd", "corpora.fsd.where={}"), "Did you mean fsdd?"),
         (("train.py", "experiment=fsdd", "tasks.digi.main_metric=uar"), "Did you mean digit?"),
         (("evaluate.py", "."), "Did you mean run=.?"),
+        (("prepare.py", "fsdd"), "Did you mean corpus=fsdd?"),
+        (("prepare.py", "corpus=fsdd", "data_root=/nowhere/fsdd"), "did you mean data_root=/nowhere?"),
         (("export.py", "rum=nowhere", "name=x"), "Did you mean run?"),
         (("export.py", "run=nowhere", "name=../x"), "give a plain folder name"),
         (("prepare.py", "corpus=fsdd", "data_root"), "data_root needs a value: data_root=VALUE"),

@@ -105,6 +105,11 @@ class Corpus(ABC):
             raise UserError(f"corpus {self.name}: give data_root=DIR or set MTL_TF_DATA; {self.where_to_get()}")
         folder = Path(data_root) / self.name
         if not folder.is_dir():
+            parent = Path(data_root).resolve()
+            if parent.name == self.name:
+                raise UserError(
+                    f"corpus {self.name}: there is no folder {folder}; did you mean data_root={parent.parent}?"
+                )
             raise UserError(f"corpus {self.name}: there is no folder {folder}; {self.where_to_get()}")
         return folder
 

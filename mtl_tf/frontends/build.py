@@ -1,6 +1,6 @@
 """Builds the front end of a configuration."""
 
-from mtl_tf.errors import UserError, nearest_hint
+from mtl_tf.construct import construct
 from mtl_tf.frontends.envelope import Envelope
 from mtl_tf.frontends.filter_bank_summary import FilterBankSummary
 from mtl_tf.frontends.frontend import FrontEnd
@@ -25,11 +25,6 @@ def build_frontend(name: str, options: dict) -> FrontEnd:
         options: constructor arguments, as in `configs/frontend/NAME.yaml`.
 
     Raises:
-        UserError: an unknown name or values that do not go together.
+        UserError: an unknown name, a value of a wrong type, or values that do not go together.
     """
-    if name not in FRONT_ENDS:
-        raise UserError(f"no front end is called {name}.{nearest_hint(name, FRONT_ENDS)}")
-    try:
-        return FRONT_ENDS[name](**options, name="frontend")
-    except (ValueError, TypeError, ArithmeticError, MemoryError) as error:
-        raise UserError(f"frontend={name}: {error}") from error
+    return construct("frontend", FRONT_ENDS, name, options, "frontend")

@@ -53,6 +53,11 @@ class FilterBankSummary(LogMel):
         return len(self.statistics) * self.num_mel_bins
 
     @property
+    def frequencies_hz(self) -> None:
+        """None: bins are statistics."""
+        return None
+
+    @property
     def frame_period_s(self) -> float:
         """Length of a window, in seconds; 1 where the whole clip is the window."""
         return 1.0 if self._window_frames is None else self._window_frames * self.hop_length / self.sample_rate

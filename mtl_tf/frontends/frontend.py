@@ -55,6 +55,11 @@ class FrontEnd(keras.layers.Layer):
         raise NotImplementedError
 
     @property
+    def frequencies_hz(self) -> np.ndarray | None:
+        """Centre of each bin, rising; None where bins are no frequencies."""
+        return None
+
+    @property
     def frame_period_s(self) -> float:
         """Time from one frame to the next, in seconds."""
         raise NotImplementedError

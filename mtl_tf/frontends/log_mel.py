@@ -58,6 +58,13 @@ class LogMel(SpectralFrontEnd):
         """Number of filters."""
         return self.num_mel_bins
 
+    @property
+    def frequencies_hz(self) -> np.ndarray:
+        """Centre of each filter."""
+        import librosa
+
+        return librosa.mel_frequencies(self.num_mel_bins + 2, fmin=self.fmin_hz, fmax=self.fmax_hz)[1:-1]
+
     def power_to_features(self, power):
         """Applies the filters and the logarithm; shapes as in `FrontEnd`."""
         parts = [ops.matmul(power[:, :, first:last], filters) for first, last, filters in self._bands]

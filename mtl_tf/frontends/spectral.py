@@ -50,6 +50,8 @@ class SpectralFrontEnd(FrontEnd):
         self.top_db = top_db
         if hop_length < 1 or not 1 <= self.win_length <= n_fft:
             raise ValueError(f"n_fft={n_fft}, win_length={self.win_length}, hop_length={hop_length} do not go together")
+        if top_db is not None and top_db <= 0:
+            raise ValueError(f"top_db={top_db}: give a number above 0, or null")
         self._window = _padded_window(window, self.win_length, n_fft)
         self.convolve: str | None = None
 

@@ -1,6 +1,7 @@
 """Linear-frequency spectrogram."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from mtl_tf.frontends.spectral import SpectralFrontEnd
@@ -31,6 +32,11 @@ class Spectrogram(SpectralFrontEnd):
     def num_bins(self) -> int:
         """Number of frequencies, `n_fft // 2 + 1`."""
         return self.n_fft // 2 + 1
+
+    @property
+    def frequencies_hz(self) -> np.ndarray:
+        """Frequency of each bin."""
+        return np.arange(self.num_bins) * (self.sample_rate / self.n_fft)
 
     def power_to_features(self, power):
         """Scales the power spectrogram; shapes as in `FrontEnd`."""

@@ -2,7 +2,8 @@
 
 import keras
 
-from mtl_tf.errors import UserError, nearest_hint
+from mtl_tf.construct import UNFIT, construct
+from mtl_tf.errors import UserError
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.alexnet import AlexNet
 from mtl_tf.models.attention_cnn import AttentionCNN
@@ -32,9 +33,6 @@ TRUNKS = {
     "svm": SupportVectors,
 }
 
-# What layers raise for values that do not fit.
-UNFIT = (ValueError, TypeError, ArithmeticError, IndexError, MemoryError)
-
 
 def build_trunk(name: str, options: dict) -> keras.layers.Layer:
     """Builds the trunk of a configuration.
@@ -44,14 +42,9 @@ def build_trunk(name: str, options: dict) -> keras.layers.Layer:
         options: constructor arguments, as in `configs/model/NAME.yaml`.
 
     Raises:
-        UserError: an unknown name or values that do not go together.
+        UserError: an unknown name, a value of a wrong type, or values that do not go together.
     """
-    if name not in TRUNKS:
-        raise UserError(f"no model is called {name}.{nearest_hint(name, TRUNKS)}")
-    try:
-        return TRUNKS[name](**options, name="trunk")
-    except UNFIT as error:
-        raise UserError(f"model={name}: {error}; compare your values with configs/model/{name}.yaml") from error
+    return construct("model", TRUNKS, name, options, "trunk")
 
 
 def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, Task]) -> keras.Model:

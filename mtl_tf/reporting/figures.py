@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+_TICKS_KHZ = (0, 0.5, 1, 2, 4, 6, 8, 12, 16, 20)
 _STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -107,13 +108,19 @@ def score_bars(scores: dict[str, dict[str, float]], metrics: dict[str, str]) -> 
         return _png(figure)
 
 
-def spectrograms(features: list[np.ndarray], titles: list[str], seconds_per_frame: float) -> bytes:
+def spectrograms(
+    features: list[np.ndarray],
+    titles: list[str],
+    seconds_per_frame: float,
+    frequencies_hz: np.ndarray | None = None,
+) -> bytes:
     """Draws features of several clips in a grid of three columns.
 
     Args:
         features: float (frames, bins) of each clip; (frames, bins, channels) is a picture with values from 0 to 1.
         titles: above each.
         seconds_per_frame: hop of the front end.
+        frequencies_hz: of the bins, rising; None where they are no frequencies.
     """
     columns = 3
     rows = -(-len(features) // columns)
@@ -123,7 +130,7 @@ def spectrograms(features: list[np.ndarray], titles: list[str], seconds_per_fram
         for place in axes.flat[len(features) :]:
             place.axis("off")
         for place, values, title in zip(axes.flat, features, titles, strict=False):
-            _draw_features(place, values, seconds_per_frame)
+            _draw_features(place, values, seconds_per_frame, frequencies_hz)
             place.set_title(title, fontsize=8)
         return _png(figure)
 
@@ -148,7 +155,9 @@ def attention(weights: list[np.ndarray], titles: list[str]) -> bytes:
         return _png(figure)
 
 
-def _draw_features(place: Axes, values: np.ndarray, seconds_per_frame: float) -> None:
+def _draw_features(
+    place: Axes, values: np.ndarray, seconds_per_frame: float, frequencies_hz: np.ndarray | None
+) -> None:
     if values.ndim == 3:
         place.imshow(values.transpose(1, 0, 2), origin="lower", aspect="auto", cmap="gray", vmin=0, vmax=1)
         place.set(xlabel="column", ylabel="row")
@@ -159,9 +168,30 @@ def _draw_features(place: Axes, values: np.ndarray, seconds_per_frame: float) ->
         place.plot(values[0], color=COLORS[0], linewidth=0.8)
         place.set(xlabel="value", ylabel="normalised")
     else:
-        extent = (0, len(values) * seconds_per_frame, 0, values.shape[1])
+        extent = (0, len(values) * seconds_per_frame, -0.5, values.shape[1] - 0.5)
         place.imshow(values.T, origin="lower", aspect="auto", cmap="magma", extent=extent)
         place.set(xlabel="s", ylabel="bin")
+        if frequencies_hz is not None:
+            ticks = frequency_ticks(frequencies_hz)
+            place.set_yticks(list(ticks), list(ticks.values()))
+            place.set_ylabel("kHz")
+
+
+def frequency_ticks(frequencies_hz: np.ndarray) -> dict[float, str]:
+    """Places round frequencies on an axis of bins, none nearer to the last than a tenth of the axis.
+
+    Args:
+        frequencies_hz: of the bins, rising.
+
+    Returns:
+        Place, in bins, to the frequency in kHz.
+    """
+    ticks: dict[float, str] = {}
+    for kilohertz in _TICKS_KHZ:
+        place = float(np.interp(1000.0 * kilohertz, frequencies_hz, np.arange(len(frequencies_hz)), -1.0, -1.0))
+        if place >= 0 and (not ticks or place - max(ticks) >= len(frequencies_hz) / 10):
+            ticks[place] = f"{kilohertz:g}"
+    return ticks
 
 
 def _metric_label(metric: str) -> str:

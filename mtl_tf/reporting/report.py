@@ -135,7 +135,9 @@ def _examples(folder: Path, config: RunConfig) -> dict[str, list[str]]:
             + f" ({100 * row.probability:.0f} %)\n{'/'.join(Path(row.path).parts[-2:])}"
             for row in rows.itertuples()
         ]
-        drawn[task] = [_inline(figures.spectrograms(features, titles, frontend.frame_period_s))]
+        drawn[task] = [
+            _inline(figures.spectrograms(features, titles, frontend.frame_period_s, frontend.frequencies_hz))
+        ]
         if has_attention(model, task):
             weights = [attention_weights(model, clip, task) for clip in clips]
             drawn[task].append(_inline(figures.attention(weights, titles)))

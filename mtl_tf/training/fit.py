@@ -92,7 +92,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         counts = ", ".join(f"{len(fold.positions(part))} {part}" for part in (TRAIN, VALIDATION, TEST))
         print(
             f"{config.experiment}: {', '.join(fold.tasks)}; {counts} clips; {count_parameters(model):,} parameters; "
-            f"scores below are in %, on validation clips",
+            f"scores below are in %, on validation clips" + (f"; carrying on after epoch {first}" if first else ""),
             file=sys.stderr,
         )
         callbacks.append(RichProgress(options.epochs, steps, _only(config.main_metrics(), scored)))

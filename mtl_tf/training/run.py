@@ -54,13 +54,15 @@ def run_experiment(config: RunConfig) -> Path:
     kind = "repeat" if config.repeats > 1 else "fold"
     numbers = list(range(config.repeats)) if config.repeats > 1 else folds
     divisions = [divide(data, config, fold) for fold in (folds * config.repeats)]
-    _announce_left_out(data, divisions[0])
+    _announce_findings(data, divisions[0])
     with run_folder(config) as folder:
         write_table(data.audit, folder / "audit.csv")
         for number, division in zip(numbers, divisions, strict=True):
             place = folder if len(numbers) == 1 else folder / f"{kind}s" / str(number)
             place.mkdir(parents=True, exist_ok=True)
             if not (place / METRICS).is_file():
+                if len(numbers) > 1 and not config.quiet:
+                    print(f"{kind} {number}, {numbers.index(number) + 1} of {len(numbers)}", file=sys.stderr)
                 own = config.model_copy(update={"seed": config.seed + number}) if kind == "repeat" else config
                 _run_fold(own, data, division, source, place)
                 gc.collect()
@@ -73,14 +75,17 @@ def run_experiment(config: RunConfig) -> Path:
     return folder
 
 
-def _announce_left_out(data: RunData, fold: FoldData) -> None:
+def _announce_findings(data: RunData, fold: FoldData) -> None:
     if fold.num_unlabelled():
         print(f"{fold.num_unlabelled()} clips carry no label of any task and take no part", file=sys.stderr)
-    left_out = data.audit[data.audit["left_out"]]
-    if len(left_out):
-        kinds = ", ".join(f"{count} {kind}" for kind, count in left_out["kind"].value_counts().items())
-        clips = left_out["clip_id"].nunique()
-        print(f"audit: {clips} clip{'s' if clips > 1 else ''} left out ({kinds}), listed in audit.csv", file=sys.stderr)
+    for left_out, fate in ((True, "left out"), (False, "used in spite of what was found")):
+        findings = data.audit[data.audit["left_out"] == left_out]
+        if len(findings):
+            kinds = ", ".join(f"{count} {kind}" for kind, count in findings["kind"].value_counts().items())
+            clips = findings["clip_id"].nunique()
+            print(
+                f"audit: {clips} clip{'s' if clips > 1 else ''} {fate} ({kinds}), listed in audit.csv", file=sys.stderr
+            )
 
 
 def build_source(config: RunConfig, data: RunData) -> ClipSource:

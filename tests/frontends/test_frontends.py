@@ -3,6 +3,7 @@ import librosa
 import numpy as np
 import pytest
 
+from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.frontends.filter_bank_summary import FilterBankSummary
 from mtl_tf.frontends.frontend import FrontEnd
@@ -166,10 +167,17 @@ def test_statistics_normalise_and_are_saved_with_a_model(normalize, tmp_path):
         {"n_fft": 400, "hop_length": 100, "normalize": "yes"},
         {"n_fft": 400, "hop_length": 100, "fit": "crop"},
         {"n_fft": 400, "hop_length": 100, "fit": "resize"},
+        {"n_fft": 400, "hop_length": 100, "top_db": -5},
     ],
 )
 def test_values_that_do_not_go_together_are_refused(options):
-    from mtl_tf.errors import UserError
-
     with pytest.raises(UserError, match="frontend=log_mel"):
         build_frontend("log_mel", {"sample_rate": 16000, **options})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("n_fft", "abc"), ("num_mel_bins", 1.5), ("center", 7), ("window", 3), ("top_db", "x")]
+)
+def test_a_value_of_a_wrong_type_is_named(key, value):
+    with pytest.raises(UserError, match=rf"frontend\.{key}={value!r}: input should be a valid"):
+        build_frontend("log_mel", {"sample_rate": 16000, "n_fft": 400, "hop_length": 100, key: value})

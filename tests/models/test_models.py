@@ -177,7 +177,18 @@ def test_a_head_is_named_after_its_task():
     assert classification_head(TASKS["speaker"]).name == "speaker"
 
 
-@pytest.mark.parametrize(("name", "options"), [("fu2021", {}), ("fu2020", {"filters": [1]}), ("compact_cnn", {"x": 1})])
-def test_wrong_options_are_explained(name, options):
-    with pytest.raises(UserError, match=name):
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("fu2021", {}, "Did you mean fu2020"),
+        ("fu2020", {"filters": [1]}, r"model\.filters"),
+        ("compact_cnn", {"x": 1}, "model=compact_cnn"),
+        ("compact_cnn", {"dropout": "x"}, r"model\.dropout='x': input should be a valid number"),
+        ("compact_cnn", {"filters": 8}, r"model\.filters=8: input should be a list"),
+        ("compact_cnn", {"filters": [8, 0.5]}, r"model\.filters\[1\]=0\.5: input should be a valid integer"),
+        ("compact_cnn", {"filters": []}, r"model\.filters=\[\]: give at least one"),
+    ],
+)
+def test_wrong_options_are_explained(name, options, message):
+    with pytest.raises(UserError, match=message):
         build_trunk(name, options)

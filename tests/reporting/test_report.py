@@ -1,13 +1,17 @@
 import re
 from html.parser import HTMLParser
 
+import librosa
 import numpy as np
 import pandas as pd
+import pytest
 import soundfile
 
 from mtl_tf.compose import compose
 from mtl_tf.evaluation.attention import attention_weights
 from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.frontends.log_mel import LogMel
+from mtl_tf.frontends.spectrogram import Spectrogram
 from mtl_tf.reporting import examples, figures
 from mtl_tf.reporting.report import known_speakers, write_report
 from mtl_tf.reporting.tables import percent, print_audit, print_details, print_scores
@@ -153,3 +157,15 @@ def test_tables_are_printed(finished_run, capsys):
     for piece in ("majority", "per class", "per speaker", "theo", "every clip decodes", "3000 clips are published"):
         assert piece in shown
     assert percent(0.5) == "50.0" and percent(0.5, 0.1) == "50.0 ± 10.0" and percent(None) == "-"
+
+
+def test_frequency_ticks_lie_where_librosa_puts_the_bins():
+    linear = Spectrogram(16000, n_fft=512, hop_length=160).frequencies_hz
+    np.testing.assert_allclose(linear, librosa.fft_frequencies(sr=16000, n_fft=512))
+    assert figures.frequency_ticks(linear) == {0.0: "0", 32.0: "1", 64.0: "2", 128.0: "4", 192.0: "6", 256.0: "8"}
+    mel = LogMel(16000, 64, n_fft=512, hop_length=160).frequencies_hz
+    filters = librosa.filters.mel(sr=16000, n_fft=2**16, n_mels=64)
+    peaks = librosa.fft_frequencies(sr=16000, n_fft=2**16)[filters.argmax(axis=1)]
+    np.testing.assert_allclose(mel, peaks, atol=0.3)
+    for place, name in figures.frequency_ticks(mel).items():
+        assert np.interp(place, np.arange(64), peaks) == pytest.approx(1000 * float(name), rel=1e-3)

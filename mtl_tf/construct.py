@@ -1,0 +1,48 @@
+"""Builds a layer from the keys of a configuration."""
+
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from mtl_tf.errors import UserError, nearest_hint, wrong_value
+
+# What layers raise for values that do not fit.
+UNFIT = (ValueError, TypeError, ArithmeticError, IndexError, MemoryError)
+
+
+def construct(section: str, known: Mapping[str, type], name: str, options: dict, layer_name: str) -> Any:
+    """Builds a front end or a trunk.
+
+    Args:
+        section: of the configuration, for messages: `frontend` or `model`.
+        known: classes by name.
+        name: of the class.
+        options: its constructor's arguments, checked against the annotations of the constructor and its bases'.
+        layer_name: of the layer.
+
+    Raises:
+        UserError: an unknown name, a value of a wrong type, or values that do not go together.
+    """
+    if name not in known:
+        raise UserError(f"no {section} is called {name}.{nearest_hint(name, known)}")
+    kinds: dict[str, Any] = {}
+    for base in reversed(known[name].__mro__):
+        if base.__module__.startswith("mtl_tf") and "__init__" in vars(base):
+            kinds |= get_type_hints(base.__init__)
+    try:
+        values = {key: _read(f"{section}.{key}", value, kinds.get(key, Any)) for key, value in options.items()}
+        return known[name](**values, name=layer_name)
+    except UNFIT as error:
+        raise UserError(f"{section}={name}: {error}; compare your values with configs/{section}/") from error
+
+
+def _read(key: str, value: object, kind: Any) -> Any:
+    if isinstance(value, list) and not value:
+        raise UserError(f"{key}=[]: give at least one value")
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
+        raise UserError(wrong_value(f"{key}{place}", first)) from error
