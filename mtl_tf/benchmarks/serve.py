@@ -75,7 +75,7 @@ def load_version(
     if server_pid and not Path(f"/proc/{server_pid}/statm").is_file():
         raise UserError(f"server_pid={server_pid}: there is no such process on this machine")
     processes = {"tensorflow": os.getpid(), "onnxruntime": os.getpid(), "server": server_pid or None}
-    runtimes = {"server": _server(server, version)} if server else {"tensorflow": _c_loader(version)}
+    runtimes = {"server": _server(server, version)} if server else {"tensorflow": load_as_served(version)}
     if (version / "assets.extra" / "model.onnx").is_file():
         if importlib.util.find_spec("onnxruntime") is None:
             raise UserError("model.onnx needs ONNX Runtime: pip install -c constraints.txt -e '.[onnx]'")
@@ -93,8 +93,13 @@ def load_version(
     return results
 
 
-def _c_loader(version: Path) -> Callable[[np.ndarray], object]:
-    os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")  # as scripts/serve.sh does
+def load_as_served(version: Path) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Loads a version folder in the C loader, with the settings of scripts/serve.sh.
+
+    Returns:
+        A function from waveforms (batch, samples) to the answers of `serving_default`.
+    """
+    os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
     model = CLoader(version, signature_tensors(version), INTRA_OP_THREADS)
     return lambda clips: model.run("serving_default", waveform=clips)
 

@@ -1,12 +1,15 @@
 """What one request for several tasks costs, beside one for a single task and beside as many models of one task each."""
 
-import logging
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from mtl_tf.benchmarks.cases import FRONTENDS, check_names
+from mtl_tf.benchmarks.serve import load_as_served
 from mtl_tf.tasks import Task
 
 NUM_TASKS, NUM_CLASSES, CLIP_S = 4, 8, 3.0
@@ -15,7 +18,7 @@ SECONDS_PER_ROUND = 0.3
 
 @dataclass(frozen=True)
 class TaskCost:
-    """Times of answering one clip of three seconds, front end included.
+    """Times of a request with the waveform of one clip of three seconds, in TensorFlow's C loader as it serves.
 
     Attributes:
         model: its name.
@@ -43,25 +46,18 @@ def measure_tasks(models: list[str], rounds: int) -> list[TaskCost]:
 
 
 def _measure(name: str, rounds: int) -> TaskCost:
-    import keras
-    import tensorflow as tf
-
-    from mtl_tf.frontends.build import build_frontend
-    from mtl_tf.models.build import build_model, build_trunk
-
-    def answerer(number: int):
-        frontend = build_frontend(*FRONTENDS[name])
-        tasks = {f"task_{i}": Task(f"task_{i}", tuple(map(str, range(NUM_CLASSES)))) for i in range(number)}
-        model = build_model(frontend, build_trunk(name, {}), tasks)
-        samples = round(CLIP_S * frontend.sample_rate)
-        waveform = tf.constant(0.1 * np.random.default_rng(0).standard_normal((1, samples)), tf.float32)
-        compute = tf.function(lambda: model(waveform, training=False))
-        return lambda: [values.numpy() for values in compute().values()]
-
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it takes several models for one that is traced again
-    keras.utils.set_random_seed(0)
-    shared, singles = answerer(NUM_TASKS), [answerer(1) for _ in range(NUM_TASKS)]
-    ways = (singles[0], shared, lambda: [single() for single in singles])
+    with tempfile.TemporaryDirectory() as folder:
+        one, four = Path(folder) / "one", Path(folder) / "four"
+        _save(name, 1, one)
+        _save(name, NUM_TASKS, four)
+        shared, *singles = (load_as_served(version) for version in (four, *[one] * NUM_TASKS))
+    samples = round(CLIP_S * FRONTENDS[name][1]["sample_rate"])
+    clips = (0.1 * np.random.default_rng(0).standard_normal((1, samples))).astype(np.float32)
+    ways = (
+        lambda: singles[0](clips),
+        lambda: shared(clips),
+        lambda: [single(clips) for single in singles],
+    )
     for way in ways:
         way()
     times = np.array([[_median_seconds(way) for way in ways] for _ in range(rounds)])
@@ -75,7 +71,23 @@ def _measure(name: str, rounds: int) -> TaskCost:
     )
 
 
-def _median_seconds(function) -> float:
+def _save(name: str, num_tasks: int, folder: Path) -> None:
+    import keras
+    import tensorflow as tf
+
+    from mtl_tf.frontends.build import build_frontend
+    from mtl_tf.models.build import build_model, build_trunk
+    from mtl_tf.serving.signatures import ServedModel
+
+    keras.utils.set_random_seed(0)
+    classes = tuple(map(str, range(NUM_CLASSES)))
+    tasks = {f"task_{number}": Task(f"task_{number}", classes) for number in range(num_tasks)}
+    model = build_model(build_frontend(*FRONTENDS[name]), build_trunk(name, {}), tasks)
+    served = ServedModel(model, {task: list(classes) for task in tasks})
+    tf.saved_model.save(served, str(folder), signatures={"serving_default": served.signatures()["serving_default"]})
+
+
+def _median_seconds(function: Callable[[], object]) -> float:
     times, end = [], time.perf_counter() + SECONDS_PER_ROUND
     while not times or time.perf_counter() < end:
         start = time.perf_counter()

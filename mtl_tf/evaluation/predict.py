@@ -3,12 +3,11 @@
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.assemble import FoldData, RunData
 from mtl_tf.data.clip_source import ClipSource
-from mtl_tf.data.pipeline import evaluation_dataset
+from mtl_tf.data.pipeline import map_batches
 from mtl_tf.evaluation.scores import majority_scores, score_task
 
 CLIP_COLUMNS = ["clip_id", "corpus", "path", "start_s", "duration_s", "speaker", "decoder"]
@@ -31,15 +30,7 @@ def predict_clips(
     Raises:
         UserError: a clip cannot be decoded.
     """
-    compute = tf.function(
-        lambda waveform: model(waveform, training=False), input_signature=[tf.TensorSpec([None, None], tf.float32)]
-    )
-    batches = []
-    try:
-        for waveform, _, _ in evaluation_dataset(source, positions, {}, {}, config):
-            batches.append({task: np.asarray(values) for task, values in compute(waveform).items()})
-    except tf.errors.OpError as error:
-        raise source.explain(error) from error
+    batches = list(map_batches(lambda waveform: model(waveform, training=False), source, positions, config))
     return {task: np.concatenate([batch[task] for batch in batches]) for task in batches[0]}
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from mtl_tf.config import RunConfig, TrainingConfig
 from mtl_tf.data.assemble import FoldData, RunData
 from mtl_tf.data.clip_source import ClipSource
-from mtl_tf.data.pipeline import evaluation_dataset, training_dataset
+from mtl_tf.data.pipeline import evaluation_dataset, map_batches, training_dataset
 from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.data.splits import TEST, TRAIN, VALIDATION
 from mtl_tf.frontends.build import build_frontend
@@ -89,11 +89,11 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         ),
     ]
     if not config.quiet:
-        counts = ", ".join(f"{len(fold.positions(part))} {part}" for part in (TRAIN, VALIDATION, TEST))
-        print(
-            f"{config.experiment}: {', '.join(fold.tasks)}; {counts} clips; {count_parameters(model):,} parameters; "
-            f"scores below are in %, on validation clips" + (f"; carrying on after epoch {first}" if first else ""),
-            file=sys.stderr,
+        resumed = f"; carrying on after epoch {first}" if first else ""
+        announce(
+            config,
+            fold,
+            f"{count_parameters(model):,} parameters; scores below are in %, on validation clips{resumed}",
         )
         callbacks.append(RichProgress(options.epochs, steps, _only(config.main_metrics(), scored)))
     if options.tensorboard:
@@ -129,6 +129,12 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
     best_checkpoint(folder).restore(model, optimizer=False)
     save_model(model, folder / "model.keras")
     return TrainedModel(model, history, int(sampler.counts().sum()))
+
+
+def announce(config: RunConfig, fold: FoldData, remark: str) -> None:
+    """Prints what is about to be trained on what."""
+    counts = ", ".join(f"{len(fold.positions(part))} {part}" for part in (TRAIN, VALIDATION, TEST))
+    print(f"{config.experiment}: {', '.join(fold.tasks)}; {counts} clips; {remark}", file=sys.stderr)
 
 
 def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> keras.Model:
@@ -187,19 +193,16 @@ def fit_normalization(frontend: FrontEnd, source: ClipSource, positions: np.ndar
     if frontend.normalize == "none":
         return
     count, total, squares = 0.0, 0.0, 0.0
-    moments = tf.function(
+    for features, mask in map_batches(
         lambda waveform: (frontend.transform(waveform), frontend.frame_mask(waveform)),
-        input_signature=[tf.TensorSpec([None, None], tf.float32)],
-    )
-    try:
-        for waveform, _, _ in evaluation_dataset(source, positions, {}, {}, config.pipeline):
-            features, mask = (np.asarray(value) for value in moments(waveform))
-            frames = features[mask].astype(np.float64)  # (valid frames, bins)
-            count += len(frames)
-            total += frames.sum(axis=0)
-            squares += np.square(frames).sum(axis=0)
-    except tf.errors.OpError as error:
-        raise source.explain(error) from error
+        source,
+        positions,
+        config.pipeline,
+    ):
+        frames = features[mask].astype(np.float64)  # (valid frames, bins)
+        count += len(frames)
+        total += frames.sum(axis=0)
+        squares += np.square(frames).sum(axis=0)
     mean = total / count
     frontend.set_statistics(mean, np.sqrt(np.maximum(squares / count - np.square(mean), 0.0)))
 

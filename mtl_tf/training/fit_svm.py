@@ -15,13 +15,13 @@ from mtl_tf.config import RunConfig
 from mtl_tf.data.assemble import FoldData
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.manifest import write_table
-from mtl_tf.data.pipeline import evaluation_dataset
+from mtl_tf.data.pipeline import map_batches
 from mtl_tf.data.splits import TRAIN, VALIDATION
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_model, build_trunk
 from mtl_tf.models.svm import SupportVectors
 from mtl_tf.training.checkpoint import save_model
-from mtl_tf.training.fit import TrainedModel, fit_normalization, seed_everything
+from mtl_tf.training.fit import TrainedModel, announce, fit_normalization, seed_everything
 
 
 def train_svm(config: RunConfig, fold: FoldData, source: ClipSource, folder: Path) -> TrainedModel:
@@ -44,6 +44,12 @@ def train_svm(config: RunConfig, fold: FoldData, source: ClipSource, folder: Pat
         build_trunk(config.model.name, config.options("model") | {"num_vectors": len(positions)}),
         fold.tasks,
     )
+    if not config.quiet:
+        announce(
+            config,
+            fold,
+            "support vector machines, fitted in one go: no key of training.* but training.deterministic acts",
+        )
     frontend, trunk = model.get_layer("frontend"), model.get_layer("trunk")
     fit_normalization(frontend, source, positions, config)
     values = _over_clips(lambda waveform: trunk.summarise(*frontend(waveform)), source, positions, config)
@@ -93,12 +99,7 @@ def one_against_rest(
 
 def _over_clips(function: Callable, source: ClipSource, positions: np.ndarray, config: RunConfig) -> object:
     """Computes something of every clip and puts the batches together: arrays, or a dict of them, clips first."""
-    compute = tf.function(function, input_signature=[tf.TensorSpec([None, None], tf.float32)])
-    try:
-        clips = evaluation_dataset(source, positions, {}, {}, config.pipeline)
-        batches = [tf.nest.map_structure(np.asarray, compute(waveform)) for waveform, _, _ in clips]
-    except tf.errors.OpError as error:
-        raise source.explain(error) from error
+    batches = map_batches(function, source, positions, config.pipeline)
     return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *batches)
 
 
