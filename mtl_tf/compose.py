@@ -125,6 +125,8 @@ def read_section(section: type[BaseModel], name: str, values: dict[str, str]) ->
 
 def _resolve(key: str, value: str) -> str:
     group, _, rest = key.partition(".")
+    if group == "hydra":
+        raise UserError(f"unknown key {key}.{nearest_hint(key, RunConfig.model_fields)}")
     if rest and group in _SECTION_OF:
         raise UserError(f"unknown key {key}. Did you mean {_SECTION_OF[group]}{rest}?")
     if key not in GROUPS:

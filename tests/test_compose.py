@@ -37,6 +37,7 @@ MISTAKES = {
     ("experiment=fsdd", "epochs=3"): "unknown key epochs. Did you mean training.epochs?",
     ("experiment=fsdd", "crop_s=3"): "unknown key crop_s. Did you mean corpora.NAME.crop_s?",
     ("experiment=fsdd", "tasks.digit.classes=['0','0']"): "names a class twice",
+    ("experiment=fsdd", "hydra.run.dir=x"): "unknown key hydra.run.dir",
     ("epochs",): "not of the form key=value",
     (): "give one experiment=NAME",
 }

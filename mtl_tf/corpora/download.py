@@ -1,5 +1,6 @@
 """Fetches published archives with their hashes checked and unpacks them."""
 
+import contextlib
 import os
 import shutil
 import tarfile
@@ -46,10 +47,12 @@ def download_corpus(corpus: Corpus, data_root: str | None) -> Path:
             continue
         try:
             path = Path(pooch.retrieve(download.url, download.known_hash, fname=name, path=archives))
-        except requests.ConnectionError as error:
-            raise UserError(f"corpus {corpus.name}: cannot fetch {download.url}: no connection") from error
         except (OSError, ValueError) as error:
-            raise UserError(f"corpus {corpus.name}: cannot fetch {download.url}: {error}") from error
+            for folder in (archives, root):
+                with contextlib.suppress(OSError):  # it holds what was there before
+                    folder.rmdir()
+            reason = "no connection" if isinstance(error, requests.ConnectionError) else error
+            raise UserError(f"corpus {corpus.name}: cannot fetch {download.url}: {reason}") from error
         _unpack(path, root / download.folder)
         marker.touch()
         path.unlink()

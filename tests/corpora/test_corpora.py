@@ -258,8 +258,9 @@ def test_download_refuses_other_bytes(server, tmp_path):
 
 def test_download_without_a_server_is_one_line(tmp_path):
     corpus = type("Gone", (type(get_corpus("emodb")),), {"downloads": (Download("http://127.0.0.1:9/a.zip"),)})()
-    with pytest.raises(UserError, match=r"cannot fetch http://127.0.0.1:9/a.zip"):
+    with pytest.raises(UserError, match=r"cannot fetch http://127.0.0.1:9/a.zip: no connection"):
         download_corpus(corpus, str(tmp_path))
+    assert not list(tmp_path.iterdir())
 
 
 def test_durations_of_fixtures_lie_in_the_published_range():
