@@ -9,7 +9,10 @@ from mtl_tf.errors import UserError, nearest_hint
 
 
 def run_command(
-    main: Callable[[list[str]], None], description: str, help_text: Callable[[], str] | None = None
+    main: Callable[[list[str]], None],
+    description: str,
+    help_text: Callable[[], str] | None = None,
+    interrupted: str = "interrupted",
 ) -> None:
     """Runs a script's main function on the command line's arguments and exits.
 
@@ -20,6 +23,7 @@ def run_command(
         main: takes the arguments.
         description: shown by `--help`.
         help_text: gives further text for `--help`.
+        interrupted: printed on Ctrl-C.
     """
     arguments = sys.argv[1:]
     if {"-h", "--help"} & set(arguments):
@@ -39,7 +43,7 @@ def run_command(
             _stop(f"{error.filename or 'input or output'}: {error.strerror or error}")
         _stop(f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again")
     except KeyboardInterrupt:
-        print("interrupted; the same command carries on", file=sys.stderr)
+        print(interrupted, file=sys.stderr)
         sys.exit(130)
 
 

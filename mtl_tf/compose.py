@@ -228,9 +228,9 @@ def _explain(error: ValidationError, values: dict) -> str:
         known = set(section.model_fields) | (set(GROUPS) if section is RunConfig else set())
         prefix = "".join(f"{part}." for part in location[:-1])
         elsewhere = [
-            f"{name}.NAME.{key}" if name in _GROUP_OF else f"{name}.{key}"
+            f"{name}.NAME.{location[-1]}" if name in _GROUP_OF else f"{name}.{location[-1]}"
             for name in RunConfig.model_fields
-            if not prefix and key in _section_at(RunConfig, name).model_fields
+            if name != location[0] and location[-1] in _section_at(RunConfig, name).model_fields
         ]
         if elsewhere:
             return f"unknown key {key}. Did you mean {' or '.join(elsewhere)}?"

@@ -18,3 +18,7 @@ model=$(.venv/bin/python scripts/export.py "run=$run" name=spoken_digits | tail 
 echo
 echo "Report:     $run/report.html"
 echo "SavedModel: $model"
+clip=$(find prepared/spoken_digits/audio -name '*.wav' -print -quit 2>/dev/null || true)
+if [ -n "$clip" ]; then
+    echo "Next:       .venv/bin/python scripts/predict.py run=$run $clip"
+fi

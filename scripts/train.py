@@ -29,4 +29,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, __doc__, help_text)
+    run_command(main, __doc__, help_text, "interrupted; the same command carries on")

@@ -35,6 +35,7 @@ MISTAKES = {
     ("experiment=fsdd", "corpus=[]"): "corpus=[]: give one or more of emodb",
     ("experiment=fsdd", "seed=5000000000"): "seed=5000000000: input should be less than 2147483648",
     ("experiment=fsdd", "epochs=3"): "unknown key epochs. Did you mean training.epochs?",
+    ("experiment=fsdd", "training.batch_size=3"): "unknown key training.batch_size. Did you mean pipeline.batch_size?",
     ("experiment=fsdd", "crop_s=3"): "unknown key crop_s. Did you mean corpora.NAME.crop_s?",
     ("experiment=fsdd", "tasks.digit.classes=['0','0']"): "names a class twice",
     ("experiment=fsdd", "hydra.run.dir=x"): "unknown key hydra.run.dir",

@@ -148,4 +148,36 @@ class TaskNetwork(nn.Module):
         return {task: head(hidden) for task, head in self.heads.items()}
 
 
+def uncounted_operations(model: nn.Module, features: torch.Tensor) -> int:
+    """Counts the operations of a forward pass that PyTorch's counter leaves out: those of LSTMs and inside attention.
+
+    Args:
+        model: any network.
+        features: a batch for it.
+    """
+    counted = []
+
+    def of_lstm(lstm: nn.LSTM, inputs: tuple, _: object) -> None:
+        batch, steps, width = inputs[0].shape
+        directions = 2 if lstm.bidirectional else 1
+        widths = [width] + [directions * lstm.hidden_size] * (lstm.num_layers - 1)
+        products = sum(4 * lstm.hidden_size * (each + lstm.hidden_size) for each in widths)
+        counted.append(2 * batch * steps * directions * products)
+
+    def of_attention(attention: nn.MultiheadAttention, inputs: tuple, _: object) -> None:
+        batch, steps, width = inputs[0].shape
+        counted.append(2 * 2 * batch * steps * steps * width)  # of queries with keys, and of weights with values
+
+    for module in model.modules():
+        if isinstance(module, nn.LSTM):
+            module.register_forward_hook(of_lstm)
+        elif isinstance(module, nn.MultiheadAttention):
+            module.register_forward_hook(of_attention)
+    with torch.no_grad():
+        model(features)
+    for module in model.modules():
+        module._forward_hooks.clear()
+    return sum(counted)
+
+
 _TRUNKS = {"gresnet": GResNet, "fu2020": AttentionCNNBLSTM, "cab_cnn": CABCNN, "shared_dnn": SharedDNN}

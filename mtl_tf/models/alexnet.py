@@ -8,11 +8,14 @@ from mtl_tf.models.picture_network import PictureNetwork
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
 class AlexNet(PictureNetwork):
-    """Krizhevsky 2014's one-tower AlexNet without its last layer, in place of which stand the heads.
+    """AlexNet in one tower, as torchvision has it, without its last layer, in place of which stand the heads.
 
     Input float (batch, 256, 256, 3), output (batch, 4096); 57,003,840 parameters, and 4,097 for each class: 57,016,131
-    with three. Filters 64, 192, 384, 256, 256. The pictures of Lu et al. being 256 and not 224 wide, an adaptive
-    average pooling to 6 x 6 comes before the dense layers, so that their size stays the published one.
+    with three. Lu et al. 2020 cite the network of 2012 (two towers, 96, 256, 384, 384 and 256 filters, local response
+    normalisation) and name no implementation. Chosen here is the one in common use: 64, 192, 384, 256 and 256 filters
+    in one tower (Krizhevsky 2014, whose text has 384 in the fourth), without the response normalisation. Their pictures
+    being 256 and not 224 wide, an adaptive average pooling to 6 x 6 comes before the dense layers, so that these keep
+    their size.
 
     Args:
         dropout: share of values dropped in training before each dense layer.

@@ -13,9 +13,11 @@ class AttentionCNN(keras.layers.Layer):
 
     Input float (batch, 256, 256, 1), time first; output (batch, 2 * filters[-1]). After Wu, Mao and Yi, "Audio
     classification using attention-augmented convolutional neural network" (Knowledge-Based Systems 2018), of which
-    neither the layers nor their sizes are in the papers at hand. Chosen here: four blocks of a 3x3 convolution, batch
-    normalisation, ReLU and 2x2 max pooling; then the mean over frequency, weighed and added up over time by a learned
-    vector, and the mean over time, weighed and added up over frequency by another; both side by side.
+    neither the layers nor their sizes are in the papers at hand; it is said to cut the spectrogram into bands of
+    frequency with convolutions of their own, which this network does not. Chosen here: four blocks of a 3x3
+    convolution, batch normalisation, ReLU and 2x2 max pooling, to 16 x 16 x 256; then the mean over frequency, weighed
+    and added up over time by a learned vector, and the mean over time, weighed and added up over frequency by another;
+    both side by side. 389,792 parameters, and 513 for each class.
 
     Args:
         filters: of each block.

@@ -29,9 +29,11 @@ class CABCNN(keras.layers.Layer):
 
     The block (ACB) stands where other models have one dense layer; see `ClassifierAttention`. The printed dropout is in
     the activation column of the pooling rows and follows the pooling. Padding is set to zero before each convolution
-    and left out of the mean, so a clip's answer does not depend on its batch; in training the paper cuts each batch to
-    its shortest clip instead (`pipeline.batch_length=shortest`), and then there is no padding. The mean is read from
-    "average" and figure 1, where the printed formula has a sum.
+    and left out of the mean, so a clip's answer does not depend on its batch, given frames of whole steps, as
+    `envelope` gives them in whole seconds. In training the paper cuts each batch to its shortest clip instead
+    (`pipeline.batch_length=shortest`), and then less than a second is padding. Statistics of batch normalisation in
+    training count the steps of padding. The mean is read from "average" and figure 1, where the printed formula has a
+    sum.
 
     Args:
         filters: of the four convolutions.

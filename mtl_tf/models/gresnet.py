@@ -34,7 +34,8 @@ class GResNet(keras.layers.Layer):
     | fully connected, batch normalisation, ReLU | 200 |
 
     A gated block (eq. 7 and 8) is y = F1(x) * F2(x) + Mx: two convolutions side by side, each with batch normalisation
-    and then its own activation; M is the identity, or a 1x1 convolution where the number of channels or the size
+    and then its own activation, or the other way round with `normalize_last`, which is the literal wording but takes
+    the gates out of their range; M is the identity, or a 1x1 convolution where the number of channels or the size
     changes; nothing follows the sum. A `residual` block (figure 3) has the two convolutions one after the other, ReLU
     between them and after the sum; a `plain` one is the same without Mx (table 2: ResNets, CNNs). With the defaults
     1,288,840 parameters, and 201 for each class: 1,290,850 with the paper's 8 emotions and speech or song.
@@ -53,12 +54,13 @@ class GResNet(keras.layers.Layer):
         first_activation: f1, one of `sigmoid`, `tanh`, `relu`, `4*sigmoid-2`.
         second_activation: f2.
         block: `gated`, `residual` or `plain`.
+        normalize_last: a gated block normalises after its activations.
         stem_filters: of the first convolution.
         pool_size: side of the average pooling; None: the mean over all places, so that any length can be taken.
         fc_units: width of the output.
 
     Raises:
-        ValueError: an unknown block or activation.
+        ValueError: an unknown block or activation, or `normalize_last` without gates.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class GResNet(keras.layers.Layer):
         first_activation: str = "tanh",
         second_activation: str = "tanh",
         block: str = "gated",
+        normalize_last: bool = False,
         stem_filters: int = 32,
         pool_size: int | None = 9,
         fc_units: int = 200,
@@ -80,7 +83,9 @@ class GResNet(keras.layers.Layer):
         for activation in (first_activation, second_activation):
             if activation not in ACTIVATIONS:
                 raise ValueError(f"activation {activation}: give {', '.join(ACTIVATIONS)}")
-        self.filters, self.block = tuple(filters), block
+        if normalize_last and block != "gated":
+            raise ValueError(f"normalize_last=true is for gated blocks, and block={block}")
+        self.filters, self.block, self.normalize_last = tuple(filters), block, normalize_last
         self.first_kernel, self.second_kernel = first_kernel, second_kernel
         self.first_activation, self.second_activation = first_activation, second_activation
         self.stem_filters, self.pool_size, self.fc_units = stem_filters, pool_size, fc_units
@@ -159,6 +164,10 @@ class GResNet(keras.layers.Layer):
 
     def _block(self, index: int, x, training):
         f1, f2 = ACTIVATIONS[self.first_activation], ACTIVATIONS[self.second_activation]
+        if self.normalize_last:
+            first = self.first_norms[index](f1(self.first[index](x)), training=training)
+            second = self.second_norms[index](f2(self.second[index](x)), training=training)
+            return first * second + self._shortcut(index, x)
         first = convolve_and_normalize(self.first[index], self.first_norms[index], x, training)
         second_input = x if self.block == "gated" else ops.relu(first)
         second = convolve_and_normalize(self.second[index], self.second_norms[index], second_input, training)
@@ -176,5 +185,5 @@ class GResNet(keras.layers.Layer):
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
         names = ("filters", "first_kernel", "second_kernel", "first_activation", "second_activation")
-        names = (*names, "block", "stem_filters", "pool_size", "fc_units")
+        names = (*names, "block", "normalize_last", "stem_filters", "pool_size", "fc_units")
         return super().get_config() | {name: getattr(self, name) for name in names}

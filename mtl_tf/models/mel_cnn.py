@@ -15,7 +15,7 @@ class MelCNN(keras.layers.Layer):
     parameters with one input channel (309,568 of them trainable), and 65 for each class.
 
     Chosen here: zero padding at the edges; frames of padding are zeroed before every convolution and left out of the
-    maximum, so a clip's answer does not depend on its batch.
+    maximum, so a clip's answer does not depend on its batch. Statistics of batch normalisation in training count them.
 
     Args:
         filters: of each block.

@@ -14,10 +14,11 @@ class SharedDNN(keras.layers.Layer):
     class.
 
     As Callebaut's proposal describes it (section 3.1): plain stochastic gradient descent over batches in which the
-    clips of all tasks are shuffled together, each clip updating the trunk and the head of its own task alone, which is
-    what a missing label does here. Left out: the unsupervised pre-training of the first version (stacked restricted
-    Boltzmann machines), which Callebaut's own code does not have either. Chosen here: a clip of several windows is
-    answered from the mean of their last hidden values.
+    clips of all tasks are shuffled together, each clip updating the trunk and the head of its own task alone. That is
+    what a missing label does here with `training.optimizer=sgd training.momentum=0`, as in the experiment
+    `georgiev2017`; an optimizer that remembers gradients moves the other heads on as well. Left out: the unsupervised
+    pre-training of the first version (stacked restricted Boltzmann machines), which Callebaut's own code does not have
+    either. Chosen here: a clip of several windows is answered from the mean of their last hidden values.
 
     Args:
         units: of the hidden layers.

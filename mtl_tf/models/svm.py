@@ -13,8 +13,9 @@ class SupportVectors(keras.layers.Layer):
     (`mtl_tf/training/fit_svm.py`): one machine for each class against the rest. The softmax of their decision values is
     reported as probability; its order is theirs, its size means nothing.
 
-    Zeng et al. 2018, tables 1 and 2, name "a standard SVM classifier" without features or kernel. A machine shares
-    nothing between tasks, so their SVM+M differs from SVM+S by its clips alone.
+    Zeng et al. 2018, tables 1 and 2, name "a standard SVM classifier" without features, kernel or class weights. A
+    machine shares nothing between tasks, so that its answers to one do not change with the other; why the printed
+    SVM+M differs from SVM+S they do not say.
 
     Args:
         c: penalty of scikit-learn's `SVC`.

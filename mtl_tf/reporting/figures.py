@@ -49,6 +49,11 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
                     axes[1].plot(
                         averaged.index + 1, 100 * averaged[name], style, color=color, label=label, marker=marker
                     )
+        best = averaged["score"].dropna()
+        if len(best) and "fold" not in history:
+            for place in axes:
+                place.axvline(int(best.idxmax()) + 1, color="gray", linewidth=0.8, linestyle=":")
+            axes[0].text(int(best.idxmax()) + 1, 0.98, " kept", transform=axes[0].get_xaxis_transform(), va="top")
         axes[1].set(title="score in %: training solid, validation dashed", xlabel="epoch", ylim=(0, 101))
         if axes[1].get_legend_handles_labels()[0]:
             axes[1].legend(frameon=False)

@@ -50,6 +50,23 @@ def test_the_other_library_counts_its_operations():
     assert stepper.flops["train"] == 3 * forward - 2 * 64 * 168 * 512  # the input needs no gradient
 
 
+def test_operations_of_lstm_and_attention_are_counted():
+    torch = pytest.importorskip("torch", reason="extra bench is not installed")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from mtl_tf.benchmarks.pytorch_models import TaskNetwork, uncounted_operations
+
+    network = TaskNetwork("fu2020", (256, 128), {"emotion": 7, "speaker": 4})
+    features = torch.zeros(2, 256, 128)
+    with FlopCounterMode(display=False) as counter:
+        network(features)
+    found = counter.get_total_flops() + uncounted_operations(network, features)
+    convolutions = 254 * (3 * 128 * 512 + 512 * 1024) + 252 * (3 * 1024 * 2048 + 2048 * 512)
+    lstm = 252 * 2 * 4 * 128 * ((512 + 128) + (256 + 128))
+    attention = 252 * (256 * 768 + 256 * 256) + 2 * 252 * 252 * 256
+    assert found == pytest.approx(2 * 2 * (convolutions + lstm + attention + 256 * 11), rel=1e-3)
+
+
 def test_both_libraries_get_the_same_batch():
     first, second = make_batch(CASES["fu2020"]), make_batch(CASES["fu2020"])
     np.testing.assert_array_equal(first[0], second[0])

@@ -16,7 +16,7 @@ def trainable(trunk):
 @pytest.mark.parametrize(
     ("name", "shape", "units", "expected"),
     [
-        # published counts for 1000 classes, with the last layer changed to three
+        # torchvision's counts for 1000 classes, with the last layer changed to three
         ("alexnet", (None, 256, 256, 3), 4096, 61_100_840 - 4097 * 1000 + 4097 * 3),
         ("vgg11", (None, 224, 224, 3), 4096, 132_863_336 - 4097 * 1000 + 4097 * 3),
         ("resnet18", (None, 224, 224, 3), 512, 11_689_512 - 513 * 1000 + 513 * 3),
@@ -27,6 +27,32 @@ def test_picture_networks_have_the_published_parameters(name, shape, units, expe
     trunk.build(shape)
     assert trunk.compute_output_shape(shape) == (None, units)
     assert trainable(trunk) + 3 * (units + 1) == expected
+
+
+def test_the_alexnet_has_the_layers_of_its_table():
+    trunk = build_trunk(*config("model", "alexnet"))
+    hidden, shapes = np.zeros((1, 256, 256, 3), np.float32), []
+    for layer in trunk.make_layers():
+        hidden = layer(hidden)
+        if "conv" in layer.name or "pool" in layer.name or "dense" in layer.name:
+            shapes.append(tuple(hidden.shape[1:]))
+    assert shapes == [
+        (63, 63, 64), (31, 31, 64), (31, 31, 192), (15, 15, 192), (15, 15, 384), (15, 15, 256), (15, 15, 256),
+        (7, 7, 256), (6, 6, 256), (4096,), (4096,),
+    ]  # fmt: skip
+
+
+def test_the_attention_network_has_the_layers_worked_out_by_hand():
+    trunk = build_trunk(*config("model", "attention_cnn"))
+    trunk.build((None, 256, 256, 1))
+    convolutions = 9 * (1 * 32 + 32 * 64 + 64 * 128 + 128 * 256)
+    assert trunk.count_params() == convolutions + 4 * (32 + 64 + 128 + 256) + 2 * 256 == 389_792
+    hidden, shapes = np.zeros((1, 256, 256, 1), np.float32), []
+    for convolution in trunk.convolutions:
+        hidden = trunk.pool(convolution(hidden))
+        shapes.append(tuple(hidden.shape[1:]))
+    assert shapes == [(128, 128, 32), (64, 64, 64), (32, 32, 128), (16, 16, 256)]
+    assert trunk(np.zeros((1, 256, 256, 1), np.float32)).shape == (1, 512)
 
 
 @pytest.mark.parametrize(("units", "expected"), [(128, 54_656), (256, 174_848), (512, 611_840)])

@@ -88,6 +88,21 @@ def test_a_gated_block_is_the_formula(first, second):
     np.testing.assert_allclose(np.asarray(trunk._block(0, x, training=False)), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_a_block_that_normalises_last_is_the_literal_wording():
+    trunk = GResNet(
+        filters=(3,), stem_filters=2, first_kernel=1, second_kernel=1, pool_size=None, fc_units=4, normalize_last=True
+    )
+    trunk.build((None, 12, 10))
+    for norm, mean in ((trunk.first_norms[0], 0.5), (trunk.second_norms[0], -0.25)):
+        norm.moving_mean.assign(np.full(3, mean))
+    x = RNG.standard_normal((1, 4, 6, 2)).astype(np.float32)
+    scale = 1 / np.sqrt(1 + trunk.first_norms[0].epsilon)
+    sides = [np.asarray(layer.kernel)[0, 0] for layer in (trunk.first[0], trunk.second[0], trunk.shortcuts[0])]
+    f1, f2, shortcut = (x[:, ::2, ::2] @ side for side in sides)
+    expected = (np.tanh(f1) - 0.5) * scale * (np.tanh(f2) + 0.25) * scale + shortcut
+    np.testing.assert_allclose(np.asarray(trunk._block(0, x, training=False)), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_residual_block_adds_and_a_plain_one_does_not():
     x = RNG.standard_normal((1, 4, 6, 2)).astype(np.float32)
     for block in ("residual", "plain"):
@@ -98,9 +113,16 @@ def test_a_residual_block_adds_and_a_plain_one_does_not():
         np.testing.assert_allclose(np.asarray(trunk._block(0, x, training=False)), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [{"block": "dense"}, {"first_activation": "gelu"}])
-def test_unknown_choices_are_explained(options):
-    with pytest.raises(UserError, match=f"{next(iter(options.values()))}: give"):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"block": "dense"}, "dense: give"),
+        ({"first_activation": "gelu"}, "gelu: give"),
+        ({"block": "plain", "normalize_last": True}, "normalize_last=true is for gated blocks"),
+    ],
+)
+def test_choices_that_do_not_fit_are_explained(options, message):
+    with pytest.raises(UserError, match=message):
         build_trunk("gresnet", options)
 
 

@@ -60,4 +60,4 @@ def jax_answers(tmp_path_factory):
 def test_both_backends_agree(name, jax_answers):
     expected, found = jax_answers
     for task in TASKS:
-        np.testing.assert_allclose(found[name][task], expected[name][task], atol=1e-4)
+        np.testing.assert_allclose(found[name][task], expected[name][task], atol=1e-5)

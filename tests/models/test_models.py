@@ -11,6 +11,7 @@ from mtl_tf.models.build import TRUNKS, build_model, build_trunk, count_paramete
 from mtl_tf.models.fu2020 import AttentionCNNBLSTM
 from mtl_tf.models.heads import classification_head
 from mtl_tf.models.pooling import LocalAttentionPooling
+from mtl_tf.training.losses import task_loss
 
 RNG = np.random.default_rng(0)
 
@@ -107,7 +108,7 @@ class TestEveryModel:
 
     def test_a_clip_in_a_padded_batch_is_the_clip_alone(self, name):
         model = small_model(name)
-        batch = noise(6000, batch=3)
+        batch = noise(30000, batch=3)  # seconds longer, as some front ends give frames in whole seconds
         batch[1, 3001:] = 0
         together = model(batch)
         alone = model(batch[1:2, :3001])
@@ -145,6 +146,8 @@ class TestEveryModel:
             total = sum(losses.values())
         for variable, gradient in zip(model.trainable_variables, tape.gradient(total, variables), strict=True):
             assert gradient is not None, variable.path
+            # The kernel's head starts at zero (svm), and so do its gradients.
+            assert name == "svm" or np.abs(np.asarray(gradient)).max() > 0, variable.path
         head = {id(variable) for variable in model.get_layer("speaker").trainable_variables}
         for variable, gradient in zip(
             model.trainable_variables, tape.gradient(losses["emotion"], variables), strict=True
@@ -162,6 +165,20 @@ class TestEveryModel:
             for values in model(waveform).values():
                 assert keras.backend.standardize_dtype(values.dtype) == "float32"
                 assert np.isfinite(np.asarray(values)).all()
+
+
+def test_clips_without_a_label_leave_that_head_as_it_is():
+    model = small_model("shared_dnn")
+    model.compile(keras.optimizers.SGD(0.1), loss={task: task_loss("per_batch") for task in TASKS})
+    heads = {task: model.get_layer(task).get_weights() for task in TASKS}
+    trunk = model.get_layer("trunk").get_weights()
+    weights = {"emotion": np.ones(4, np.float32), "speaker": np.zeros(4, np.float32)}
+    model.train_on_batch(noise(4000, batch=4), {task: np.zeros(4, np.int32) for task in TASKS}, sample_weight=weights)
+    for before, after in zip(heads["speaker"], model.get_layer("speaker").get_weights(), strict=True):
+        np.testing.assert_array_equal(after, before)
+    for before, after in zip(heads["emotion"], model.get_layer("emotion").get_weights(), strict=True):
+        assert not np.array_equal(after, before)
+    assert not all(np.array_equal(*pair) for pair in zip(trunk, model.get_layer("trunk").get_weights(), strict=True))
 
 
 def test_masking_of_stretches_acts_in_training_only():
