@@ -198,6 +198,7 @@ class RunConfig(Section):
     prepared_dir: str = Field("prepared", description="where manifests, audits and shards are kept")
     runs_dir: str = Field("runs", description="where run folders are written")
     resume: bool = Field(True, description="carry on the latest unfinished run of the same configuration")
+    report_audio: bool = Field(True, description="put the example clips into the report, to be played there")
     quiet: bool = Field(False, description="print the result only")
     corpora: dict[str, CorpusConfig] = Field(min_length=1, description="corpora of the run")
     tasks: dict[str, TaskConfig] = Field(min_length=1, description="tasks of the run, one named output each")

@@ -1,13 +1,16 @@
 """Chooses clips to show, right and wrong, and reads them."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import soundfile
 
 from mtl_tf.data.decode import load_clip
 
 PER_KIND = 3
+MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # that the format has, in Hz
 
 
 def choose_examples(predictions: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -49,3 +52,19 @@ def load_examples(
         limit = crop_s.get(row.corpus)
         clips.append(samples if limit is None else samples[: round(limit * sample_rate)])
     return clips
+
+
+def playable(clip: np.ndarray, sample_rate: int) -> tuple[str, bytes]:
+    """Encodes a clip for a browser: MP3, or FLAC where MP3 lacks the sample rate.
+
+    Args:
+        clip: float (samples,), in [-1, 1].
+        sample_rate: in Hz.
+
+    Returns:
+        Its media type, and the bytes.
+    """
+    kind, media = ("MP3", "audio/mpeg") if sample_rate in MP3_RATES else ("FLAC", "audio/flac")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(clip, -1.0, 1.0), sample_rate, format=kind)
+    return media, buffer.getvalue()

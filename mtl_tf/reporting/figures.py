@@ -25,7 +25,8 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
     """Draws the loss and each task's score on training and validation clips over the epochs.
 
     Args:
-        history: as in `history.csv`, with a column `fold` in a cross-validation, where folds are averaged.
+        history: as in `history.csv`, with a column `fold` or `repeat` where several are averaged. Else the epoch with
+            the best `score`, whose weights are kept, is marked.
         metrics: task to the name of its curve, `uar` or `accuracy`.
     """
     averaged = history.groupby("epoch").mean(numeric_only=True)
@@ -49,11 +50,12 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
                     axes[1].plot(
                         averaged.index + 1, 100 * averaged[name], style, color=color, label=label, marker=marker
                     )
-        best = averaged["score"].dropna()
-        if len(best) and "fold" not in history:
+        single = not {"fold", "repeat"} & set(history)
+        if single and "score" in history and history["score"].notna().any():
+            kept = averaged["score"].idxmax() + 1
             for place in axes:
-                place.axvline(int(best.idxmax()) + 1, color="gray", linewidth=0.8, linestyle=":")
-            axes[0].text(int(best.idxmax()) + 1, 0.98, " kept", transform=axes[0].get_xaxis_transform(), va="top")
+                place.axvline(kept, color="gray", linewidth=0.8, linestyle=":")
+            axes[0].text(kept, 0.98, " kept", transform=axes[0].get_xaxis_transform(), va="top")
         axes[1].set(title="score in %: training solid, validation dashed", xlabel="epoch", ylim=(0, 101))
         if axes[1].get_legend_handles_labels()[0]:
             axes[1].legend(frameon=False)

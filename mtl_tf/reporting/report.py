@@ -3,6 +3,7 @@
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from mtl_tf.evaluation.load_run import load_config, load_division, load_model, p
 from mtl_tf.files import write_whole
 from mtl_tf.reporting import figures
 from mtl_tf.reporting.comparison import compare_published
-from mtl_tf.reporting.examples import choose_examples, load_examples
+from mtl_tf.reporting.examples import choose_examples, load_examples, playable
 from mtl_tf.reporting.tables import percent
 
 REPORT = "report.html"
@@ -81,8 +82,8 @@ def write_report(folder: Path) -> Path:
     return path
 
 
-def _inline(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def _inline(content: bytes, media: str = "image/png") -> str:
+    return f"data:{media};base64,{base64.b64encode(content).decode()}"
 
 
 def _clip_counts(folder: Path, predictions: pd.DataFrame) -> dict[str, int]:
@@ -114,8 +115,12 @@ def known_speakers(folder: Path) -> dict[str, tuple[int, int]]:
     return counts
 
 
-def _examples(folder: Path, config: RunConfig) -> dict[str, list[str]]:
-    """Draws example clips of every task and what its head attends to; of several folds or repeats, the first one's."""
+def _examples(folder: Path, config: RunConfig) -> dict[str, dict[str, Any]]:
+    """Shows example clips of every task and what its head attends to; of several folds or repeats, the first one's.
+
+    Returns:
+        Task to `features` and `attention` (or None), both pictures, and `sounds`, the answer and audio of each clip.
+    """
     place = part_folders(folder)[0]
     predictions = pd.read_parquet(place / "predictions.parquet")
     model = load_model(place)
@@ -130,15 +135,21 @@ def _examples(folder: Path, config: RunConfig) -> dict[str, list[str]]:
         rows = choose_examples(predictions, task)
         clips = load_examples(frontend.sample_rate, rows, roots, crops)
         features = [np.asarray(frontend(clip[None])[0])[0] for clip in clips]
-        titles = [
-            (f"right: {row.label}" if row.label == row.predicted else f"WRONG: {row.label}, answered {row.predicted}")
-            + f" ({100 * row.probability:.0f} %)\n{'/'.join(Path(row.path).parts[-2:])}"
+        answers = [
+            f"right: {row.label}" if row.label == row.predicted else f"WRONG: {row.label}, answered {row.predicted}"
             for row in rows.itertuples()
         ]
-        drawn[task] = [
-            _inline(figures.spectrograms(features, titles, frontend.frame_period_s, frontend.frequencies_hz))
+        titles = [
+            f"{answer} ({100 * row.probability:.0f} %)\n{'/'.join(Path(row.path).parts[-2:])}"
+            for answer, row in zip(answers, rows.itertuples(), strict=True)
         ]
+        grid = figures.spectrograms(features, titles, frontend.frame_period_s, frontend.frequencies_hz)
+        drawn[task] = {"features": _inline(grid), "attention": None, "sounds": []}
         if has_attention(model, task):
             weights = [attention_weights(model, clip, task) for clip in clips]
-            drawn[task].append(_inline(figures.attention(weights, titles)))
+            drawn[task]["attention"] = _inline(figures.attention(weights, titles))
+        if config.report_audio:
+            for answer, clip in zip(answers, clips, strict=True):
+                media, content = playable(clip, frontend.sample_rate)
+                drawn[task]["sounds"].append((answer, _inline(content, media)))
     return drawn

@@ -18,7 +18,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
 
 CONFIG, METRICS, REPORT, LOCK = "config.yaml", "metrics.json", "report.html", "run.lock"
-NOT_COMPARED = {"resume", "quiet"}
+NOT_COMPARED = {"resume", "quiet", "report_audio"}
 
 
 @contextmanager

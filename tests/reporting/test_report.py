@@ -1,4 +1,6 @@
+import io
 import re
+import shutil
 from html.parser import HTMLParser
 
 import librosa
@@ -6,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import yaml
 
 from mtl_tf.compose import compose
 from mtl_tf.evaluation.attention import attention_weights
@@ -38,7 +41,7 @@ def page(folder):
 
 def test_the_page_needs_nothing_from_outside(finished_run):
     links, _ = page(finished_run)
-    assert links and all(link.startswith("data:image/png;base64,") for link in links)
+    assert links and all(link.startswith(("data:image/png;base64,", "data:audio/mpeg;base64,")) for link in links)
     assert "<script" not in (finished_run / "report.html").read_text()
 
 
@@ -169,3 +172,22 @@ def test_frequency_ticks_lie_where_librosa_puts_the_bins():
     np.testing.assert_allclose(mel, peaks, atol=0.3)
     for place, name in figures.frequency_ticks(mel).items():
         assert np.interp(place, np.arange(64), peaks) == pytest.approx(1000 * float(name), rel=1e-3)
+
+
+@pytest.mark.parametrize(("sample_rate", "media"), [(8000, "audio/mpeg"), (48000, "audio/mpeg"), (10000, "audio/flac")])
+def test_example_clips_are_the_clips(sample_rate, media):
+    clip = 0.5 * np.sin(2 * np.pi * 440 * np.arange(sample_rate) / sample_rate).astype(np.float32)
+    found, content = examples.playable(clip, sample_rate)
+    again, rate = soundfile.read(io.BytesIO(content), dtype="float32")
+    assert (found, rate) == (media, sample_rate)
+    assert np.abs(np.fft.rfft(again[:sample_rate], sample_rate)).argmax() == 440
+
+
+def test_the_report_holds_a_sound_for_every_example_unless_told_not_to(finished_run, tmp_path):
+    assert len([link for link in page(finished_run)[0] if link.startswith("data:audio")]) >= 6
+    copy = tmp_path / "run"
+    shutil.copytree(finished_run, copy)
+    config = yaml.safe_load((copy / "config.yaml").read_text())
+    (copy / "config.yaml").write_text(yaml.safe_dump(config | {"report_audio": False}))
+    write_report(copy)
+    assert not [link for link in page(copy)[0] if link.startswith("data:audio")]
