@@ -104,7 +104,10 @@ def load(path: Path) -> RunConfig:
         raise UserError(f"{path} is damaged: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise UserError(f"{path} is damaged: it holds no keys")
-    return validate(values)
+    try:
+        return validate(values)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
 
 
 def read_section(section: type[BaseModel], name: str, values: dict[str, str]) -> BaseModel:

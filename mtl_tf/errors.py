@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+MOST_NAMES = 12
+
 
 class UserError(Exception):
     """A mistake in the user's input; commands print its message on one line and exit with code 2."""
@@ -23,11 +25,15 @@ def nearest_hint(wrong: str, known: Iterable[str]) -> str:
     ' Did you mean ravdess?'
     >>> nearest_hint("zzz", ["b", "a"])
     ' Known: a, b.'
+    >>> nearest_hint("zzz", "abcdefghijklmnop")
+    ' Known: a, b, c, d, e, f, g, h, i, j, k, l and 4 more; --help lists them.'
     """
     names = sorted(known)
     matches = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
     if matches:
         return f" Did you mean {matches[0]}?"
+    if len(names) > MOST_NAMES:
+        return f" Known: {', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more; --help lists them."
     return f" Known: {', '.join(names)}."
 
 

@@ -107,7 +107,7 @@ def test_a_damaged_file_is_named(content, tmp_path):
 
 def test_a_file_that_lacks_a_section_is_explained(tmp_path):
     (tmp_path / "config.yaml").write_text("experiment: x\n")
-    with pytest.raises(UserError, match="is not set"):
+    with pytest.raises(UserError, match=r"config\.yaml: corpora is not set"):
         compose.load(tmp_path / "config.yaml")
 
 

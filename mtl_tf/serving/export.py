@@ -4,7 +4,9 @@ import contextlib
 import errno
 import importlib.util
 import json
+import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from mtl_tf.serving.signatures import ServedModel
 TOLERANCE = 1e-5
 DETAILS = "model.json"
 MOST_VERSION = 2**63 - 1
+STAGED, ABANDONED_S = ".export-", 86_400.0
 CLASSIFY_METHOD = "tensorflow/serving/classify"
 
 
@@ -68,6 +71,13 @@ def export_run(
             target.rmdir()  # if nothing came of it, else it is not empty
 
 
+def _remove_abandoned(target: Path) -> None:
+    """Removes what exports left that were killed, and not what one may still be writing."""
+    for folder in target.glob(f"{STAGED}*"):
+        if time.time() - folder.stat().st_mtime > ABANDONED_S:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _export(
     folder: Path,
     target: Path,
@@ -91,7 +101,8 @@ def _export(
         "model": config.model.name,
         "run": str(folder),
     }
-    with tempfile.TemporaryDirectory(dir=target, prefix=".export-") as temporary:
+    _remove_abandoned(target)
+    with tempfile.TemporaryDirectory(dir=target, prefix=STAGED) as temporary:
         assets = Path(temporary) / "assets"
         assets.mkdir()
         for task, names in classes.items():

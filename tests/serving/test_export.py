@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,15 @@ def test_versions_count_up_and_nothing_half_done_is_left(finished_run, exported)
     assert (exported.name, second.name) == ("1", "2")
     others = ["batching.config", "models.config", "monitoring.config"]
     assert sorted(path.name for path in exported.parent.iterdir()) == ["1", "2", *others]
+
+
+def test_what_a_killed_export_left_goes_after_a_day(finished_run, tmp_path):
+    old, recent = tmp_path / ".export-old", tmp_path / ".export-recent"
+    for folder in (old, recent):
+        (folder / "model").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    export_run(finished_run, tmp_path)
+    assert sorted(path.name for path in tmp_path.glob(".export-*")) == [".export-recent"]
 
 
 def test_class_lists_are_assets(exported):
