@@ -16,6 +16,7 @@ CLASSES = {
     "emodb": ["fold=0"],
     "esc10": ["fold=0"],
     "fsdd_and_esc10": ["tasks.digit.classes=null"],
+    "georgiev2017": [],
 }
 SMALL_FU2020 = (
     *("model.filters=[8,8,8]", "model.bottleneck_units=8", "model.lstm_units=8", "model.num_heads=2"),
