@@ -168,15 +168,13 @@ def uncounted_operations(model: nn.Module, features: torch.Tensor) -> int:
         batch, steps, width = inputs[0].shape
         counted.append(2 * 2 * batch * steps * steps * width)  # of queries with keys, and of weights with values
 
-    for module in model.modules():
-        if isinstance(module, nn.LSTM):
-            module.register_forward_hook(of_lstm)
-        elif isinstance(module, nn.MultiheadAttention):
-            module.register_forward_hook(of_attention)
+    kinds = {nn.LSTM: of_lstm, nn.MultiheadAttention: of_attention}
+    found = [module for module in model.modules() if type(module) in kinds]
+    hooks = [module.register_forward_hook(kinds[type(module)]) for module in found]
     with torch.no_grad():
         model(features)
-    for module in model.modules():
-        module._forward_hooks.clear()
+    for hook in hooks:
+        hook.remove()
     return sum(counted)
 
 
