@@ -2,8 +2,10 @@
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 from mtl_tf.errors import UserError, nearest_hint
 
@@ -34,6 +36,7 @@ def run_command(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow takes oneDNN's faster kernels by itself only on some processors.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    signal.signal(signal.SIGINT, lambda _, frame: _interrupt(frame, interrupted))
     try:
         main(arguments)
     except UserError as error:
@@ -101,6 +104,16 @@ def positive_number(key: str, text: str) -> float:
     if not 0 < value < float("inf"):
         raise UserError(f"{key}={text}: give a number above 0")
     return value
+
+
+def _interrupt(frame: FrameType | None, message: str) -> None:
+    """Ends a process that is importing at once, since libraries that are half imported crash or go on; else raises."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            print(message, file=sys.stderr, flush=True)
+            os._exit(130)
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def _stop(message: str) -> None:

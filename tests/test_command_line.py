@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 
@@ -32,6 +33,21 @@ def test_help_needs_no_tensorflow(script):
 def test_importing_the_package_needs_no_tensorflow():
     code = "import sys, mtl_tf; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_ctrl_c_ends_a_script_that_is_importing(tmp_path):
+    half = (
+        "try:\n    print('importing', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    raise ImportError"
+    )
+    (tmp_path / "half_imported.py").write_text(f"import time\n{half}\n")
+    code = "from mtl_tf.command_line import run_command; run_command(lambda _: __import__('half_imported'), '')"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, "interrupted\n")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
