@@ -10,11 +10,11 @@ from mtl_tf.frontends.spectrogram import Spectrogram
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
 class Picture(Spectrogram):
-    """Spectrogram in decibels, resized to a square and coloured.
+    """Spectrogram in decibels, resized and coloured.
 
-    Input float (batch, samples); output float32 (batch, size, size, channels), time along the second axis and frequency
-    from low to high along the third, values from 0 to 1, and mask (batch, size), all True: the clip's own frames fill
-    the picture.
+    Input float (batch, samples); output float32 (batch, width, height, channels), time along the second axis and
+    frequency from low to high along the third, values from 0 to 1, and mask (batch, width), all True: the clip's own
+    frames fill the picture.
 
     Lu et al. 2020, section 4.1, feeds spectrograms "of size 256 x 256" or "224 x 224" with "three channels: red, green
     and blue" and says no more. Chosen here: decibels from the clip's maximum down to `top_db` below it, linear
@@ -22,7 +22,7 @@ class Picture(Spectrogram):
 
     Args:
         sample_rate: of the waveform, in Hz.
-        size: side of the picture.
+        size: side of the picture, or its width and height.
         color_map: name of a matplotlib colour map for three channels; None: one grey channel.
         **kwargs: arguments of `Spectrogram`, but for the output, the normalisation and the number of frames.
 
@@ -32,14 +32,18 @@ class Picture(Spectrogram):
 
     fixed_options = frozenset({"output", "normalize", "num_frames", "fit", "padding_value"})
 
-    def __init__(self, sample_rate: int, size: int = 224, color_map: str | None = "viridis", **kwargs) -> None:
-        fixed = {"output": "db", "normalize": "none", "num_frames": size, "fit": "resize"}
+    def __init__(
+        self, sample_rate: int, size: int | tuple[int, int] = 224, color_map: str | None = "viridis", **kwargs
+    ) -> None:
+        width, height = (size, size) if isinstance(size, int) else size
+        fixed = {"output": "db", "normalize": "none", "num_frames": width, "fit": "resize"}
         super().__init__(sample_rate, **(kwargs | fixed))
         if self.top_db is None:
             raise ValueError("a picture needs top_db, the range from black to white")
         self.size, self.color_map = size, color_map
         self._colors = None if color_map is None else _color_table(color_map)
-        self._resize = _resizing_matrix(self.n_fft // 2 + 1, size)
+        self._width, self._height = width, height
+        self._resize = _resizing_matrix(self.n_fft // 2 + 1, height)
 
     @property
     def num_channels(self) -> int:
@@ -51,8 +55,8 @@ class Picture(Spectrogram):
         level, mask = self.transform(waveform), self.frame_mask(waveform)  # (batch, frames, n_fft // 2 + 1)
         highest = ops.max(ops.where(mask[:, :, None], level, -1e9), axis=(1, 2), keepdims=True)
         level = ops.clip(1.0 + (level - highest) / self.top_db, 0.0, 1.0)
-        level = ops.matmul(level, ops.convert_to_tensor(self._resize, "float32"))  # (batch, frames, size)
-        level = stretch(level, mask, self.size)  # (batch, size, size)
+        level = ops.matmul(level, ops.convert_to_tensor(self._resize, "float32"))  # (batch, frames, height)
+        level = stretch(level, mask, self._width)  # (batch, width, height)
         whole = ops.ones_like(level[:, :, 0], dtype="bool")
         if self._colors is None:
             return level[..., None], whole
@@ -60,8 +64,8 @@ class Picture(Spectrogram):
         return ops.take(ops.convert_to_tensor(self._colors, "float32"), index, axis=0), whole
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """Returns (batch, size, size, channels) and (batch, size)."""
-        return (input_shape[0], self.size, self.size, self.num_channels), (input_shape[0], self.size)
+        """Returns (batch, width, height, channels) and (batch, width)."""
+        return (input_shape[0], self._width, self._height, self.num_channels), (input_shape[0], self._width)
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""

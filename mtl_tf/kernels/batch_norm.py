@@ -13,8 +13,16 @@ class BatchNormalization(keras.layers.BatchNormalization):
     of shape (batch, ..., channels) under the TensorFlow backend; in inference Keras's own is as fast.
     """
 
-    def call(self, inputs, training=None, mask=None):
-        """Normalises the last axis."""
+    def call(self, inputs, training=None, mask=None, counted=None):
+        """Normalises the last axis.
+
+        Args:
+            inputs: float (batch, ..., channels).
+            training: as in Keras.
+            mask: bool (batch, ...), or with axes of 1: what the statistics are taken from.
+            counted: the same, but not handed on to the layers that follow, which would weigh the loss by it.
+        """
+        mask = mask if counted is None else counted
         if not training or not self.trainable or mask is not None or not self._has_fused_kernel(inputs):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf

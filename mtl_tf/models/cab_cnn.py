@@ -31,9 +31,8 @@ class CABCNN(keras.layers.Layer):
     the activation column of the pooling rows and follows the pooling. Padding is set to zero before each convolution
     and left out of the mean, so a clip's answer does not depend on its batch, given frames of whole steps, as
     `envelope` gives them in whole seconds. In training the paper cuts each batch to its shortest clip instead
-    (`pipeline.batch_length=shortest`), and then less than a second is padding. Statistics of batch normalisation in
-    training count the steps of padding. The mean is read from "average" and figure 1, where the printed formula has a
-    sum.
+    (`pipeline.batch_length=shortest`), and then less than a second is padding. Statistics of batch normalisation leave
+    padding out. The mean is read from "average" and figure 1, where the printed formula has a sum.
 
     Args:
         filters: of the four convolutions.
@@ -89,7 +88,8 @@ class CABCNN(keras.layers.Layer):
             hidden = pooling(convolution(hidden * valid) * valid)  # ReLU leaves nothing below the zero of padding
             valid = valid[:, ::stride]
             hidden = drop(hidden, training=training)
-        return self.norm(hidden, training=training), valid[:, :, 0] > 0
+        steps = valid[:, :, 0] > 0
+        return self.norm(hidden, training=training, counted=None if frame_mask is None else steps), steps
 
     def attach_heads(self, steps, tasks: dict[str, Task]) -> dict:
         """Puts one attention based classifier block per task on the output of `call`.

@@ -15,7 +15,8 @@ class CompactCNN(keras.layers.Layer):
 
     Not from a paper: the plain baseline to begin with. Each block is a 3x3 convolution, batch normalisation, ReLU and
     2x2 max pooling. Padded frames are zeroed before every convolution and left out of the pooling over time, so a clip
-    gives the same embedding alone and padded in a batch.
+    gives the same embedding alone and padded in a batch; statistics of batch normalisation in training count them, for
+    the sake of the faster kernel.
 
     Input float (batch, frames, bins) and mask (batch, frames), output (batch, embedding_units).
 

@@ -43,20 +43,27 @@ class GResNet(keras.layers.Layer):
     The parameters of figure 10 are not in the text. Stem, pooling, strides and fully connected layer follow a public
     implementation by the author of a later thesis (CombinaTorch), the only trace of the figure; pooling as printed
     there, at stride 2 with no other pooling, is what lets 9 x 5 x 96 values fit. Chosen here: the stride is in both
-    convolutions and in M of a block where filters grow; the four-block setting (VCTK) has the first four filters;
-    running statistics of batches forget by 0.9 a step, MXNet's default.
-    Frames and bins are those of a picture: padding is not masked, as the paper has one fixed size.
+    convolutions and in M of a block where the number of filters changes; the four-block setting (VCTK) has the first
+    four filters; running statistics of batches forget by 0.9 a step, MXNet's default.
+    Frames and bins are those of a picture: padding is not masked, as the paper has one fixed size. Whether it was grey
+    or coloured is not printed: one channel is what the counts are for, three (`zeng2018_picture`) add 576 parameters.
 
     Args:
         filters: of each block.
-        first_kernel: n x m, side of the kernel of F1.
-        second_kernel: p x q, side of the kernel of F2.
+        first_kernel: n x m, the kernel of F1: its side, or frames and bins.
+        second_kernel: p x q, the kernel of F2.
         first_activation: f1, one of `sigmoid`, `tanh`, `relu`, `4*sigmoid-2`.
         second_activation: f2.
         block: `gated`, `residual` or `plain`.
         normalize_last: a gated block normalises after its activations.
         stem_filters: of the first convolution.
+        stem_kernel: its side.
+        stem_stride: its stride.
+        stem_pool_size: side of the maximum pooling after it.
+        stem_pool_stride: its stride.
+        block_stride: of blocks whose number of filters differs from the one before.
         pool_size: side of the average pooling; None: the mean over all places, so that any length can be taken.
+        pool_stride: its stride.
         fc_units: width of the output.
 
     Raises:
@@ -66,14 +73,20 @@ class GResNet(keras.layers.Layer):
     def __init__(
         self,
         filters: tuple[int, ...] = (32, 64, 64, 96, 96, 96, 96),
-        first_kernel: int = 1,
-        second_kernel: int = 3,
+        first_kernel: int | tuple[int, int] = 1,
+        second_kernel: int | tuple[int, int] = 3,
         first_activation: str = "tanh",
         second_activation: str = "tanh",
         block: str = "gated",
         normalize_last: bool = False,
         stem_filters: int = 32,
+        stem_kernel: int = 3,
+        stem_stride: int = 2,
+        stem_pool_size: int = 3,
+        stem_pool_stride: int = 2,
+        block_stride: int = 2,
         pool_size: int | None = 9,
+        pool_stride: int = 2,
         fc_units: int = 200,
         **kwargs,
     ) -> None:
@@ -88,15 +101,17 @@ class GResNet(keras.layers.Layer):
         self.filters, self.block, self.normalize_last = tuple(filters), block, normalize_last
         self.first_kernel, self.second_kernel = first_kernel, second_kernel
         self.first_activation, self.second_activation = first_activation, second_activation
-        self.stem_filters, self.pool_size, self.fc_units = stem_filters, pool_size, fc_units
+        self.stem_filters, self.stem_kernel, self.stem_stride = stem_filters, stem_kernel, stem_stride
+        self.stem_pool_size, self.stem_pool_stride, self.block_stride = stem_pool_size, stem_pool_stride, block_stride
+        self.pool_size, self.pool_stride, self.fc_units = pool_size, pool_stride, fc_units
         layers = keras.layers
-        self.stem = layers.Conv2D(stem_filters, 3, strides=2, padding="same", name="stem")
+        self.stem = self._convolution(stem_filters, stem_kernel, stem_stride, "stem")
         self.stem_norm = BatchNormalization(momentum=BATCH_STATISTICS_MOMENTUM, name="stem_norm")
-        self.stem_pool = layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")
+        self.stem_pool = layers.MaxPooling2D(stem_pool_size, strides=stem_pool_stride, padding="same", name="stem_pool")
         self.first, self.first_norms, self.second, self.second_norms, self.shortcuts = [], [], [], [], []
         previous = stem_filters
         for index, width in enumerate(filters):
-            stride = 1 if width == previous else 2
+            stride = 1 if width == previous else block_stride
             second_stride = stride if block == "gated" else 1
             self.first.append(self._convolution(width, first_kernel, stride, f"block_{index}_first"))
             self.second.append(self._convolution(width, second_kernel, second_stride, f"block_{index}_second"))
@@ -106,16 +121,16 @@ class GResNet(keras.layers.Layer):
             self.second_norms.append(
                 BatchNormalization(momentum=BATCH_STATISTICS_MOMENTUM, name=f"block_{index}_second_norm")
             )
-            changes = stride != 1 and block != "plain"
+            changes = width != previous and block != "plain"
             shortcut = self._convolution(width, 1, stride, f"block_{index}_shortcut") if changes else None
             self.shortcuts.append(shortcut)
             previous = width
-        self.pool = None if pool_size is None else layers.AveragePooling2D(pool_size, strides=2, name="pool")
+        self.pool = None if pool_size is None else layers.AveragePooling2D(pool_size, strides=pool_stride, name="pool")
         self.fc = layers.Dense(fc_units, name="fc")
         self.fc_norm = BatchNormalization(momentum=BATCH_STATISTICS_MOMENTUM, name="fc_norm")
 
     @staticmethod
-    def _convolution(filters: int, kernel: int, stride: int, name: str) -> keras.layers.Layer:
+    def _convolution(filters: int, kernel: int | tuple[int, int], stride: int, name: str) -> keras.layers.Layer:
         return keras.layers.Conv2D(filters, kernel, strides=stride, padding="same", name=name)
 
     def build(self, input_shape) -> None:
@@ -185,5 +200,6 @@ class GResNet(keras.layers.Layer):
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
         names = ("filters", "first_kernel", "second_kernel", "first_activation", "second_activation")
-        names = (*names, "block", "normalize_last", "stem_filters", "pool_size", "fc_units")
+        names = (*names, "block", "normalize_last", "stem_filters", "stem_kernel", "stem_stride", "stem_pool_size")
+        names = (*names, "stem_pool_stride", "block_stride", "pool_size", "pool_stride", "fc_units")
         return super().get_config() | {name: getattr(self, name) for name in names}

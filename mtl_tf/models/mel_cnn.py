@@ -15,7 +15,7 @@ class MelCNN(keras.layers.Layer):
     parameters with one input channel (309,568 of them trainable), and 65 for each class.
 
     Chosen here: zero padding at the edges; frames of padding are zeroed before every convolution and left out of the
-    maximum, so a clip's answer does not depend on its batch. Statistics of batch normalisation in training count them.
+    maximum and of the statistics of batch normalisation, so a clip's answer does not depend on its batch.
 
     Args:
         filters: of each block.
@@ -46,7 +46,8 @@ class MelCNN(keras.layers.Layer):
         hidden = features[..., None]
         valid = ops.ones_like(features[:, :, 0]) if frame_mask is None else ops.cast(frame_mask, features.dtype)
         for convolution, norm, pool in zip(self.convolutions, self.norms, self.pools, strict=True):
-            hidden = ops.relu(norm(convolution(hidden * valid[:, :, None, None]), training=training))
+            counted = None if frame_mask is None else valid[:, :, None] > 0
+            hidden = ops.relu(norm(convolution(hidden * valid[:, :, None, None]), training=training, counted=counted))
             hidden = pool(hidden * valid[:, :, None, None])  # (batch, frames / 2, bins / 2, filters)
             valid = valid[:, ::2]
         return ops.max(hidden * valid[:, :, None, None], axis=(1, 2))  # ReLU leaves nothing below the padding's zero

@@ -31,6 +31,10 @@ class LocalAttentionPooling(keras.layers.Layer):
         weight = ops.cast(ops.softmax(score, axis=1), hidden.dtype)
         return ops.sum(hidden * weight[:, :, None], axis=1)  # (batch, channels)
 
+    def compute_mask(self, inputs, previous_mask=None) -> None:
+        """Ends a mask that comes along: what is pooled has no frames, and Keras would weigh the loss by it."""
+        return None
+
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns (batch, channels)."""
         return (input_shape[0], input_shape[2])

@@ -109,6 +109,17 @@ def test_a_grey_picture_shows_a_tone_where_it_is():
     assert 0.8 < picture.max() <= 1  # resizing averages decibels around the tone
 
 
+def test_a_picture_as_high_as_the_spectrum_keeps_its_bins():
+    layer = Picture(16000, size=(20, 129), color_map=None, n_fft=256, hop_length=128, center=False)
+    clip = noise(256 + 19 * 128, batch=1)  # 20 frames: nothing is to be stretched either
+    power = np.abs(librosa.stft(clip[0], n_fft=256, hop_length=128, center=False)).T ** 2
+    level = 10 * np.log10(np.maximum(power, 1e-10))
+    expected = np.clip(1 + (level - level.max()) / 80, 0, 1)
+    found = np.asarray(layer(clip)[0])
+    assert found.shape == (1, 20, 129, 1)
+    np.testing.assert_allclose(found[0, ..., 0], expected, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["envelope", "filter_bank_summary", "picture"])
 def test_they_survive_their_config(name):
     options = {"sample_rate": 8000} | ({} if name == "envelope" else {"n_fft": 256, "hop_length": 80})

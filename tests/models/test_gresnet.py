@@ -16,10 +16,11 @@ FC = 9 * 5 * 96 * 200 + 200 + 4 * 200
 
 
 def blocks(first_kernel, second_kernel, sequential=False, shortcut=True):
+    first_kernel, second_kernel = (np.broadcast_to(side, 2) for side in (first_kernel, second_kernel))
     total, previous = 0, 32
     for width in WIDTHS:
-        total += first_kernel**2 * previous * width + width + 4 * width
-        total += second_kernel**2 * (width if sequential else previous) * width + width + 4 * width
+        total += np.prod(first_kernel) * previous * width + width + 4 * width
+        total += np.prod(second_kernel) * (width if sequential else previous) * width + width + 4 * width
         total += (previous * width + width) if shortcut and width != previous else 0
         previous = width
     return total
@@ -38,6 +39,14 @@ def test_the_ravdess_setting_has_the_parameters_worked_out_by_hand():
     assert count_parameters(model) == STEM + blocks(1, 3) + FC + 201 * 10 == 1_290_850
 
 
+def test_a_coloured_picture_has_two_more_channels_in_the_stem():
+    tasks = {"emotion": Task("emotion", tuple("abcdefgh")), "speech_song": Task("speech_song", ("a", "b"))}
+    frontend = build_frontend(*config("frontend", "zeng2018_picture"))
+    model = build_model(frontend, build_trunk(*config("model", "gresnet")), tasks)
+    assert frontend.compute_output_shape((None, 102_400))[0] == (None, 399, 257, 3)
+    assert count_parameters(model) == 1_290_850 + 2 * 3 * 3 * 32 == 1_291_426
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -45,6 +54,12 @@ def test_the_ravdess_setting_has_the_parameters_worked_out_by_hand():
         ({"block": "residual"}, STEM + blocks(1, 3, sequential=True) + FC),
         ({"block": "plain"}, STEM + blocks(1, 3, sequential=True, shortcut=False) + FC),
         ({"pool_size": None}, STEM + blocks(1, 3) + 96 * 200 + 200 + 800),
+        ({"first_kernel": (1, 5), "second_kernel": [2, 3]}, STEM + blocks((1, 5), (2, 3)) + FC),
+        ({"stem_kernel": 5}, STEM + (25 - 9) * 32 + blocks(1, 3) + FC),
+        # 399 x 257 halved twice, not by the blocks: 100 x 65, of which nine by nine leave 46 x 29
+        ({"block_stride": 1}, STEM + blocks(1, 3) + 46 * 29 * 96 * 200 + 1000),
+        ({"stem_stride": 4, "pool_stride": 3, "pool_size": 4}, STEM + blocks(1, 3) + 4 * 2 * 96 * 200 + 1000),
+        ({"stem_pool_size": 1, "stem_pool_stride": 1}, STEM + blocks(1, 3) + 21 * 13 * 96 * 200 + 1000),
     ],
 )
 def test_variants_have_theirs(options, expected):

@@ -166,6 +166,48 @@ class TestEveryModel:
                 assert keras.backend.standardize_dtype(values.dtype) == "float32"
                 assert np.isfinite(np.asarray(values)).all()
 
+    @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+    def test_mixed_precision_learns_from_silence_and_full_scale(self, name, policy):
+        if name == "svm":
+            pytest.skip("support vector machines are not trained by steps")
+        keras.config.set_dtype_policy(policy)
+        try:
+            model = small_model(name)
+            model.compile(keras.optimizers.SGD(0.01), loss={task: task_loss("per_batch") for task in TASKS})
+        finally:
+            keras.config.set_dtype_policy("float32")
+        before = [np.asarray(variable) for variable in model.trainable_variables]
+        waveform = np.concatenate([np.zeros((1, 4000), np.float32), np.sign(noise(4000, batch=1)), noise(4000)])
+        labels = {task: np.arange(4, dtype=np.int32) for task in TASKS}
+        for _ in range(20):  # the first steps are left out while the scale of the loss is looked for
+            model.train_on_batch(waveform, labels)
+        after = [np.asarray(variable) for variable in model.trainable_variables]
+        assert all(np.isfinite(values).all() for values in after)
+        assert all(np.isfinite(np.asarray(variable)).all() for variable in model.non_trainable_variables)
+        assert not any(np.array_equal(*pair) for pair in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("name", ["cab_cnn", "mel_cnn"])
+def test_training_statistics_leave_padding_out(name):
+    options = SMALL[name] | ({"dropouts": [0.0] * 4} if name == "cab_cnn" else {})
+    length, bins = (400, 1) if name == "cab_cnn" else (40, 16)  # whole steps after all poolings
+    features = RNG.standard_normal((3, length, bins)).astype(np.float32)
+    padded = np.concatenate([features, RNG.standard_normal((3, length, bins)).astype(np.float32)], axis=1)
+    mask = np.arange(2 * length)[None].repeat(3, axis=0) < length
+    results, weights = [], None
+    for values, frame_mask in ((features, None), (padded, mask)):
+        trunk = build_trunk(name, options)
+        trunk.build(values.shape)
+        weights = weights or trunk.get_weights()
+        trunk.set_weights(weights)
+        outputs = trunk(values, frame_mask, training=True)
+        outputs = outputs[0][:, : length // 100] if name == "cab_cnn" else outputs
+        results.append([outputs, *trunk.non_trainable_variables])
+    moved = [values for values in results[0][1:] if "moving" in values.path]
+    assert moved and all(np.asarray(values).std() > 0 for values in moved)
+    for plain, masked in zip(*results, strict=True):
+        np.testing.assert_allclose(np.asarray(masked), np.asarray(plain), rtol=1e-4, atol=1e-5)
+
 
 def test_clips_without_a_label_leave_that_head_as_it_is():
     model = small_model("shared_dnn")
