@@ -12,7 +12,16 @@ MODELS = ",".join(CASES)
 DEFAULTS = {
     "pipeline": {"num_clips": 512, "clip_s": 3.0, "file_rate": 48000, "num_parallel_calls": 2},
     "step": {"models": MODELS, "rounds": 9, "out": ""},
-    "serve": {"model": "", "clients": 8, "duration_s": 600.0, "clip_s": 3.0, "server": "", "server_pid": 0, "out": ""},
+    "serve": {
+        "model": "",
+        "clients": 8,
+        "duration_s": 600.0,
+        "clip_s": 3.0,
+        "server": "",
+        "server_pid": 0,
+        "batching": False,
+        "out": "",
+    },
     "tasks": {"models": ",".join(FRONTENDS), "rounds": 9, "out": ""},
     "gpu": {"models": MODELS, "batch_size": 0, "policy": "float32", "out": ""},
 }
@@ -40,8 +49,12 @@ def run_benchmark(arguments: list[str]) -> None:
     {"pipeline": _pipeline, "step": _step, "serve": _serve, "tasks": _tasks, "gpu": _gpu}[what](values)
 
 
-def _read_value(key: str, given: object, default: str | int | float) -> str | int | float:
+def _read_value(key: str, given: object, default: str | float) -> str | float:
     kind = type(default)
+    if kind is bool:
+        if str(given).lower() not in ("true", "false"):
+            raise UserError(f"{key}={given}: give true or false")
+        return str(given).lower() == "true"
     try:
         value = kind(given)
     except ValueError:

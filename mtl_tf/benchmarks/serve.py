@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mtl_tf.benchmarks.batching import load_batched
 from mtl_tf.benchmarks.c_loader import CLoader, CLoaderError, signature_tensors
 from mtl_tf.errors import UserError
 
@@ -25,7 +26,7 @@ class Load:
     """What clients saw.
 
     Attributes:
-        runtime: `tensorflow` (the C loader), `server` or `onnxruntime`.
+        runtime: `tensorflow` (the C loader), `batched` (there, requests put together), `server` or `onnxruntime`.
         clients: how many asked at once.
         batch_size: clips in a request.
         requests: answered.
@@ -50,11 +51,17 @@ class Load:
 
 
 def load_version(
-    version: Path, clients: int, duration_s: float, clip_s: float, server: str = "", server_pid: int = 0
+    version: Path,
+    clients: int,
+    duration_s: float,
+    clip_s: float,
+    server: str = "",
+    server_pid: int = 0,
+    batching: bool = False,
 ) -> list[Load]:
     """Loads a version folder in TensorFlow's C loader and its ONNX file, if it has one, and asks both.
 
-    Every batch size is measured for an equal share of the time, the two runtimes in turn.
+    Every batch size and runtime is measured for an equal share of the time, the runtimes in turn.
 
     Args:
         version: of an exported model.
@@ -63,6 +70,7 @@ def load_version(
         clip_s: length of a clip, in seconds.
         server: HOST:PORT of the gRPC of a server of this model, asked in place of the C loader.
         server_pid: number of its process, if it runs on this machine and its memory is to be watched.
+        batching: ask it also with requests of one clip put together, see `load_batched`.
 
     Raises:
         UserError: the folder holds no model, ONNX Runtime is missing, or the time was too short for one answer.
@@ -74,8 +82,9 @@ def load_version(
     sample_rate = json.loads((version / "assets.extra" / "model.json").read_text())["sample_rate"]
     if server_pid and not Path(f"/proc/{server_pid}/statm").is_file():
         raise UserError(f"server_pid={server_pid}: there is no such process on this machine")
-    processes = {"tensorflow": os.getpid(), "onnxruntime": os.getpid(), "server": server_pid or None}
     runtimes = {"server": _server(server, version)} if server else {"tensorflow": load_as_served(version)}
+    if batching:
+        runtimes["batched"] = load_batched(version, INTRA_OP_THREADS)
     if (version / "assets.extra" / "model.onnx").is_file():
         if importlib.util.find_spec("onnxruntime") is None:
             raise UserError("model.onnx needs ONNX Runtime: pip install -c constraints.txt -e '.[onnx]'")
@@ -84,12 +93,12 @@ def load_version(
         session = onnxruntime.InferenceSession(str(version / "assets.extra" / "model.onnx"))
         runtimes["onnxruntime"] = lambda clips: session.run(None, {"waveform": clips})
     rng, results = np.random.default_rng(0), []
-    share = duration_s / len(BATCH_SIZES) / len(runtimes)
-    for size in BATCH_SIZES:
+    rows = [(size, name) for size in BATCH_SIZES for name in runtimes if size == 1 or name != "batched"]
+    for size, name in rows:
         clips = (0.1 * rng.standard_normal((size, round(clip_s * sample_rate)))).astype(np.float32)
-        for ask in runtimes.values():
-            ask(clips)  # the first call of a size prepares it
-        results += [_load(name, ask, clips, clients, share, processes[name]) for name, ask in runtimes.items()]
+        runtimes[name](clips)  # the first call of a size prepares it
+        process = os.getpid() if name != "server" else server_pid or None
+        results.append(_load(name, runtimes[name], clips, clients, duration_s / len(rows), process))
     return results
 
 

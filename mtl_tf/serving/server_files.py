@@ -16,6 +16,7 @@ model_config_list {{
 """
 BATCHING = """# Read with --enable_batching --batching_parameters_file. Clips of one length are put together.
 # A clip that is refused refuses the requests it was put together with, and the signature windows cannot be asked.
+# max_batch_size is for a GPU: on processors, take the clients at once divided by the cores.
 max_batch_size { value: 32 }
 batch_timeout_micros { value: 2000 }
 max_enqueued_batches { value: 64 }

@@ -1,14 +1,26 @@
 import json
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
+from mtl_tf.benchmarks.batching import load_batched, read_batching
 from mtl_tf.benchmarks.command import run_benchmark
-from mtl_tf.benchmarks.serve import load_version
+from mtl_tf.benchmarks.serve import load_as_served, load_version
 from mtl_tf.benchmarks.tasks import measure_tasks
 from mtl_tf.errors import UserError
 from mtl_tf.serving.export import export_run
+
+FOUR_OR_HALF_A_MINUTE = """
+num_batch_threads { value: 2 }  # a comment
+max_batch_size { value: 4 } batch_timeout_micros: {value: 30000000}
+max_enqueued_batches { value: 64 }
+allowed_batch_sizes: 2
+allowed_batch_sizes: 4
+"""
 
 
 def test_clients_are_counted_and_nothing_fails(finished_run, tmp_path, request):
@@ -24,6 +36,31 @@ def test_clients_are_counted_and_nothing_fails(finished_run, tmp_path, request):
         assert row["errors"] == 0 and row["requests"] > 0
         assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
     assert done.stdout.count("| tensorflow |") == 3
+
+
+def test_requests_are_put_together_and_answered_as_alone(finished_run, tmp_path):
+    version = export_run(finished_run, tmp_path / "digits")
+    rows = load_version(version, 4, 3.0, 0.5, batching=True)
+    assert [row.runtime for row in rows] == ["tensorflow", "batched", "tensorflow", "tensorflow"]
+    assert not any(row.errors for row in rows)
+    (version.parent / "batching.config").write_text(FOUR_OR_HALF_A_MINUTE)
+    ask, alone = load_batched(version, 1), load_as_served(version)
+    clips = [np.random.default_rng(index).standard_normal((1, 4000)).astype(np.float32) for index in range(4)]
+    start = time.perf_counter()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(ask, clips))
+    assert time.perf_counter() - start < 20.0  # four made the batch full; one would have waited
+    for clip, answer in zip(clips, answers, strict=True):
+        for task, values in alone(clip).items():
+            np.testing.assert_allclose(answer[task], values, atol=1e-5)
+
+
+def test_a_batching_file_without_a_number_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"batching\.config: No such file"):
+        read_batching(tmp_path / "batching.config")
+    (tmp_path / "batching.config").write_text("num_batch_threads { value: 2 }  # max_batch_size { value: 2 }")
+    with pytest.raises(UserError, match="does not say max_batch_size"):
+        read_batching(tmp_path / "batching.config")
 
 
 def test_a_server_is_loaded_in_place_of_the_file_and_its_memory_is_watched(finished_run, tmp_path, request):
@@ -47,6 +84,7 @@ def test_a_server_is_loaded_in_place_of_the_file_and_its_memory_is_watched(finis
     [
         (["serve", "clients=many"], "clients=many: give a whole number"),
         (["serve", "duration_s=long"], "duration_s=long: give a number"),
+        (["serve", "batching=maybe"], "batching=maybe: give true or false"),
         (["tasks", "rounds=0"], "rounds=0: give a number above 0"),
     ],
 )
