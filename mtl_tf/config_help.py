@@ -1,12 +1,15 @@
 """The text of `--help`: groups, choices and keys with their meaning."""
 
 import re
+import textwrap
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from mtl_tf.compose import CONFIG_DIR, GROUPS, choices
 from mtl_tf.config import AuditConfig, CorpusConfig, LabelsConfig, RunConfig, TaskConfig
+
+WIDTH = 120
 
 
 def help_text() -> str:
@@ -19,12 +22,21 @@ def help_text() -> str:
         for name, path in choices(group).items():
             lines += ["", f"Keys of {group}={name}:"]
             lines += _yaml_keys(group, CONFIG_DIR / group / f"{path}.yaml")
-    return "\n".join(lines)
+    return _wrapped(lines)
 
 
 def audit_help_text() -> str:
     """Lists the keys of the audit with their meaning."""
-    return "\n".join(["Keys of the audit, with their defaults:", *_keys(AuditConfig, "audit.")])
+    return _wrapped(["Keys of the audit, with their defaults:", *_keys(AuditConfig, "audit.")])
+
+
+def _wrapped(lines: list[str]) -> str:
+    wrapped = []
+    for line in "\n".join(lines).splitlines():
+        indent = " " * (len(line) - len(line.lstrip()) or len("  experiment  "))
+        indent = " " * len("  experiment  ") if re.match(r"  [a-z]+  ", line) else indent
+        wrapped += textwrap.wrap(line, WIDTH, subsequent_indent=indent, break_on_hyphens=False) or [""]
+    return "\n".join(wrapped)
 
 
 def _keys(section: type[BaseModel], prefix: str) -> list[str]:

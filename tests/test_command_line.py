@@ -82,6 +82,7 @@ def test_scripts_are_thin(script):
         (("export.py", "run=nowhere", "name=x", "version=²"), "give a whole number above 0"),
         (("export.py", "run=nowhere", "name=x", "version=0"), "give a whole number above 0"),
         (("benchmark.py",), "say what to measure"),
+        (("benchmark.py", "pipelin"), "no benchmark is called pipelin. Did you mean pipeline?"),
         (("benchmark.py", "stepp"), "Did you mean step?"),
         (("benchmark.py", "step", "models=vgg11"), "no benchmark of vgg11"),
         (("benchmark.py", "pipeline", "num_clips=0"), "num_clips=0: give a number above 0"),

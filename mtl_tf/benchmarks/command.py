@@ -38,10 +38,10 @@ def run_benchmark(arguments: list[str]) -> None:
         OSError: no room for the results.
     """
     what = arguments[0] if arguments else ""
+    if not what:
+        raise UserError(f"say what to measure: scripts/benchmark.py {' or '.join(DEFAULTS)}")
     if what not in DEFAULTS:
-        raise UserError(
-            f"say what to measure: scripts/benchmark.py {' or '.join(DEFAULTS)}.{nearest_hint(what, DEFAULTS)}"
-        )
+        raise UserError(f"no benchmark is called {what}.{nearest_hint(what, DEFAULTS)}")
     defaults = DEFAULTS[what]
     given, _ = read_arguments(arguments[1:], list(defaults))
     values = {key: _read_value(key, given.get(key, default), default) for key, default in defaults.items()}

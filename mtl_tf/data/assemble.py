@@ -13,7 +13,7 @@ from mtl_tf.data.audit import FINDING_COLUMNS, find_problems
 from mtl_tf.data.manifest import write_table
 from mtl_tf.data.prepare import AUDIT, leave_out, prepare_corpus
 from mtl_tf.data.splits import TEST, TRAIN, VALIDATION, split_clips
-from mtl_tf.errors import UserError
+from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.tasks import Task, build_tasks
 
 
@@ -85,7 +85,10 @@ def assemble(config: RunConfig) -> RunData:
         )
         for column, values in options.where.items():
             if column not in manifest.columns:
-                raise UserError(f"corpora.{name}.where: {options.name} has no column {column}")
+                raise UserError(
+                    f"corpora.{name}.where: {options.name} has no column {column}."
+                    + nearest_hint(column, ["speaker", *corpus.native_labels])
+                )
             manifest = manifest[manifest[column].astype("string").isin(values)]
         if manifest.empty:
             raise UserError(f"corpora.{name}.where leaves no clip of {options.name}")

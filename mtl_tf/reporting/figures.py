@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 _TICKS_KHZ = (0, 0.5, 1, 2, 4, 6, 8, 12, 16, 20)
 _STYLE = {
@@ -56,6 +57,8 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
             for place in axes:
                 place.axvline(kept, color="gray", linewidth=0.8, linestyle=":")
             axes[0].text(kept, 0.98, " kept", transform=axes[0].get_xaxis_transform(), va="top")
+        for place in axes:
+            place.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[1].set(title="score in %: training solid, validation dashed", xlabel="epoch", ylim=(0, 101))
         if axes[1].get_legend_handles_labels()[0]:
             axes[1].legend(frameon=False)

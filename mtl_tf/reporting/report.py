@@ -20,6 +20,7 @@ from mtl_tf.reporting import figures
 from mtl_tf.reporting.comparison import compare_published
 from mtl_tf.reporting.examples import choose_examples, load_examples, playable
 from mtl_tf.reporting.tables import percent
+from mtl_tf.reporting.words import describe_scores, telling_speakers
 
 REPORT = "report.html"
 MAX_AUDIT_ROWS = 200
@@ -69,7 +70,10 @@ def write_report(folder: Path) -> Path:
             for task, scores in metrics["test"].items()
             if "confusion" in scores
         },
-        speakers=pd.read_csv(folder / "speakers.csv", dtype={"speaker": str}),
+        descriptions={
+            task: describe_scores(scores) for task, scores in metrics["test"].items() if "confusion" in scores
+        },
+        speakers=telling_speakers(pd.read_csv(folder / "speakers.csv", dtype={"speaker": str}), metrics["test"]),
         examples=_examples(folder, config),
         audit=audit,
         audit_rows=audit.head(MAX_AUDIT_ROWS).itertuples(),

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mtl_tf.corpora.corpus import Corpus
+from mtl_tf.reporting.words import telling_speakers
 
 
 def percent(value: float | None, deviation: float | None = None) -> str:
@@ -37,7 +38,7 @@ def print_scores(folder: Path, name: str = "metrics.json") -> None:
 def print_details(folder: Path) -> None:
     """Prints the scores per class and per speaker that `evaluate_run` wrote."""
     metrics = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    speakers = pd.read_csv(folder / "speakers.csv", dtype={"speaker": str})
+    speakers = telling_speakers(pd.read_csv(folder / "speakers.csv", dtype={"speaker": str}), metrics["test"])
     for task, scores in metrics["test"].items():
         classes = Table(title=f"{task}: per class (%)")
         for heading in ("class", "precision", "recall", "F1", "clips"):
@@ -74,7 +75,11 @@ def print_audit(corpus: Corpus, manifest: pd.DataFrame, folder: Path) -> None:
     if findings.empty:
         console.print("audit: every clip decodes, nothing to report")
     else:
-        counts = ", ".join(f"{count} {kind}" for kind, count in findings["kind"].value_counts().items())
+        first = findings.groupby("kind")["path"].first()
+        counts = ", ".join(
+            f"{count} {kind} ({first[kind]}{', ...' if count > 1 else ''})"
+            for kind, count in findings["kind"].value_counts().items()
+        )
         console.print(f"audit: {counts}; listed in {folder / 'audit.csv'}")
     console.print(f"{folder / 'manifest.parquet'}")
 

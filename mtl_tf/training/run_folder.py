@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
 
 CONFIG, METRICS, REPORT, LOCK = "config.yaml", "metrics.json", "report.html", "run.lock"
+WIDEST = {"avx512f": "AVX-512", "avx2": "AVX2"}
 NOT_COMPARED = {"resume", "quiet", "report_audio"}
 
 
@@ -63,10 +65,22 @@ def environment() -> dict[str, object]:
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processor": _processor(),
         "cpu_count": os.cpu_count(),
         "versions": versions,
         "git_revision": _git_revision(),
     }
+
+
+def _processor() -> str:
+    """Names it with the widest instructions it has, by which sums are rounded."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts = dict(re.findall(r"^(model name|flags)\s*:\s*(.*)$", text, re.MULTILINE))
+    widest = next((f" with {name}" for flag, name in WIDEST.items() if flag in facts.get("flags", "").split()), "")
+    return facts.get("model name", platform.machine()) + widest
 
 
 def _git_revision() -> str | None:

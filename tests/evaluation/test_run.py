@@ -197,7 +197,7 @@ def test_audio_left_out_is_counted_and_named(small_run, tmp_path):
     [
         (["corpora.fsdd.where={digit:['0']}"], "task digit: the training clips carry 1 class"),
         (["corpora.fsdd.where={digit:['7']}"], "leaves no clip"),
-        (["corpora.fsdd.where={colour:['7']}"], "has no column colour"),
+        (["corpora.fsdd.where={colour:['7']}"], "has no column colour. Known: accent, digit, gender, speaker"),
         (["tasks.digit.classes=['0','2']"], r"without a mapping: 1 \(24 clips\)"),
         (["frontend.n_fft=4096", "pipeline.clip_s=1"], "too_short.*shorter than 0.512 s"),
         (["split.strategy=held_out", "split.test_groups=[lucas]"], "speaker has the values jackson, theo"),

@@ -18,6 +18,7 @@ from mtl_tf.frontends.spectrogram import Spectrogram
 from mtl_tf.reporting import examples, figures
 from mtl_tf.reporting.report import known_speakers, write_report
 from mtl_tf.reporting.tables import percent, print_audit, print_details, print_scores
+from mtl_tf.reporting.words import describe_scores, telling_speakers
 from mtl_tf.training.run import run_experiment
 
 
@@ -160,6 +161,22 @@ def test_tables_are_printed(finished_run, capsys):
     for piece in ("majority", "per class", "per speaker", "theo", "every clip decodes", "3000 clips are published"):
         assert piece in shown
     assert percent(0.5) == "50.0" and percent(0.5, 0.1) == "50.0 ± 10.0" and percent(None) == "-"
+
+
+def test_scores_are_said_in_words():
+    scores = {"classes": ["yes", "no"], "confusion": [[5, 1], [4, 0]], "majority": {"accuracy": 0.6}}
+    guess = "always answering the most frequent class gets 6."
+    assert describe_scores(scores) == (
+        f"5 of 10 clips right; {guess} Most often mistaken: no for yes (4), yes for no (1)."
+    )
+    scores["confusion"] = [[6, 0], [0, 4]]
+    assert describe_scores(scores) == f"10 of 10 clips right; {guess}"
+
+
+def test_speakers_are_not_listed_where_they_are_the_classes():
+    speakers = pd.DataFrame({"task": ["digit", "digit", "who"], "speaker": ["ann", "bob", "ann"]})
+    tasks = {"digit": {"classes": ["0", "1"]}, "who": {"classes": ["ann", "bob"]}}
+    assert list(telling_speakers(speakers, tasks)["task"]) == ["digit", "digit"]
 
 
 def test_frequency_ticks_lie_where_librosa_puts_the_bins():
