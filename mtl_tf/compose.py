@@ -209,13 +209,14 @@ def _check_references(config: RunConfig) -> None:
     if config.training.jit_compile and config.training.deterministic:
         raise UserError("training.jit_compile=true needs training.deterministic=false: XLA gives no such promise")
     task, _, metric = config.training.monitor.partition(".")
-    if task != "mean" and (task not in config.tasks or metric not in ("uar", "accuracy")):
+    if config.training.monitor not in ("mean", "loss") and (task not in config.tasks or metric not in MONITORED):
         raise UserError(
-            f"training.monitor={config.training.monitor}: give mean, or TASK.uar or TASK.accuracy with one of "
-            f"{', '.join(config.tasks)}"
+            f"training.monitor={config.training.monitor}: give mean, loss, or one of {', '.join(config.tasks)} with "
+            f".{', .'.join(MONITORED)}"
         )
 
 
+MONITORED = ("uar", "accuracy", "macro_f1", "cross_entropy")
 _SECTION_OF = {"corpus": "corpora.", "task": "tasks.", "experiment": "", "protocol": ""}
 _GROUP_OF = {"corpora": "corpus", "tasks": "task"}
 

@@ -80,7 +80,7 @@ class TaskConfig(Section):
     kind: Literal["single_label"] = Field("single_label", description="one class per clip")
     classes: list[str] | None = Field(None, description="class names in order; null: those found in the training clips")
     main_metric: Literal["uar", "accuracy", "macro_f1"] = Field(
-        "uar", description="the score a run is judged by; the best epoch is chosen by UAR in place of macro_f1"
+        "uar", description="the score a run is judged by, and its best epoch chosen by"
     )
     closed_set: bool = Field(
         False,
@@ -160,7 +160,11 @@ class TrainingConfig(Section):
         description="divide a task's loss by the batch size, or by the number of clips that carry its label",
     )
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: rare classes weigh more")
-    monitor: str = Field("mean", description="validation score that chooses the best epoch: mean or TASK.METRIC")
+    monitor: str = Field(
+        "mean",
+        description="validation score that chooses the best epoch: mean of the tasks' main_metric, loss, or "
+        "TASK.METRIC, with uar, accuracy, macro_f1 or cross_entropy",
+    )
     early_stopping_patience: PositiveInt | None = Field(None, description="epochs without improvement before the end")
     mixed_precision: bool = Field(False, description="float16 where the accelerator gains by it")
     steps_per_execution: PositiveInt = Field(

@@ -9,6 +9,11 @@ from mtl_tf.config import TaskConfig
 from mtl_tf.errors import UserError
 
 
+def metric_label(metric: str) -> str:
+    """Writes the name of a metric as people do."""
+    return {"uar": "UAR", "macro_f1": "macro F1"}.get(metric, metric)
+
+
 @dataclass(frozen=True)
 class Task:
     """One question with its answers.

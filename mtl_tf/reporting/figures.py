@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mtl_tf.tasks import metric_label
+
 _TICKS_KHZ = (0, 0.5, 1, 2, 4, 6, 8, 12, 16, 20)
 _STYLE = {
     "font.size": 9,
@@ -28,7 +30,7 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
     Args:
         history: as in `history.csv`, with a column `fold` or `repeat` where several are averaged. Else the epoch with
             the best `score`, whose weights are kept, is marked.
-        metrics: task to the name of its curve, `uar` or `accuracy`.
+        metrics: task to its main metric.
     """
     averaged = history.groupby("epoch").mean(numeric_only=True)
     with matplotlib.rc_context(_STYLE):
@@ -47,7 +49,7 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
             for prefix, style in (("", "-"), ("val_", "--")):
                 name = f"{prefix}{task}_{metric}"
                 if name in averaged:
-                    label = f"{task} {metric.upper() if metric == 'uar' else metric}" if not prefix else None
+                    label = f"{task} {metric_label(metric)}" if not prefix else None
                     axes[1].plot(
                         averaged.index + 1, 100 * averaged[name], style, color=color, label=label, marker=marker
                     )
@@ -111,7 +113,7 @@ def score_bars(scores: dict[str, dict[str, float]], metrics: dict[str, str]) -> 
                     ends = [row - 0.4, row + 0.4]
                     axes.plot([100 * level] * 2, ends, style, color=color, linewidth=width, label=label)
             axes.text(value + 1, row - 0.34, f"{value:.1f}", va="center", fontsize=8)
-        axes.set_yticks(range(len(tasks)), [f"{task} ({_metric_label(metrics[task])})" for task in tasks])
+        axes.set_yticks(range(len(tasks)), [f"{task} ({metric_label(metrics[task])})" for task in tasks])
         axes.set(xlim=(0, 107), xlabel="% of test clips, line: 95 % interval")
         axes.invert_yaxis()
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
@@ -202,10 +204,6 @@ def frequency_ticks(frequencies_hz: np.ndarray) -> dict[float, str]:
         if place >= 0 and (not ticks or place - max(ticks) >= len(frequencies_hz) / 10):
             ticks[place] = f"{kilohertz:g}"
     return ticks
-
-
-def _metric_label(metric: str) -> str:
-    return {"uar": "UAR", "macro_f1": "macro F1"}.get(metric, metric)
 
 
 def _png(figure: Figure) -> bytes:

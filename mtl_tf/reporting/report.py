@@ -21,6 +21,7 @@ from mtl_tf.reporting.comparison import compare_published
 from mtl_tf.reporting.examples import choose_examples, load_examples, playable
 from mtl_tf.reporting.tables import percent
 from mtl_tf.reporting.words import describe_scores, telling_speakers
+from mtl_tf.tasks import metric_label
 
 REPORT = "report.html"
 MAX_AUDIT_ROWS = 200
@@ -48,11 +49,10 @@ def write_report(folder: Path) -> Path:
     predictions = pd.read_parquet(folder / "predictions.parquet")
     audit = pd.read_csv(folder / "audit.csv")
     chosen = config.main_metrics()
-    curves = {task: "accuracy" if metric == "accuracy" else "uar" for task, metric in chosen.items()}
     environment = Environment(
         loader=PackageLoader("mtl_tf", "reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["percent"] = percent
+    environment.filters |= {"percent": percent, "metric_label": metric_label}
     page = environment.get_template("report.html.j2").render(
         config=config,
         metrics=metrics,
@@ -64,7 +64,7 @@ def write_report(folder: Path) -> Path:
         known_speakers=known_speakers(folder),
         published=compare_published(folder, config, metrics),
         score_bars=_inline(figures.score_bars(metrics["test"], chosen)),
-        curves=_inline(figures.learning_curves(history, curves)),
+        curves=_inline(figures.learning_curves(history, chosen)),
         confusions={
             task: _inline(figures.confusion_matrix(scores["confusion"], scores["classes"], task))
             for task, scores in metrics["test"].items()

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mtl_tf.data.manifest import write_table
 from mtl_tf.errors import UserError
+from mtl_tf.tasks import metric_label
 from mtl_tf.training.checkpoint import Checkpoint
 
 
@@ -19,18 +20,19 @@ def monitored(logs: dict[str, float], monitor: str, main_metrics: dict[str, str]
 
     Args:
         logs: names as Keras gives them, such as `val_emotion_uar`.
-        monitor: `mean` of the tasks' main metrics, or `TASK.METRIC`.
+        monitor: `mean` of the tasks' main metrics, `loss`, or `TASK.METRIC`.
         main_metrics: task to main metric, for the tasks that validation clips are labelled for.
 
     Returns:
-        The score, larger is better; NaN if validation has no clip for it.
+        The score, larger is better, so that losses are negative; NaN if validation has no clip for it.
     """
     if monitor == "mean":
-        names = [f"val_{task}_{'accuracy' if metric == 'accuracy' else 'uar'}" for task, metric in main_metrics.items()]
+        names = [f"val_{task}_{metric}" for task, metric in main_metrics.items()]
     else:
         names = [f"val_{monitor.replace('.', '_')}"]
     scores = [logs[name] for name in names if name in logs]
-    return sum(scores) / len(scores) if scores else math.nan
+    sign = -1.0 if monitor == "loss" or monitor.endswith(".cross_entropy") else 1.0
+    return sign * sum(scores) / len(scores) if scores else math.nan
 
 
 class EpochKeeper(keras.callbacks.Callback):
@@ -42,7 +44,7 @@ class EpochKeeper(keras.callbacks.Callback):
     Args:
         folder: of the run.
         history: of the epochs done before this start.
-        monitor: `mean` or `TASK.METRIC`.
+        monitor: `mean`, `loss` or `TASK.METRIC`.
         main_metrics: see `monitored`.
         patience: epochs without improvement before the end; None: train to the last epoch.
     """
@@ -139,10 +141,8 @@ class RichProgress(keras.callbacks.Callback):
         logs = logs or {}
         scores = []
         for task, metric in self.main_metrics.items():
-            name = "accuracy" if metric == "accuracy" else "uar"
-            if f"val_{task}_{name}" in logs:
-                label = "UAR" if name == "uar" else name
-                scores.append(f"{task} {label} {100 * logs[f'val_{task}_{name}']:.1f}")
+            if f"val_{task}_{metric}" in logs:
+                scores.append(f"{task} {metric_label(metric)} {100 * logs[f'val_{task}_{metric}']:.1f}")
         line = f"epoch {epoch + 1:>3}/{self.epochs}  training loss {logs.get('loss', math.nan):.3f}"
         line += f"  validation: {', '.join(scores)} %" if scores else ""
         self.progress.console.print(line, highlight=False, soft_wrap=True)

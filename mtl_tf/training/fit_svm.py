@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from sklearn.metrics import log_loss, recall_score
+from sklearn.metrics import f1_score, log_loss, recall_score
 from sklearn.svm import SVC
 
 from mtl_tf.config import RunConfig
@@ -121,8 +121,8 @@ def _scores(model: keras.Model, source: ClipSource, fold: FoldData, config: RunC
             losses.append(log_loss(labels, values, labels=np.arange(task.num_classes)))
             answers = values.argmax(axis=1)
             scores[f"{prefix}{name}_accuracy"] = float((answers == labels).mean())
-            scores[f"{prefix}{name}_uar"] = float(
-                recall_score(labels, answers, labels=np.unique(labels), average="macro", zero_division=0)
-            )
+            for metric, score in (("uar", recall_score), ("macro_f1", f1_score)):
+                value = score(labels, answers, labels=np.unique(labels), average="macro", zero_division=0)
+                scores[f"{prefix}{name}_{metric}"] = float(value)
         scores[f"{prefix}loss"] = float(np.sum(losses))
     return scores

@@ -49,8 +49,31 @@ class UnweightedAverageRecall(keras.metrics.Metric):
         return super().get_config() | {"num_classes": self.num_classes}
 
 
+@keras.saving.register_keras_serializable(package="mtl_tf")
+class MacroF1(UnweightedAverageRecall):
+    """Mean F1 score of the classes that occur, as `mtl_tf.evaluation.scores` gives it; arguments of its base."""
+
+    def __init__(self, num_classes: int, name: str = "macro_f1", **kwargs) -> None:
+        super().__init__(num_classes, name, **kwargs)
+        self.answers = self.add_weight(shape=(num_classes,), initializer="zeros", name="answers")
+
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+        """Counts a batch; arguments of the base."""
+        super().update_state(y_true, y_pred, sample_weight)
+        one_hot = ops.one_hot(ops.argmax(y_pred, axis=-1), self.num_classes)  # (batch, classes)
+        if sample_weight is not None:
+            one_hot *= ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
+        self.answers.assign_add(ops.sum(one_hot, axis=0))
+
+    def result(self):
+        """Returns the score as a scalar, 0 before any labelled clip."""
+        present = ops.cast(self.clips > 0, "float32")
+        scores = 2.0 * self.hits / ops.maximum(self.clips + self.answers, 1e-9)
+        return ops.sum(scores * present) / ops.maximum(ops.sum(present), 1.0)
+
+
 def tracked_metrics(num_classes: int, prefix: str = "") -> list[keras.metrics.Metric]:
-    """Returns the metrics of one single-label task: accuracy, UAR and the mean loss over labelled clips.
+    """Returns the metrics of one single-label task: accuracy, UAR, macro F1 and the mean loss over labelled clips.
 
     Keras's own log of a head's loss averages over batches regardless of how many of their clips are labelled.
 
@@ -61,5 +84,6 @@ def tracked_metrics(num_classes: int, prefix: str = "") -> list[keras.metrics.Me
     return [
         keras.metrics.SparseCategoricalAccuracy(name=f"{prefix}accuracy"),
         UnweightedAverageRecall(num_classes, name=f"{prefix}uar"),
+        MacroF1(num_classes, name=f"{prefix}macro_f1"),
         keras.metrics.SparseCategoricalCrossentropy(name=f"{prefix}cross_entropy"),
     ]

@@ -205,6 +205,10 @@ def test_the_monitored_score_is_the_named_one_or_the_mean():
     assert monitored(logs, "mean", metrics) == pytest.approx(0.4)
     assert monitored(logs, "a.accuracy", metrics) == 0.9
     assert math.isnan(monitored({}, "mean", metrics))
+    logs = {"val_loss": 3.0, "val_a_macro_f1": 0.7, "val_a_cross_entropy": 2.0}
+    assert monitored(logs, "loss", metrics) == -3.0
+    assert monitored(logs, "a.macro_f1", metrics) == monitored(logs, "mean", {"a": "macro_f1"}) == 0.7
+    assert monitored(logs, "a.cross_entropy", metrics) == -2.0
 
 
 @pytest.mark.parametrize(

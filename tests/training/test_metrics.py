@@ -1,10 +1,10 @@
 import keras
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, log_loss, recall_score
+from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
 from mtl_tf.training.losses import task_loss
-from mtl_tf.training.metrics import UnweightedAverageRecall, tracked_metrics
+from mtl_tf.training.metrics import MacroF1, UnweightedAverageRecall, tracked_metrics
 
 RNG = np.random.default_rng(0)
 CLASSES = 5
@@ -20,9 +20,9 @@ def batches(count=6):
 
 def test_tracked_metrics_are_scikit_learns_over_labelled_clips():
     seen = list(batches())
-    accuracy, uar, cross_entropy = tracked_metrics(CLASSES)
+    accuracy, uar, macro_f1, cross_entropy = tracked_metrics(CLASSES)
     for labels, probabilities, weights in seen:
-        for metric in (accuracy, uar, cross_entropy):
+        for metric in (accuracy, uar, macro_f1, cross_entropy):
             metric.update_state(labels, probabilities, sample_weight=weights)
     labels, probabilities, weights = (np.concatenate(part) for part in zip(*seen, strict=True))
     kept = weights > 0
@@ -30,9 +30,20 @@ def test_tracked_metrics_are_scikit_learns_over_labelled_clips():
     np.testing.assert_allclose(float(accuracy.result()), accuracy_score(truth, answers.argmax(1)), rtol=1e-6)
     expected = recall_score(truth, answers.argmax(1), labels=np.unique(truth), average="macro")
     np.testing.assert_allclose(float(uar.result()), expected, rtol=1e-6)
+    expected = f1_score(truth, answers.argmax(1), labels=np.unique(truth), average="macro")
+    np.testing.assert_allclose(float(macro_f1.result()), expected, rtol=1e-6)
     answers = answers / answers.sum(axis=1, keepdims=True, dtype=np.float64)
     expected = log_loss(truth, answers, labels=range(CLASSES))
     np.testing.assert_allclose(float(cross_entropy.result()), expected, rtol=1e-4)
+
+
+def test_macro_f1_without_weights_and_after_reset():
+    metric = MacroF1(3)
+    assert float(metric.result()) == 0
+    metric.update_state([0, 0, 1], np.eye(3)[[0, 2, 1]])
+    assert float(metric.result()) == pytest.approx((2 / 3 + 1) / 2)
+    metric.reset_state()
+    assert float(metric.result()) == 0
 
 
 def test_uar_without_weights_without_labels_and_after_reset():
