@@ -10,6 +10,7 @@ import pandas as pd
 from mtl_tf import compose
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
+from mtl_tf.evaluation.thresholds import Threshold
 from mtl_tf.frontends import build as frontends  # noqa: F401 registers the layers a model is loaded with
 from mtl_tf.models import build  # noqa: F401
 from mtl_tf.training import metrics  # noqa: F401
@@ -78,6 +79,19 @@ def load_classes(folder: Path) -> dict[str, list[str]]:
     if not isinstance(classes, dict) or not classes or not all(classes.values()):
         raise UserError(f"{path} is damaged: it does not name the classes of each task")
     return classes
+
+
+def load_thresholds(folder: Path) -> dict[str, list[Threshold]]:
+    """Reads `thresholds.json` of a run, see `find_thresholds`; nothing where there were no validation clips.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    path = folder / "thresholds.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}") from error
 
 
 def load_division(folder: Path) -> pd.DataFrame:

@@ -9,7 +9,8 @@ import numpy as np
 
 from mtl_tf.data.decode import DecodeError, load_clip
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, longest_clip
+from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, load_thresholds, longest_clip
+from mtl_tf.evaluation.thresholds import Threshold, trust
 
 
 def predict_files(folder: Path, files: Sequence[Path]) -> None:
@@ -23,6 +24,7 @@ def predict_files(folder: Path, files: Sequence[Path]) -> None:
         UserError: the run is not finished; or, after all files were tried, some could not be decoded.
     """
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
+    thresholds = load_thresholds(folder)
     shortest = config.options("frontend").get("n_fft", 1)
     longest = longest_clip(config)
     failed = []
@@ -39,16 +41,32 @@ def predict_files(folder: Path, files: Sequence[Path]) -> None:
             print(f"error: {error}", file=sys.stderr)
             continue
         answers = {task: np.asarray(values)[0] for task, values in model(samples[None]).items()}
-        print(json.dumps({"file": str(file)} | {task: answer_record(answers[task], classes[task]) for task in classes}))
+        print(json.dumps({"file": str(file)} | answer_records(answers, classes, thresholds)))
     if failed:
         raise UserError(f"{len(failed)} of the files could not be answered")
 
 
-def answer_record(probabilities: np.ndarray, classes: list[str]) -> dict[str, object]:
-    """Names the class of the largest probability, with all probabilities."""
-    best = int(probabilities.argmax())
-    return {
-        "class": classes[best],
-        "probability": round(float(probabilities[best]), 6),
-        "probabilities": {name: round(float(value), 6) for name, value in zip(classes, probabilities, strict=True)},
-    }
+def answer_records(
+    answers: dict[str, np.ndarray], classes: dict[str, list[str]], thresholds: dict[str, list[Threshold]]
+) -> dict[str, dict[str, object]]:
+    """Names the answers for one clip.
+
+    Args:
+        answers: task to float (classes,).
+        classes: class names of every task.
+        thresholds: of the tasks that have some.
+
+    Returns:
+        Task to `class` (that of the largest probability), `probability`, `trust` (the share of answers as sure as this
+        one that were right on validation clips: 0.99, 0.95, 0.9 or None) and `probabilities`.
+    """
+    records = {}
+    for task, names in classes.items():
+        best = int(answers[task].argmax())
+        records[task] = {
+            "class": names[best],
+            "probability": round(float(answers[task][best]), 6),
+            "trust": trust(float(answers[task][best]), thresholds.get(task, [])),
+            "probabilities": {name: round(float(value), 6) for name, value in zip(names, answers[task], strict=True)},
+        }
+    return records

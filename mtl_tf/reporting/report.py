@@ -14,13 +14,13 @@ from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
 from mtl_tf.data.splits import TRAIN
 from mtl_tf.evaluation.attention import attention_weights, has_attention
-from mtl_tf.evaluation.load_run import load_config, load_division, load_model, part_folders
+from mtl_tf.evaluation.load_run import load_config, load_division, load_model, load_thresholds, part_folders
 from mtl_tf.files import write_whole
 from mtl_tf.reporting import figures
 from mtl_tf.reporting.comparison import compare_published
 from mtl_tf.reporting.examples import choose_examples, load_examples, playable
 from mtl_tf.reporting.tables import percent
-from mtl_tf.reporting.words import describe_scores, telling_speakers
+from mtl_tf.reporting.words import check_thresholds, describe_scores, telling_speakers
 from mtl_tf.tasks import metric_label
 
 REPORT = "report.html"
@@ -73,6 +73,7 @@ def write_report(folder: Path) -> Path:
         descriptions={
             task: describe_scores(scores) for task, scores in metrics["test"].items() if "confusion" in scores
         },
+        thresholds=check_thresholds(load_thresholds(folder), predictions),
         speakers=telling_speakers(pd.read_csv(folder / "speakers.csv", dtype={"speaker": str}), metrics["test"]),
         examples=_examples(folder, config),
         audit=audit,

@@ -26,6 +26,30 @@ def describe_scores(scores: dict[str, Any]) -> str:
     return text + (f" Most often mistaken: {', '.join(mistakes)}." if mistakes else "")
 
 
+def check_thresholds(
+    thresholds: dict[str, list[dict[str, float]]], predictions: pd.DataFrame
+) -> dict[str, list[dict[str, float | None]]]:
+    """Counts what thresholds found on validation clips do on test clips.
+
+    Args:
+        thresholds: see `mtl_tf.evaluation.thresholds.find_thresholds`.
+        predictions: on test clips; `task`, `label`, `predicted`, `probability`.
+
+    Returns:
+        The thresholds of the tasks that have some, with the shares `test_answered` and `test_right` (None: of nothing).
+    """
+    checked = {}
+    for task, entries in thresholds.items():
+        rows = predictions[predictions["task"] == task]
+        right = rows["label"] == rows["predicted"]
+        sure = [rows["probability"] >= entry["min_probability"] for entry in entries]
+        checked[task] = [
+            entry | {"test_answered": reached.mean(), "test_right": right[reached].mean() if reached.any() else None}
+            for entry, reached in zip(entries, sure, strict=True)
+        ]
+    return {task: entries for task, entries in checked.items() if entries}
+
+
 def telling_speakers(speakers: pd.DataFrame, tasks: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Leaves out the tasks whose classes are the speakers, as their table of classes says the same.
 

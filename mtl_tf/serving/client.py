@@ -10,7 +10,7 @@ import numpy as np
 
 from mtl_tf.data.decode import load_clip
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.predict_files import answer_record
+from mtl_tf.evaluation.predict_files import answer_records
 from mtl_tf.serving.options import LOUDEST
 from mtl_tf.serving.transports import GrpcTransport, RestTransport
 from mtl_tf.serving.warm_up import wav_bytes
@@ -106,7 +106,7 @@ class Client:
             batch_size: files in one request.
 
         Yields:
-            For each file a dict with `file` and, by task, `class`, `probability` and `probabilities`; or `error`.
+            For each file a dict with `file` and, what `name_answers` gives; or `error`.
         """
         waiting, sample_rate = [], self.details["sample_rate"]
         for file in files:
@@ -123,8 +123,15 @@ class Client:
     def _answered(self, waiting: list[tuple[Path, np.ndarray]]) -> Iterator[dict]:
         answers = self.predict([clip for _, clip in waiting])
         for row, (file, _) in enumerate(waiting):
-            classes = self.details["classes"]
-            yield {"file": str(file)} | {task: answer_record(answers[task][row], classes[task]) for task in classes}
+            yield {"file": str(file)} | self.name_answers({task: values[row] for task, values in answers.items()})
+
+    def name_answers(self, answers: dict[str, np.ndarray]) -> dict[str, dict]:
+        """Names the answers for one clip, see `answer_records`.
+
+        Args:
+            answers: every task to float (classes,).
+        """
+        return answer_records(answers, self.details["classes"], self.details.get("thresholds", {}))
 
     def _known(self, tasks: Iterable[str] | None) -> list[str]:
         known = list(self.details["classes"])

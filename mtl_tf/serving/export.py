@@ -16,7 +16,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, longest_clip
+from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, load_thresholds, longest_clip
 from mtl_tf.serving import model_card, portable, warm_up
 from mtl_tf.serving.checks import foreign_operations, parity
 from mtl_tf.serving.options import WAV_RATES
@@ -39,9 +39,9 @@ def export_run(
 ) -> Path:
     """Exports a run with the signatures of `ServedModel`.
 
-    A version folder holds the SavedModel; as assets the class lists and `model.json` (classes, sample rate, front end,
-    WAV rates, version); in `assets.extra` the same JSON, a model card, and requests that warm TF Serving up. Beside the
-    versions lie files to start a server with.
+    A version folder holds the SavedModel; as assets the class lists and `model.json` (classes, thresholds, sample rate,
+    front end, WAV rates, version); in `assets.extra` the same JSON, a model card, and requests that warm TF Serving up.
+    Beside the versions lie files to start a server with.
 
     Args:
         folder: of a run, or of one fold.
@@ -96,6 +96,7 @@ def _export(
         "longest_clip": longest,
         "classes": classes,
         "decision": "largest probability",
+        "thresholds": load_thresholds(folder),
         "wav_rates": rates,
         "frontend": config.frontend.model_dump(),
         "model": config.model.name,

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
-from mtl_tf.evaluation.load_run import longest_clip
+from mtl_tf.evaluation.load_run import load_thresholds, longest_clip
 
 FILE = "model_card.md"
 
@@ -40,6 +40,7 @@ def model_card(
         classes=classes,
         longest=longest_clip(config),
         division=_division(config),
+        thresholds={task: entries for task, entries in load_thresholds(run).items() if entries},
         metrics=json.loads((run / "metrics.json").read_text(encoding="utf-8")),
         corpora=[get_corpus(corpus.name) for corpus in config.corpora.values()],
         command=_command(run),

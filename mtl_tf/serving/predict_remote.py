@@ -8,7 +8,6 @@ from pathlib import Path
 from mtl_tf.command_line import positive_number
 from mtl_tf.data.decode import load_clip
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.predict_files import answer_record
 from mtl_tf.serving.client import Client
 
 
@@ -45,7 +44,6 @@ def predict_remote(values: dict[str, str], files: Sequence[Path]) -> None:
 
 
 def _windows(client: Client, files: Sequence[Path], window_s: float, hop_s: float | None):
-    classes = client.details["classes"]
     for file in files:
         try:
             waveform = load_clip(file, client.details["sample_rate"])
@@ -53,5 +51,4 @@ def _windows(client: Client, files: Sequence[Path], window_s: float, hop_s: floa
             yield {"file": str(file), "error": str(error)}
             continue
         for start_s, answers in client.predict_windows(waveform, window_s, hop_s or window_s):
-            named = {task: answer_record(answers[task], classes[task]) for task in classes}
-            yield {"file": str(file), "start_s": start_s} | named
+            yield {"file": str(file), "start_s": start_s} | client.name_answers(answers)

@@ -11,11 +11,12 @@ from mtl_tf.config import RunConfig
 from mtl_tf.data.assemble import FoldData, RunData, assemble, divide
 from mtl_tf.data.clip_source import SHARDS, ClipSource, decoder_of
 from mtl_tf.data.manifest import write_table
-from mtl_tf.data.splits import CROSS_VALIDATED, TEST, num_folds
+from mtl_tf.data.splits import CROSS_VALIDATED, TEST, VALIDATION, num_folds
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.cross_validation import merge_parts
 from mtl_tf.evaluation.predict import predict_clips, score_fold, tabulate
 from mtl_tf.evaluation.scores import score_groups
+from mtl_tf.evaluation.thresholds import find_thresholds
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_trunk, count_parameters
 from mtl_tf.reporting.comparison import runs_by_protocol
@@ -111,6 +112,10 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
         trained = train_svm(config, fold, source, folder)
     else:
         trained = train_fold(config, data, fold, source, folder)
+    validation = fold.positions(VALIDATION)
+    if len(validation):
+        answers = predict_clips(trained.model, source, validation, config.pipeline)
+        write_json(find_thresholds(answers, validation, fold), folder / "thresholds.json")
     positions = fold.positions(TEST)
     probabilities = predict_clips(trained.model, source, positions, config.pipeline)
     predictions = tabulate(probabilities, positions, data, fold)

@@ -16,8 +16,9 @@ from mtl_tf import compose
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.cross_validation import merge_parts
 from mtl_tf.evaluation.evaluate import evaluate_run
-from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
+from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, load_thresholds
 from mtl_tf.evaluation.predict_files import predict_files
+from mtl_tf.evaluation.thresholds import trust
 from mtl_tf.training import run_folder
 from mtl_tf.training.run import run_experiment
 
@@ -81,10 +82,13 @@ def test_predictions_of_files_are_those_of_the_run(finished_run, capsys):
     recordings = finished_run.parents[2] / "data" / "fsdd" / "recordings"
     table = pd.read_parquet(finished_run / "predictions.parquet")
     rows = table[table["task"] == "digit"].head(4)
+    thresholds = load_thresholds(finished_run)
+    assert set(thresholds) == {"digit", "speaker"}
     predict_files(finished_run, [recordings.parent / path for path in rows["path"]])
     for line, row in zip(capsys.readouterr().out.splitlines(), rows.itertuples(), strict=True):
         answer = json.loads(line)
         assert answer["digit"]["class"] == row.predicted
+        assert answer["digit"]["trust"] == trust(row.probability, thresholds["digit"])
         np.testing.assert_allclose(list(answer["digit"]["probabilities"].values()), row.probabilities, atol=2e-5)
 
 

@@ -18,7 +18,7 @@ from mtl_tf.frontends.spectrogram import Spectrogram
 from mtl_tf.reporting import examples, figures
 from mtl_tf.reporting.report import known_speakers, write_report
 from mtl_tf.reporting.tables import percent, print_audit, print_details, print_scores
-from mtl_tf.reporting.words import describe_scores, telling_speakers
+from mtl_tf.reporting.words import check_thresholds, describe_scores, telling_speakers
 from mtl_tf.training.run import run_experiment
 
 
@@ -171,6 +171,16 @@ def test_scores_are_said_in_words():
     )
     scores["confusion"] = [[6, 0], [0, 4]]
     assert describe_scores(scores) == f"10 of 10 clips right; {guess}"
+
+
+def test_thresholds_are_held_to_test_clips():
+    columns = {"task": "a", "label": ["x", "x", "y", "y"], "predicted": ["x", "y", "y", "y"]}
+    predictions = pd.DataFrame(columns | {"probability": [0.9, 0.8, 0.7, 0.6]})
+    entries = [{"share_right": share, "min_probability": least} for share, least in ((0.9, 0.65), (0.99, 0.95))]
+    first, second = check_thresholds({"a": entries, "b": []}, predictions)["a"]
+    assert first["test_answered"] == 0.75 and first["test_right"] == pytest.approx(2 / 3)
+    assert second["test_answered"] == 0 and second["test_right"] is None
+    assert list(check_thresholds({"a": entries, "b": []}, predictions)) == ["a"]
 
 
 def test_speakers_are_not_listed_where_they_are_the_classes():

@@ -24,8 +24,9 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from mtl_tf.benchmarks.c_loader import CLoader, CLoaderError, signature_tensors
+from mtl_tf.benchmarks.c_loader import INVALID_ARGUMENT, CLoader, CLoaderError, signature_tensors
 
+STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}  # TensorFlow's codes have the same numbers
 AVAILABLE = get_model_status_pb2.ModelVersionStatus.AVAILABLE
 
 
@@ -109,7 +110,9 @@ class _Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
             context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Latest({spec.name})")
         try:
             return self._server.run(spec.signature_name or "serving_default", inputs)
-        except (CLoaderError, KeyError) as error:
+        except CLoaderError as error:
+            context.abort(STATUS_CODES[error.code], str(error))
+        except KeyError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
 
 
@@ -145,7 +148,9 @@ class _Rest(BaseHTTPRequestHandler):
         inputs = {key: _decoded(values) for key, values in body["inputs"].items()}
         try:
             outputs = server.run(body["signature_name"], inputs)
-        except (CLoaderError, KeyError) as error:
+        except CLoaderError as error:
+            return self._send(400 if error.code == INVALID_ARGUMENT else 500, {"error": str(error)})
+        except KeyError as error:
             return self._send(400, {"error": str(error)})
         named = {key: _encoded(values) for key, values in outputs.items()}
         return self._send(200, {"outputs": named if len(named) > 1 else next(iter(named.values()))})

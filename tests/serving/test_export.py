@@ -46,10 +46,11 @@ def test_class_lists_are_assets(exported):
     assert details["sample_rate"] == 8000 and details["classes"]["digit"] == ["0", "1"]
 
 
-def test_what_lies_in_and_beside_a_version(exported):
+def test_what_lies_in_and_beside_a_version(finished_run, exported):
     details = json.loads((exported / "assets" / "model.json").read_text())
     assert details["wav_rates"][0] == 8000 and details["name"] == exported.parent.name and details["version"] == 1
     assert details["frontend"]["num_mel_bins"] == 16
+    assert details["thresholds"] == json.loads((finished_run / "thresholds.json").read_text())
     card = (exported / "assets.extra" / "model_card.md").read_text()
     for fact in ("- `digit`: 0, 1", "CC BY-SA 4.0", "Limits", "8000 Hz"):
         assert fact in card

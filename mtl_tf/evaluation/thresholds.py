@@ -1,0 +1,77 @@
+"""How sure an answer has to be to be right most of the time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mtl_tf.data.assemble import FoldData
+
+SHARES_RIGHT = (0.9, 0.95, 0.99)
+
+Threshold = dict[str, float]
+
+
+def find_thresholds(
+    probabilities: dict[str, np.ndarray], positions: np.ndarray, fold: FoldData
+) -> dict[str, list[Threshold]]:
+    """Finds the thresholds of every task on validation clips.
+
+    Args:
+        probabilities: task to float (clips, classes).
+        positions: of these clips.
+        fold: their labels.
+
+    Returns:
+        Task to what `confidence_thresholds` gives.
+    """
+    found = {}
+    for name in fold.tasks:
+        labelled = fold.weights[name][positions] > 0
+        found[name] = confidence_thresholds(fold.labels[name][positions[labelled]], probabilities[name][labelled])
+    return found
+
+
+def confidence_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> list[Threshold]:
+    """Finds, for each of 90, 95 and 99 %, the lowest probability above which that many answers are right.
+
+    A threshold stands on at least 10, 20 or 100 answers, so many that one may be wrong. The epoch that was kept was
+    chosen by the same clips, so new clips do a little worse.
+
+    Args:
+        labels: int (clips,).
+        probabilities: float (clips, classes); the answer is the class of the largest.
+
+    Returns:
+        For each share that is reached `share_right`, `min_probability`, and `share_answered` of the clips.
+    """
+    sure = probabilities.max(axis=1)
+    order = np.argsort(-sure, kind="stable")
+    sure, right = sure[order], (probabilities.argmax(axis=1) == labels)[order]
+    count = np.arange(1, len(sure) + 1)
+    ends = np.append(sure[:-1] != sure[1:], True)[: len(sure)]  # answers that are as sure go together
+    thresholds = []
+    for share in SHARES_RIGHT:
+        reached = ends & (np.cumsum(right) >= share * count) & (count >= round(1.0 / (1.0 - share)))
+        if reached.any():
+            last = int(np.flatnonzero(reached)[-1])
+            thresholds.append(
+                {
+                    "share_right": share,
+                    "min_probability": float(sure[last]),
+                    "share_answered": float((last + 1) / len(sure)),
+                }
+            )
+    return thresholds
+
+
+def trust(probability: float, thresholds: Sequence[Threshold]) -> float | None:
+    """Says what share of answers that are as sure were right.
+
+    Args:
+        probability: of an answer.
+        thresholds: of its task.
+
+    Returns:
+        The largest `share_right` whose threshold the answer reaches, or None.
+    """
+    return max((entry["share_right"] for entry in thresholds if probability >= entry["min_probability"]), default=None)
