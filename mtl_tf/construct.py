@@ -1,7 +1,7 @@
 """Builds a layer from the keys of a configuration."""
 
 from collections.abc import Mapping
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -43,6 +43,15 @@ def _read(key: str, value: object, kind: Any) -> Any:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
+        if any(get_origin(choice) is tuple for choice in get_args(kind)):
+            raise UserError(f"{key}={value!r}: give {' or '.join(map(_in_words, get_args(kind)))}") from error
         first = error.errors()[0]
         place = "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
         raise UserError(wrong_value(f"{key}{place}", first)) from error
+
+
+def _in_words(kind: Any) -> str:
+    """Says what a value of one kind is, where a key may have values of several."""
+    if get_origin(kind) is tuple:
+        return f"a list of {len(get_args(kind))}"
+    return {int: "a whole number", float: "a number"}.get(kind, str(kind))

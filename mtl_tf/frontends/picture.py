@@ -36,6 +36,8 @@ class Picture(Spectrogram):
         self, sample_rate: int, size: int | tuple[int, int] = 224, color_map: str | None = "viridis", **kwargs
     ) -> None:
         width, height = (size, size) if isinstance(size, int) else size
+        if min(width, height) < 1:
+            raise ValueError(f"size={size}: give at least 1")
         fixed = {"output": "db", "normalize": "none", "num_frames": width, "fit": "resize"}
         super().__init__(sample_rate, **(kwargs | fixed))
         if self.top_db is None:

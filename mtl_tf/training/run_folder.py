@@ -38,7 +38,10 @@ def run_folder(config: RunConfig) -> Iterator[Path]:
     if folder is not None:
         print(f"carrying on {folder}", file=sys.stderr)
     if folder is None:
-        folder = _new_folder(parent)
+        try:
+            folder = _new_folder(parent)
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            raise UserError(f"runs_dir={config.runs_dir}: {error.strerror}; give a folder that can be made") from error
         compose.save(config, folder / CONFIG)
         write_json(environment(), folder / "environment.json")
     with (folder / LOCK).open("w") as lock:

@@ -212,6 +212,7 @@ def test_audio_left_out_is_counted_and_named(small_run, tmp_path):
         (["model.dropout=2"], "compare your values with configs/model/"),
         (["model.filters=3"], "model.filters=3: input should be a list"),
         (["fold=3"], "has one division and no folds"),
+        (["runs_dir=/proc/nowhere"], "runs_dir=/proc/nowhere: No such file or directory; give a folder"),
         (["frontend.n_fft=abc"], "frontend.n_fft='abc': input should be a valid integer"),
         (["frontend.num_frames=0"], "num_frames=0: give at least 1"),
         (["pipeline.clip_s=0.001"], "pipeline.clip_s=0.001 is shorter than one analysis frame"),

@@ -242,6 +242,7 @@ def test_a_head_is_named_after_its_task():
         ("fu2021", {}, "Did you mean fu2020"),
         ("fu2020", {"filters": [1]}, r"model\.filters"),
         ("compact_cnn", {"x": 1}, "model=compact_cnn"),
+        ("gresnet", {"first_kernel": [1, 2, 3]}, r"first_kernel=\[1, 2, 3\]: give a whole number or a list of 2"),
         ("compact_cnn", {"dropout": "x"}, r"model\.dropout='x': input should be a valid number"),
         ("compact_cnn", {"filters": 8}, r"model\.filters=8: input should be a list"),
         ("compact_cnn", {"filters": [8, 0.5]}, r"model\.filters\[1\]=0\.5: input should be a valid integer"),
