@@ -168,7 +168,7 @@ class TrainingConfig(Section):
     early_stopping_patience: PositiveInt | None = Field(None, description="epochs without improvement before the end")
     mixed_precision: bool = Field(False, description="float16 where the accelerator gains by it")
     steps_per_execution: PositiveInt = Field(
-        1, description="steps at most between two returns to Python; more make small networks faster"
+        1, description="steps at most between two returns to Python; more make small networks faster, in prediction too"
     )
     jit_compile: bool = Field(False, description="XLA; slower on CPU")
     deterministic: bool = Field(True, description="the same seed gives the same weights, bit for bit")

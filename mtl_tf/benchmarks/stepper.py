@@ -47,6 +47,7 @@ def keras_stepper(name: str) -> Stepper:
     import keras
     import tensorflow as tf
 
+    from mtl_tf.data.mapping import several_batches
     from mtl_tf.data.pipeline import untuned
     from mtl_tf.models.build import build_trunk, dense_heads
     from mtl_tf.training.losses import task_loss
@@ -65,11 +66,8 @@ def keras_stepper(name: str) -> Stepper:
         jit_compile=False,
     )
     batch = untuned(tf.data.Dataset.from_tensors(make_batch(case)).cache().repeat())
-    inputs = tf.constant(make_batch(case)[0])
-    answer = tf.function(
-        lambda values: model(values, training=False),
-        input_signature=[tf.TensorSpec([None, *case.features], tf.float32)],
-    ).get_concrete_function()  # as `map_batches` runs a model
+    unlabelled = iter(untuned(tf.data.Dataset.from_tensors(make_batch(case)[:1]).cache().repeat()))
+    answer = several_batches(lambda values: model(values, training=False), unlabelled)
     matrix = tf.random.normal([MATRIX_SIZE, MATRIX_SIZE])
     product = tf.function(lambda: tf.matmul(matrix, matrix))
 
@@ -78,8 +76,9 @@ def keras_stepper(name: str) -> Stepper:
         model.fit(batch, steps_per_epoch=-(-count // steps) * steps, shuffle=False, verbose=0)
 
     def infer(count: int) -> None:
-        for _ in range(count):
-            first = next(iter(answer(inputs).values())).numpy()
+        steps = case.steps_per_execution
+        for _ in range(-(-count // steps)):
+            first = next(iter(answer(unlabelled, tf.constant(steps)).values())).numpy()
             assert np.isfinite(first).all()
 
     def matmul(count: int) -> None:

@@ -1,7 +1,6 @@
 """tf.data: from manifest rows to batches of waveforms with the labels each clip has."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -65,33 +64,6 @@ def evaluation_dataset(
     crops = np.zeros(len(positions), np.float32)
     batches = _batches(source, positions.astype(np.int64), crops, _tensors(labels), _tensors(weights), config, None)
     return untuned(batches.prefetch(2))
-
-
-def map_batches(
-    function: Callable[[tf.Tensor], Any], source: ClipSource, positions: np.ndarray, config: PipelineConfig
-) -> Iterator[Any]:
-    """Applies a function to whole clips, batch by batch, as a graph.
-
-    Args:
-        function: takes waveforms, float32 (batch, samples); gives tensors in any nesting.
-        source: samples of all clips.
-        positions: which of them.
-        config: batch size.
-
-    Yields:
-        What the function gives for each batch, as NumPy arrays.
-
-    Raises:
-        UserError: a clip cannot be decoded.
-    """
-    signature = [tf.TensorSpec([None, None], tf.float32)]
-    # Asked for once: TensorFlow takes one function for each fold for a function that is traced again and again.
-    compute = tf.function(function, input_signature=signature).get_concrete_function()
-    try:
-        for waveform, _, _ in evaluation_dataset(source, positions, {}, {}, config):
-            yield tf.nest.map_structure(np.asarray, compute(waveform))
-    except tf.errors.OpError as error:
-        raise source.explain(error) from error
 
 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:

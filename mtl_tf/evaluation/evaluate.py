@@ -63,7 +63,7 @@ def _evaluate_part(folder: Path, data_root: str | None) -> tuple[dict[str, dict[
     source = ClipSource.from_manifest(
         manifest, data.roots, {name: item.crop_s for name, item in config.corpora.items()}, sample_rate
     )
-    probabilities = predict_clips(model, source, positions, config.pipeline)
+    probabilities = predict_clips(model, source, positions, config.pipeline, config.training.steps_per_execution)
     results, answers = {}, []
     for name, task in config.tasks.items():
         index = {label: number for number, label in enumerate(classes[name])}

@@ -7,14 +7,18 @@ import pandas as pd
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.assemble import FoldData, RunData
 from mtl_tf.data.clip_source import ClipSource
-from mtl_tf.data.pipeline import map_batches
+from mtl_tf.data.mapping import map_clips
 from mtl_tf.evaluation.scores import majority_scores, score_task
 
 CLIP_COLUMNS = ["clip_id", "corpus", "path", "start_s", "duration_s", "speaker", "decoder"]
 
 
 def predict_clips(
-    model: keras.Model, source: ClipSource, positions: np.ndarray, config: PipelineConfig
+    model: keras.Model,
+    source: ClipSource,
+    positions: np.ndarray,
+    config: PipelineConfig,
+    batches_per_call: int = 1,
 ) -> dict[str, np.ndarray]:
     """Computes the probabilities of whole clips.
 
@@ -23,6 +27,7 @@ def predict_clips(
         source: samples of all clips.
         positions: which of them.
         config: batch size.
+        batches_per_call: see `map_clips`.
 
     Returns:
         Task to float32 (clips, classes), in the order of positions.
@@ -30,8 +35,7 @@ def predict_clips(
     Raises:
         UserError: a clip cannot be decoded.
     """
-    batches = list(map_batches(lambda waveform: model(waveform, training=False), source, positions, config))
-    return {task: np.concatenate([batch[task] for batch in batches]) for task in batches[0]}
+    return map_clips(lambda waveform: model(waveform, training=False), source, positions, config, batches_per_call)
 
 
 def tabulate(

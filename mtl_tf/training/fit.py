@@ -13,7 +13,8 @@ import tensorflow as tf
 from mtl_tf.config import RunConfig, TrainingConfig
 from mtl_tf.data.assemble import FoldData, RunData
 from mtl_tf.data.clip_source import ClipSource
-from mtl_tf.data.pipeline import evaluation_dataset, map_batches, training_dataset
+from mtl_tf.data.mapping import map_batches
+from mtl_tf.data.pipeline import evaluation_dataset, training_dataset
 from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.data.splits import TEST, TRAIN, VALIDATION
 from mtl_tf.frontends.build import build_frontend

@@ -1,13 +1,11 @@
 """Fits support vector machines with scikit-learn and puts them into a Keras model."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from sklearn.metrics import f1_score, log_loss, recall_score
 from sklearn.svm import SVC
 
@@ -15,7 +13,7 @@ from mtl_tf.config import RunConfig
 from mtl_tf.data.assemble import FoldData
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.manifest import write_table
-from mtl_tf.data.pipeline import map_batches
+from mtl_tf.data.mapping import map_clips
 from mtl_tf.data.splits import TRAIN, VALIDATION
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_model, build_trunk
@@ -52,7 +50,7 @@ def train_svm(config: RunConfig, fold: FoldData, source: ClipSource, folder: Pat
         )
     frontend, trunk = model.get_layer("frontend"), model.get_layer("trunk")
     fit_normalization(frontend, source, positions, config)
-    values = _over_clips(lambda waveform: trunk.summarise(*frontend(waveform)), source, positions, config)
+    values = map_clips(lambda waveform: trunk.summarise(*frontend(waveform)), source, positions, config.pipeline)
     gamma = trunk.gamma or 1.0 / (values.shape[1] * values.var())
     trunk.vectors.assign(values)
     trunk.kernel_gamma.assign(gamma)
@@ -97,12 +95,6 @@ def one_against_rest(
     return weights, offsets
 
 
-def _over_clips(function: Callable, source: ClipSource, positions: np.ndarray, config: RunConfig) -> object:
-    """Computes something of every clip and puts the batches together: arrays, or a dict of them, clips first."""
-    batches = map_batches(function, source, positions, config.pipeline)
-    return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *batches)
-
-
 def _scores(model: keras.Model, source: ClipSource, fold: FoldData, config: RunConfig) -> dict[str, float]:
     """Scores training and validation clips under the names a trained network's history has."""
     scores = {}
@@ -110,7 +102,7 @@ def _scores(model: keras.Model, source: ClipSource, fold: FoldData, config: RunC
         positions = fold.positions(part)
         if not len(positions):
             continue
-        probabilities = _over_clips(lambda waveform: model(waveform, training=False), source, positions, config)
+        probabilities = map_clips(lambda waveform: model(waveform, training=False), source, positions, config.pipeline)
         losses = []
         for name, task in fold.tasks.items():
             scored = fold.weights[name][positions] > 0

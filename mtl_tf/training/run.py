@@ -112,12 +112,12 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
         trained = train_svm(config, fold, source, folder)
     else:
         trained = train_fold(config, data, fold, source, folder)
-    validation = fold.positions(VALIDATION)
+    validation, together = fold.positions(VALIDATION), config.training.steps_per_execution
     if len(validation):
-        answers = predict_clips(trained.model, source, validation, config.pipeline)
+        answers = predict_clips(trained.model, source, validation, config.pipeline, together)
         write_json(find_thresholds(answers, validation, fold), folder / "thresholds.json")
     positions = fold.positions(TEST)
-    probabilities = predict_clips(trained.model, source, positions, config.pipeline)
+    probabilities = predict_clips(trained.model, source, positions, config.pipeline, together)
     predictions = tabulate(probabilities, positions, data, fold)
     write_table(predictions, folder / "predictions.parquet")
     write_table(score_groups(predictions), folder / "speakers.csv")
