@@ -43,7 +43,7 @@ def make_batch(case: Case) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def keras_stepper(name: str) -> Stepper:
-    """Builds our model as a run does, without the front end."""
+    """Builds our trunk and heads, given features and the mask that a front end gives with them, of no padding."""
     import keras
     import tensorflow as tf
 
@@ -54,20 +54,22 @@ def keras_stepper(name: str) -> Stepper:
 
     case = CASES[name]
     keras.utils.set_random_seed(0)
-    features = keras.Input(case.features)
+    features, mask = keras.Input(case.features), keras.Input(case.features[:1], dtype="bool")
     trunk = build_trunk(name, {})
     tasks = build_tasks(case)
     attach = getattr(trunk, "attach_heads", dense_heads)
-    model = keras.Model(features, attach(trunk(features), tasks))
+    model = keras.Model([features, mask], attach(trunk(features, mask), tasks))
     model.compile(
         build_optimizer(case),
         loss={task: task_loss("per_batch") for task in tasks},
         steps_per_execution=case.steps_per_execution,
         jit_compile=False,
     )
-    batch = untuned(tf.data.Dataset.from_tensors(make_batch(case)).cache().repeat())
-    unlabelled = iter(untuned(tf.data.Dataset.from_tensors(make_batch(case)[:1]).cache().repeat()))
-    answer = several_batches(lambda values: model(values, training=False), unlabelled)
+    values, labels = make_batch(case)
+    inputs = (values, np.ones(values.shape[:2], bool))
+    batch = untuned(tf.data.Dataset.from_tensors((inputs, labels)).cache().repeat())
+    unlabelled = iter(untuned(tf.data.Dataset.from_tensors((inputs,)).cache().repeat()))
+    answer = several_batches(lambda given: model(given, training=False), unlabelled)
     matrix = tf.random.normal([MATRIX_SIZE, MATRIX_SIZE])
     product = tf.function(lambda: tf.matmul(matrix, matrix))
 

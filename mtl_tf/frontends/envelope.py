@@ -13,10 +13,10 @@ _LOWEST = -3.0e38
 class Envelope(FrontEnd):
     """Maximum of the standardised waveform in each of 4,000 equal parts of a second.
 
-    The preprocessing of Lu, Zhang and Nayak 2020, section 4.1: subtract the mean, divide by the standard deviation,
-    then "for every second of the audio, partition into 4,000 sub-intervals and pick the maximum element of each". Part
-    k of a second takes the samples from floor(k * sample_rate / 4000) to floor((k + 1) * sample_rate / 4000), so that
-    rates which 4,000 does not divide lose none; of a rate below 4,000, parts without a sample repeat the one before.
+    The preprocessing of Lu, Zhang and Nayak 2020, section 4: subtract the mean, divide by the standard deviation, then
+    cut every second into 4,000 sub-intervals and "pick the maximum element of each sub-interval". Part k of a second
+    takes the samples from floor(k * sample_rate / 4000) to floor((k + 1) * sample_rate / 4000), so that rates which
+    4,000 does not divide lose none; of a rate below 4,000, parts without a sample repeat the one before.
 
     Input float (batch, samples), output float32 (batch, frames, 1) and mask (batch, frames), with whole seconds of
     frames. Mean and deviation are those of the clip's own samples, padding left out; the maximum is signed, as

@@ -16,7 +16,7 @@ class Picture(Spectrogram):
     frequency from low to high along the third, values from 0 to 1, and mask (batch, width), all True: the clip's own
     frames fill the picture.
 
-    Lu et al. 2020, section 4.1, feeds spectrograms "of size 256 x 256" or "224 x 224" with "three channels: red, green
+    Lu et al. 2020, section 4, feeds spectrograms "of size 256 x 256" or "224 x 224" with "three channels: red, green
     and blue" and says no more. Chosen here: decibels from the clip's maximum down to `top_db` below it, linear
     interpolation in time, triangle filter in frequency, matplotlib's colour map, looked up after resizing.
 

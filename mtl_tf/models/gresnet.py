@@ -42,9 +42,11 @@ class GResNet(keras.layers.Layer):
 
     The parameters of figure 10 are not in the text. Stem, pooling, strides and fully connected layer follow a public
     implementation by the author of a later thesis (CombinaTorch), the only trace of the figure; pooling as printed
-    there, at stride 2 with no other pooling, is what lets 9 x 5 x 96 values fit. Chosen here: the stride is in both
-    convolutions and in M of a block where the number of filters changes; the four-block setting (VCTK) has the first
-    four filters; running statistics of batches forget by 0.9 a step, MXNet's default.
+    there, at stride 2 with no other pooling, is what lets 9 x 5 x 96 values fit. Chosen here: where the number of
+    filters changes, the stride is in both convolutions of a gated block and in M; in a residual or plain one, whose
+    convolutions follow each other, in the first and in M, so that a first kernel of 1 leaves three places of four out;
+    the four-block setting (VCTK) has the first four filters; running statistics of batches forget by 0.9 a step,
+    MXNet's default.
     Frames and bins are those of a picture: padding is not masked, as the paper has one fixed size. Whether it was grey
     or coloured is not printed: one channel is what the counts are for, three (`zeng2018_picture`) add 576 parameters.
 

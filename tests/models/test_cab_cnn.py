@@ -34,7 +34,18 @@ def test_parameters_are_those_of_table_2(classes):
 
 @pytest.mark.parametrize(("seconds", "steps"), [(5, 200), (10, 400), (30, 1200), (60, 2400)])
 def test_steps_are_those_of_the_paper(seconds, steps):
-    assert CABCNN().compute_output_shape((None, 4000 * seconds, 1)) == ((None, steps, 128), (None, steps))
+    trunk, shape = CABCNN(), (1, 4000 * seconds, 1)
+    assert trunk.compute_output_shape(shape) == ((1, steps, 128), (1, steps))
+    hidden, valid = trunk(np.zeros(shape, np.float32), np.ones(shape[:2], bool))
+    assert hidden.shape == (1, steps, 128) and valid.shape == (1, steps)
+
+
+def test_the_stages_of_thirty_seconds_are_those_of_table_2():
+    trunk, hidden, shapes = CABCNN(), np.zeros((1, 120_000, 1), np.float32), []
+    for convolution, pooling in zip(trunk.convolutions, trunk.poolings, strict=True):
+        hidden = pooling(convolution(hidden))
+        shapes.append(tuple(hidden.shape[1:]))
+    assert shapes == [(60_000, 16), (30_000, 32), (6_000, 32), (1_200, 128)]
 
 
 def test_sharing_the_classifiers_saves_their_hidden_layers():

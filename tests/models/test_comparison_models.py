@@ -60,12 +60,29 @@ def test_the_shared_network_has_those_worked_out_by_hand(units, expected):
     trunk = build_trunk("shared_dnn", {"units": [units] * 3})
     trunk.build((None, 1, 168))
     assert trunk.count_params() == expected == 169 * units + 2 * (units + 1) * units
+    assert [layer.kernel.shape for layer in trunk.hidden] == [(168, units), (units, units), (units, units)]
+    assert trunk(np.zeros((2, 1, 168), np.float32), np.ones((2, 1), bool)).shape == (2, units)
 
 
 def test_the_mel_network_has_those_worked_out_by_hand():
     trunk = build_trunk(*config("model", "mel_cnn"))
     trunk.build((None, 100, 64))
     assert trunk.count_params() == (25 * 64 + 64) + 3 * (25 * 64 * 64 + 64) + 4 * 4 * 64 == 310_080
+    hidden, shapes = np.zeros((1, 100, 64, 1), np.float32), []
+    for convolution, pool in zip(trunk.convolutions, trunk.pools, strict=True):
+        hidden = pool(convolution(hidden))
+        shapes.append(tuple(hidden.shape[1:]))
+    assert shapes == [(50, 32, 64), (25, 16, 64), (13, 8, 64), (7, 4, 64)]
+
+
+def test_the_residual_network_has_the_sizes_of_its_table():
+    trunk = build_trunk(*config("model", "resnet18"))
+    hidden, shapes = np.zeros((1, 224, 224, 3), np.float32), []
+    for layer in trunk.make_layers():
+        hidden = layer(hidden)
+        if "padding" not in layer.name and (not shapes or hidden.shape[1:] != shapes[-1]):
+            shapes.append(tuple(hidden.shape[1:]))
+    assert shapes == [(112, 112, 64), (56, 56, 64), (28, 28, 128), (14, 14, 256), (7, 7, 512), (512,)]
 
 
 def test_a_basic_block_is_the_sum_of_both_ways():
