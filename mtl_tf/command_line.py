@@ -42,6 +42,9 @@ def run_command(
     except UserError as error:
         _stop(str(error))
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            place = error.filename or "output"
+            _stop(f"{place}: {error.strerror}; give another folder (--help names the key), or make it writable")
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             _stop(f"{error.filename or 'input or output'}: {error.strerror or error}")
         _stop(f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again")

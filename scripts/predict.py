@@ -5,9 +5,9 @@ Usage: scripts/predict.py run=DIR FILE [FILE ...]
        scripts/predict.py --server HOST:PORT [--rest] [name=model] [timeout_s=30] [window_s=S [hop_s=S]] [FILE ...]
 
 Prints one JSON line per file: {"file": ..., "TASK": {"class": ..., "probability": ..., "trust": ..., "probabilities":
-{...}}, ...}; with window_s one line per window, with its "start_s". trust: this share of validation clips answered
-as surely was right (0.99, 0.95, 0.9, or null if less). A server is a TF Serving of saved_models/NAME, asked by gRPC
-(port 8500) or with --rest (port 8501); without files it is asked for its versions, signatures and classes.
+{...}}, ...}; with window_s one line per window, with its "start_s". trust: such a share of validation clips answered as
+surely was right (0.99, 0.95, 0.9; null: less), which says nothing of noise, silence and other corpora. A server is a TF
+Serving of saved_models/NAME, asked by gRPC (port 8500) or with --rest (port 8501); without files, for its signatures.
 A file that cannot be decoded is named on standard error; the others are answered, and the exit code is 2.
 """
 

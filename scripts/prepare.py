@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> None:
     """Prepares one corpus."""
     from mtl_tf.compose import read_section
     from mtl_tf.config import AuditConfig
-    from mtl_tf.corpora import get_corpus
+    from mtl_tf.corpora import corpus_names, get_corpus
     from mtl_tf.corpora.download import download_corpus
     from mtl_tf.data.prepare import prepare_corpus
     from mtl_tf.errors import UserError
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
     keys = [f"audit.{key}" for key in AuditConfig.model_fields]
     values, _ = read_arguments(arguments, ["corpus", "data_root", "prepared_dir", "out", "download", *keys])
     if "corpus" not in values:
-        raise UserError("give corpus=NAME")
+        raise UserError(f"give corpus=NAME, one of {', '.join(corpus_names())}")
     corpus = get_corpus(values["corpus"])
     if values.get("download", "false") not in ("true", "false"):
         raise UserError("download is true or false")

@@ -27,7 +27,8 @@ def download_corpus(corpus: Corpus, data_root: str | None) -> Path:
         The corpus folder.
 
     Raises:
-        UserError: no data root, nothing to download, no connection, or bytes that do not match the hash.
+        UserError: no data root, nothing to download, files of the user's own in the folder, no connection, or bytes
+            that do not match the hash.
     """
     import pooch
     import requests
@@ -39,6 +40,8 @@ def download_corpus(corpus: Corpus, data_root: str | None) -> Path:
         raise UserError(f"corpus {corpus.name} has no public download; {corpus.where_to_get()}")
     root = Path(data_root) / corpus.name
     archives = root / ".archives"
+    if root.is_dir() and not archives.is_dir() and any(root.iterdir()):
+        raise UserError(f"corpus {corpus.name}: {root} holds files of your own; leave download=true away, or move them")
     archives.mkdir(parents=True, exist_ok=True)
     for download in corpus.downloads:
         name = Path(urlsplit(download.url).path).name

@@ -176,7 +176,9 @@ def _reason(path: Path, error: Exception) -> str:
         return "it is a folder"
     if not path.is_file():
         return "no such file"
-    return "the file is empty" if not path.stat().st_size else str(error).rpartition(": ")[2]
+    if not path.stat().st_size:
+        return "the file is empty"
+    return str(error).rpartition(": ")[2].replace("Format not recognised.", "it is no WAV, FLAC, OGG or MP3")
 
 
 def _ogg_is_whole(path: Path) -> bool:

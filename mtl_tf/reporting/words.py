@@ -36,7 +36,8 @@ def check_thresholds(
         predictions: on test clips; `task`, `label`, `predicted`, `probability`.
 
     Returns:
-        The thresholds of the tasks that have some, with the shares `test_answered` and `test_right` (None: of nothing).
+        The thresholds of every task, if any has some, with the shares `test_answered` and `test_right` (None: of
+        nothing).
     """
     checked = {}
     for task, entries in thresholds.items():
@@ -47,7 +48,7 @@ def check_thresholds(
             entry | {"test_answered": reached.mean(), "test_right": right[reached].mean() if reached.any() else None}
             for entry, reached in zip(entries, sure, strict=True)
         ]
-    return {task: entries for task, entries in checked.items() if entries}
+    return checked if any(checked.values()) else {}
 
 
 def telling_speakers(speakers: pd.DataFrame, tasks: dict[str, dict[str, Any]]) -> pd.DataFrame:

@@ -46,7 +46,6 @@ def run_experiment(config: RunConfig) -> Path:
     build_trunk(config.model.name, config.options("model"))
     data = assemble(config)
     data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline, config.frontend.sample_rate)
-    source = build_source(config, data)
     folds = _folds(config, data)
     if len(folds) > 1 and config.repeats > 1:
         raise UserError(
@@ -56,6 +55,7 @@ def run_experiment(config: RunConfig) -> Path:
     numbers = list(range(config.repeats)) if config.repeats > 1 else folds
     divisions = [divide(data, config, fold) for fold in (folds * config.repeats)]
     _announce_findings(data, divisions[0])
+    source = build_source(config, data)
     with run_folder(config) as folder:
         write_table(data.audit, folder / "audit.csv")
         for number, division in zip(numbers, divisions, strict=True):

@@ -41,7 +41,9 @@ def run_folder(config: RunConfig) -> Iterator[Path]:
         try:
             folder = _new_folder(parent)
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-            raise UserError(f"runs_dir={config.runs_dir}: {error.strerror}; give a folder that can be made") from error
+            raise UserError(
+                f"runs_dir={config.runs_dir}: {error.strerror}; give a folder that can be made and written to"
+            ) from error
         compose.save(config, folder / CONFIG)
         write_json(environment(), folder / "environment.json")
     with (folder / LOCK).open("w") as lock:

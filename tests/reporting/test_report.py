@@ -180,7 +180,8 @@ def test_thresholds_are_held_to_test_clips():
     first, second = check_thresholds({"a": entries, "b": []}, predictions)["a"]
     assert first["test_answered"] == 0.75 and first["test_right"] == pytest.approx(2 / 3)
     assert second["test_answered"] == 0 and second["test_right"] is None
-    assert list(check_thresholds({"a": entries, "b": []}, predictions)) == ["a"]
+    assert check_thresholds({"a": entries, "b": []}, predictions)["b"] == []
+    assert check_thresholds({"a": [], "b": []}, predictions) == {}
 
 
 def test_speakers_are_not_listed_where_they_are_the_classes():
