@@ -99,14 +99,17 @@ def _git_revision() -> str | None:
 def _unfinished(parent: Path, config: RunConfig) -> Path | None:
     wanted = config.model_dump(exclude=NOT_COMPARED)
     for path in sorted(parent.glob(f"*/{CONFIG}"), reverse=True):
-        if (path.parent / REPORT).is_file() or _locked(path.parent):
+        if (path.parent / REPORT).is_file():
             continue
         try:
             found = compose.load(path).model_dump(exclude=NOT_COMPARED)
         except UserError:
             continue
-        if found == wanted:
+        if found != wanted:
+            continue
+        if not _locked(path.parent):
             return path.parent
+        print(f"note: another process is at work on the same run in {path.parent}; this is one more", file=sys.stderr)
     return None
 
 

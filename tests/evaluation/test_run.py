@@ -126,10 +126,11 @@ def interrupt(*arguments):
     raise KeyboardInterrupt
 
 
-def test_a_running_run_is_left_alone(small_run):
+def test_a_running_run_is_left_alone_and_named(small_run, capsys):
     config = compose.compose(small_run)
     with run_folder.run_folder(config) as first, run_folder.run_folder(config) as second:
         assert first != second
+        assert f"another process is at work on the same run in {first}; this" in capsys.readouterr().err
     with run_folder.run_folder(config) as third:
         assert third in (first, second)
 
