@@ -1,6 +1,7 @@
 """Builds a layer from the keys of a configuration."""
 
 from collections.abc import Mapping
+from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -43,7 +44,7 @@ def _read(key: str, value: object, kind: Any) -> Any:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        if any(get_origin(choice) is tuple for choice in get_args(kind)):
+        if isinstance(kind, UnionType) and any(get_origin(choice) is tuple for choice in get_args(kind)):
             raise UserError(f"{key}={value!r}: give {' or '.join(map(_in_words, get_args(kind)))}") from error
         first = error.errors()[0]
         place = "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))

@@ -114,6 +114,7 @@ def test_a_file_that_lacks_a_section_is_explained(tmp_path):
 
 def test_help_explains_every_key():
     text = help_text()
+    assert max(map(len, text.splitlines())) <= 120
     for key in RunConfig.model_fields:
         assert f"  {key}" in text
     for group in compose.GROUPS:

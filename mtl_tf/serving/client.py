@@ -106,7 +106,7 @@ class Client:
             batch_size: files in one request.
 
         Yields:
-            For each file a dict with `file` and, what `name_answers` gives; or `error`.
+            For each file a dict with `file` and what `name_answers` gives, or `error`.
         """
         waiting, sample_rate = [], self.details["sample_rate"]
         for file in files:

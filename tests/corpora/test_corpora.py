@@ -248,6 +248,16 @@ def test_download_checks_unpacks_and_does_not_repeat(server, tmp_path):
     assert len(server[2]) == 1
 
 
+def test_download_leaves_files_of_the_users_own_alone(server, tmp_path):
+    corpus = published(get_corpus("emodb"), server, tmp_path)
+    own = tmp_path / "data" / corpus.name / "wav" / "own.wav"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"own")
+    with pytest.raises(UserError, match="holds files of your own; leave download=true away"):
+        download_corpus(corpus, str(tmp_path / "data"))
+    assert [path for path in (tmp_path / "data").rglob("*") if path.is_file()] == [own]
+
+
 def test_download_refuses_other_bytes(server, tmp_path):
     corpus = published(get_corpus("emodb"), server, tmp_path)
     (server[0] / "audio.zip").write_bytes(b"something else")

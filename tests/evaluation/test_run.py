@@ -16,9 +16,8 @@ from mtl_tf import compose
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.cross_validation import merge_parts
 from mtl_tf.evaluation.evaluate import evaluate_run
-from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, load_thresholds
+from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
 from mtl_tf.evaluation.predict_files import predict_files
-from mtl_tf.evaluation.thresholds import trust
 from mtl_tf.training import run_folder
 from mtl_tf.training.run import run_experiment
 
@@ -82,14 +81,30 @@ def test_predictions_of_files_are_those_of_the_run(finished_run, capsys):
     recordings = finished_run.parents[2] / "data" / "fsdd" / "recordings"
     table = pd.read_parquet(finished_run / "predictions.parquet")
     rows = table[table["task"] == "digit"].head(4)
-    thresholds = load_thresholds(finished_run)
-    assert set(thresholds) == {"digit", "speaker"}
     predict_files(finished_run, [recordings.parent / path for path in rows["path"]])
     for line, row in zip(capsys.readouterr().out.splitlines(), rows.itertuples(), strict=True):
         answer = json.loads(line)
         assert answer["digit"]["class"] == row.predicted
-        assert answer["digit"]["trust"] == trust(row.probability, thresholds["digit"])
         np.testing.assert_allclose(list(answer["digit"]["probabilities"].values()), row.probabilities, atol=2e-5)
+
+
+def test_trust_is_read_from_the_runs_thresholds(finished_run, tmp_path, capsys):
+    assert set(json.loads((finished_run / "thresholds.json").read_text())) == {"digit", "speaker"}
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    reached = {"share_right": 0.9, "min_probability": 0.0, "share_answered": 1.0}
+    beyond = {"share_right": 0.99, "min_probability": 1.1, "share_answered": 0.0}
+    (run / "thresholds.json").write_text(json.dumps({"digit": [reached, beyond], "speaker": [beyond]}))
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(0).standard_normal(4000), 8000)
+    predict_files(run, [tmp_path / "a.wav"])
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["digit"]["trust"], answer["speaker"]["trust"]) == (0.9, None)
+    (run / "thresholds.json").write_text("{")
+    with pytest.raises(UserError, match=r"thresholds\.json is damaged"):
+        predict_files(run, [tmp_path / "a.wav"])
+    (run / "thresholds.json").unlink()  # a run without validation clips
+    predict_files(run, [tmp_path / "a.wav"])
+    assert json.loads(capsys.readouterr().out)["digit"]["trust"] is None
 
 
 def test_any_container_rate_and_channels_are_answered_and_bad_files_named(finished_run, tmp_path, capsys):
