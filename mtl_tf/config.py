@@ -98,7 +98,15 @@ class AuditConfig(Section):
     )
     skip: list[
         Literal[
-            "corrupt", "empty", "silent", "clipped", "too_short", "duplicate", "wrong_sample_rate", "wrong_duration"
+            "misnamed",
+            "corrupt",
+            "empty",
+            "silent",
+            "clipped",
+            "too_short",
+            "duplicate",
+            "wrong_sample_rate",
+            "wrong_duration",
         ]
     ] = Field([], description="kinds of finding whose clips are left out even with on_error=stop")
     silence_peak: NonNegativeFloat = Field(1e-4, description="largest absolute sample below which a clip is silent")

@@ -84,10 +84,11 @@ class Corpus(ABC):
 
         Returns:
             One dict per clip: `path` (relative to root, posix), the native labels, and where the corpus has them
-            `speaker`, `session`, `official_split`, `official_fold`.
+            `speaker`, `session`, `official_split`, `official_fold`; of a file whose name does not fit the published
+            layout what `misnamed` gives.
 
         Raises:
-            UserError: a file name or metadata that does not fit the published layout.
+            UserError: metadata that does not fit the published layout.
         """
 
     def root(self, data_root: str | None, prepared_dir: Path) -> Path:
@@ -141,6 +142,6 @@ class Corpus(ABC):
         """Returns the files of one name below a folder, in sorted order."""
         return sorted(path for path in files_below(root) if path.name == name)
 
-    def misfit(self, path: Path, expected: str) -> UserError:
-        """Makes the error for a file name that does not fit the layout."""
-        return UserError(f"corpus {self.name}: {path} is not named like {expected}; move it out of the folder")
+    def misnamed(self, path: Path, root: Path, expected: str) -> dict[str, object]:
+        """Makes the row of a file whose name does not fit the layout; the audit lists it."""
+        return {"path": path.relative_to(root).as_posix(), "misfit": f"not named like {expected}"}

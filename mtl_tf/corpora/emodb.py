@@ -62,7 +62,8 @@ class EmoDB(Corpus):
         for path in self.audio_files(root):
             match = _NAME.fullmatch(path.stem)
             if match is None or match[1] not in SPEAKERS:
-                raise self.misfit(path, "wav/03a01Fa.wav")
+                rows.append(self.misnamed(path, root, "wav/03a01Fa.wav"))
+                continue
             gender, age = SPEAKERS[match[1]]
             rows.append(
                 {

@@ -43,13 +43,14 @@ class Esc10(Esc50):
         if self.named_files(root, "esc50.csv"):
             table = self.table(root)
             chosen = set(table.index[table["esc10"].astype(bool)])
-            return [row for row in super().read(root) if Path(str(row["path"])).stem in chosen]
+            return [row for row in super().read(root) if "misfit" in row or Path(str(row["path"])).stem in chosen]
         rows = []
         for path in self.audio_files(root):
             match = _NAME.fullmatch(path.stem)
             folder = path.parent.name[:3]
             if match is None or folder not in FOLDERS:
-                raise self.misfit(path, "001 - Dog bark/1-30226-A.ogg")
+                rows.append(self.misnamed(path, root, "001 - Dog bark/1-30226-A.ogg"))
+                continue
             category, target = FOLDERS[folder]
             rows.append(
                 {

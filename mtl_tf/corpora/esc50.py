@@ -47,7 +47,7 @@ class Esc50(Corpus):
     }
 
     def read(self, root: Path) -> list[dict[str, object]]:
-        """Joins the audio files with `esc50.csv`; files it does not name are an error."""
+        """Joins the audio files with `esc50.csv`; one that the table names and that is not there is an error."""
         table = self.table(root)
         files = list(self.audio_files(root))
         missing = table.index.difference([path.stem for path in files])
@@ -58,7 +58,8 @@ class Esc50(Corpus):
         rows = []
         for path in files:
             if path.stem not in table.index:
-                raise self.misfit(path, "one in meta/esc50.csv")
+                rows.append(self.misnamed(path, root, "one in meta/esc50.csv"))
+                continue
             entry = table.loc[path.stem]
             rows.append(
                 {

@@ -45,7 +45,8 @@ class Fsdd(Corpus):
         for path in self.audio_files(root):
             fields = path.stem.split("_")
             if len(fields) != 3 or not fields[0].isdecimal() or not fields[2].isdecimal():
-                raise self.misfit(path, "recordings/7_jackson_32.wav")
+                rows.append(self.misnamed(path, root, "recordings/7_jackson_32.wav"))
+                continue
             digit, speaker, take = fields
             rows.append(
                 {

@@ -6,6 +6,7 @@ from mtl_tf.corpora.corpus import Corpus, Download
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 STATEMENTS = ("kids are talking by the door", "dogs are sitting by the door")
+HIGHEST = (3, 2, len(EMOTIONS), 2, len(STATEMENTS), 2, 24)
 _ZENODO = "https://zenodo.org/record/1188976/files/"
 
 
@@ -53,13 +54,11 @@ class Ravdess(Corpus):
         rows = []
         for path in self.audio_files(root):
             fields = path.stem.split("-")
-            if len(fields) != 7 or not all(field.isdecimal() for field in fields):
-                raise self.misfit(path, "03-01-06-01-02-01-12.wav")
-            modality, channel, emotion, intensity, statement, repetition, actor = (int(field) for field in fields)
-            highest = (3, 2, len(EMOTIONS), 2, 2, 2, 24)
-            values = (modality, channel, emotion, intensity, statement, repetition, actor)
-            if not all(1 <= value <= limit for value, limit in zip(values, highest, strict=True)):
-                raise self.misfit(path, "03-01-06-01-02-01-12.wav")
+            numbers = [int(field) for field in fields if field.isdecimal()]
+            if len(fields) != len(HIGHEST) or len(numbers) != len(HIGHEST) or not _in_range(numbers):
+                rows.append(self.misnamed(path, root, "03-01-06-01-02-01-12.wav"))
+                continue
+            _, channel, emotion, intensity, statement, repetition, actor = numbers
             rows.append(
                 {
                     "path": path.relative_to(root).as_posix(),
@@ -74,6 +73,10 @@ class Ravdess(Corpus):
                 }
             )
         return rows
+
+
+def _in_range(numbers: list[int]) -> bool:
+    return all(1 <= number <= highest for number, highest in zip(numbers, HIGHEST, strict=True))
 
 
 CORPUS = Ravdess()

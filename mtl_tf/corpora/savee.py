@@ -49,7 +49,8 @@ class Savee(Corpus):
             match = _NAME.fullmatch(path.stem)
             speaker = (match[1] or path.parent.name).upper() if match else ""
             if match is None or speaker not in ("DC", "JE", "JK", "KL"):
-                raise self.misfit(path, "DC/a01.wav or DC_a01.wav")
+                rows.append(self.misnamed(path, root, "DC/a01.wav or DC_a01.wav"))
+                continue
             rows.append(
                 {
                     "path": path.relative_to(root).as_posix(),

@@ -95,7 +95,8 @@ class SpokenDigits(Corpus):
         for path in self.audio_files(root):
             voice, _, digit = path.stem.partition("_")
             if digit not in DIGITS or path.parent.name not in ACCENTS:
-                raise self.misfit(path, "american/m1_seven.wav")
+                rows.append(self.misnamed(path, root, "american/m1_seven.wav"))
+                continue
             rows.append(
                 {
                     "path": path.relative_to(root).as_posix(),

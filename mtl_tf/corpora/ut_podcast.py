@@ -34,7 +34,8 @@ class UtPodcast(Corpus):
             parts = [part.upper() for part in path.relative_to(root).parts[:-1]]
             found = [ACCENTS[part] for part in parts if part in ACCENTS]
             if len(found) != 1:
-                raise self.misfit(path, "US/001.wav, AU/001.wav or UK/001.wav")
+                rows.append(self.misnamed(path, root, "US/001.wav, AU/001.wav or UK/001.wav"))
+                continue
             rows.append({"path": path.relative_to(root).as_posix(), "accent": found[0]})
         return rows
 

@@ -49,7 +49,8 @@ class Vctk(Corpus):
         for path in self.audio_files(root):
             match = _NAME.fullmatch(path.stem)
             if match is None:
-                raise self.misfit(path, "p225_001_mic1.flac or p225_001.wav")
+                rows.append(self.misnamed(path, root, "p225_001_mic1.flac or p225_001.wav"))
+                continue
             speaker, sentence, microphone = match.groups()
             if speaker not in people:
                 raise UserError(f"corpus {self.name}: speaker-info.txt does not name {speaker}, the speaker of {path}")

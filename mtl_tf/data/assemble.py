@@ -89,8 +89,9 @@ def assemble(config: RunConfig) -> RunData:
                     f"corpora.{name}.where: {options.name} has no column {column}."
                     + nearest_hint(column, ["speaker", *corpus.native_labels])
                 )
-            manifest = manifest[manifest[column].astype("string").isin(values)]
-        if manifest.empty:
+            # A file without labels may be one of those asked for, so the audit has its say.
+            manifest = manifest[manifest[column].astype("string").isin(values) | manifest["misfit"].notna()]
+        if manifest["misfit"].notna().all():
             raise UserError(f"corpora.{name}.where leaves no clip of {options.name}")
         problems = find_problems(manifest, corpus, config.audit, frame_s, tuple(options.sample_rates))
         listed = Path(config.prepared_dir) / options.name / AUDIT

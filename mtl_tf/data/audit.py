@@ -21,6 +21,7 @@ FINDING_COLUMNS = ["clip_id", "path", "kind", "reason"]
 # Errors that say as much about the machine as about the file; such clips are opened again by the next run.
 OUTSIDE_CAUSES = ("decoding took longer", "decoding killed its process")
 KINDS = (
+    "misnamed",
     "corrupt",
     "empty",
     "silent",
@@ -139,7 +140,7 @@ def find_problems(
     Returns:
         One row per finding: `clip_id`, `path`, `kind` (of `KINDS`), `reason`.
     """
-    readable = manifest[(manifest["error"] == "") & (manifest["num_frames"] > 0)]
+    readable = manifest[(manifest["error"] == "") & (manifest["num_frames"] > 0) & manifest["misfit"].isna()]
     accepted = {*corpus.sample_rates, *sample_rates, *readable["sample_rate"].mode().head(1)}
     shortest = max(min_duration_s, config.min_duration_s)
     low, high = corpus.duration_range_s
@@ -147,7 +148,9 @@ def find_problems(
     findings: list[tuple[str, str, str, str]] = []
     for clip in manifest.itertuples():
         reasons: list[tuple[str, str]] = []
-        if clip.error:
+        if isinstance(clip.misfit, str):
+            reasons.append(("misnamed", clip.misfit))
+        elif clip.error:
             reasons.append(("empty" if "is empty" in clip.error else "corrupt", clip.error))
         elif clip.num_frames == 0:
             reasons.append(("empty", "the clip holds no samples"))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from mtl_tf.corpora.corpus import Corpus
+from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
 
 COLUMNS = {
@@ -18,6 +19,7 @@ COLUMNS = {
     "session": "string",
     "official_split": "string",
     "official_fold": "Int64",
+    "misfit": "string",
 }
 FACTS = {
     "sample_rate": "int64",
@@ -42,12 +44,18 @@ def list_clips(corpus: Corpus, root: Path) -> pd.DataFrame:
 
     Returns:
         One row per clip: `COLUMNS`, then the native labels as strings. `start_s` is 0 and `duration_s` NaN where the
-        clip is the whole file. `clip_id` is `CORPUS/PATH` without suffix.
+        clip is the whole file. `clip_id` is `CORPUS/PATH` without suffix. `misfit` says why a file has no labels: its
+        name is not one of the published layout.
 
     Raises:
         UserError: the folder does not have the published layout.
     """
     table = pd.DataFrame(corpus.read(root))
+    if "misfit" in table and table["misfit"].notna().all():
+        raise UserError(
+            f"corpus {corpus.name}: none of the {len(table)} audio files below {root} fits the published layout; "
+            f"{table['path'][0]} is {table['misfit'][0]}"
+        )
     table["corpus"] = corpus.name
     table["start_s"] = table.get("start_s", 0.0)
     table["duration_s"] = table.get("duration_s", float("nan"))

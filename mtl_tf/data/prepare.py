@@ -90,7 +90,7 @@ def leave_out(
         first = serious.iloc[0]
         raise UserError(
             f"corpus {corpus.name}: the audit found {counts}, such as {first['path']} ({first['reason']}); "
-            f"all are listed in {listed}; mend the files or give audit.on_error=skip" + _accept_hint(serious)
+            f"all are listed in {listed}; mend or move the files or give audit.on_error=skip" + _accept_hint(serious)
         )
     kept = manifest[~manifest["clip_id"].isin(serious["clip_id"])]
     if kept.empty:
@@ -99,7 +99,7 @@ def leave_out(
 
 
 def _accept_hint(serious: pd.DataFrame) -> str:
-    kinds = sorted(set(serious["kind"]) - {"corrupt", "empty"})
+    kinds = sorted(set(serious["kind"]) - {"misnamed", "corrupt", "empty"})
     return f" or audit.accept=[{','.join(kinds)}]" if kinds else ""
 
 

@@ -70,7 +70,7 @@ def print_audit(corpus: Corpus, manifest: pd.DataFrame, folder: Path) -> None:
     if not readable.empty and not published & set(readable["sample_rate"]):
         listed = ", ".join(map(str, sorted(published)))
         console.print(f"note: published at {listed} Hz, so this is a converted copy; figures may differ from papers")
-    if len(manifest) < (corpus.num_published or 0):
+    if manifest["misfit"].isna().sum() < (corpus.num_published or 0):
         console.print(f"note: {corpus.num_published} clips are published, so this is a part of the corpus")
     if findings.empty:
         console.print("audit: every clip decodes, nothing to report")

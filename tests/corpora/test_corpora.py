@@ -55,14 +55,30 @@ def test_fixtures_prepare_without_findings(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", corpus_names())
-@pytest.mark.parametrize(
-    ("stray", "message"),
-    [("holiday.wav", r"holiday\.wav"), ("holiday.M4A", r"holiday\.M4A is one of 1 audio files that are not WAV")],
-)
-def test_a_stray_file_is_named(stray, message, name, tmp_path):
+def test_stray_files_are_all_listed_and_keep_no_clip_from_being_read(name, tmp_path):
     corpus = get_corpus(name)
-    shutil.copy(write_fixture(corpus, tmp_path)[0], tmp_path / stray)
-    with pytest.raises(UserError, match=message):
+    written = write_fixture(corpus, tmp_path)
+    published = list_clips(corpus, tmp_path)
+    for stray in ("holiday.wav", "party.wav"):
+        shutil.copy(written[0], tmp_path / stray)
+    table = list_clips(corpus, tmp_path)
+    assert table.loc[table["misfit"].notna(), "path"].tolist() == ["holiday.wav", "party.wav"]
+    assert table.loc[table["misfit"].notna(), "misfit"].str.startswith("not named like ").all()
+    assert table[table["misfit"].isna()].reset_index(drop=True).equals(published)
+
+
+def test_a_folder_of_other_audio_is_refused_before_any_file_is_opened(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=r"none of the 2 audio files .* a\.wav is not named like 03-01-06"):
+        list_clips(get_corpus("ravdess"), tmp_path)
+
+
+@pytest.mark.parametrize("name", corpus_names())
+def test_audio_of_a_kind_that_is_not_read_is_named(name, tmp_path):
+    corpus = get_corpus(name)
+    shutil.copy(write_fixture(corpus, tmp_path)[0], tmp_path / "holiday.M4A")
+    with pytest.raises(UserError, match=r"holiday\.M4A is one of 1 audio files that are not WAV"):
         corpus.read(tmp_path)
 
 
@@ -89,10 +105,11 @@ def test_ravdess_labels(tmp_path):
     assert read_one("ravdess", "b/03-02-04-01-01-02-07.flac", tmp_path / "other")["channel"] == "song"
 
 
-@pytest.mark.parametrize("name", ["02-01-06-02-02-01-77.wav", "03-01-09-01-01-01-01.wav", "03-01-01-09-01-01-01.wav"])
-def test_ravdess_numbers_out_of_range_are_refused(name, tmp_path):
-    with pytest.raises(UserError, match=name):
-        read_one("ravdess", name, tmp_path)
+@pytest.mark.parametrize(
+    "name", ["02-01-06-02-02-01-77", "03-01-09-01-01-01-01", "03-01-01-09-01-01-01", "03-01-01-01-01-01", "a-1-1-1-1-1-1"]
+)
+def test_ravdess_numbers_out_of_range_fit_no_label(name, tmp_path):
+    assert set(read_one("ravdess", f"{name}.wav", tmp_path)) == {"path", "misfit"}
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def damaged(tmp_path):
     write(folder / "2_rate_9.wav", tone + 0.01 * rng.standard_normal(4000), 11025)
     write(folder / "2_nan_9.wav", [0.1, np.nan] * 2000, subtype="FLOAT")
     (folder / "2_nothing_9.wav").touch()
+    write(folder / "0_copy_of_9.wav", tone)
     write(folder / "2_noframes_9.wav", [])
     (folder / "2_text_9.wav").write_text("this is no audio")
     write(folder / "2_cut_9.wav", tone * 0.9)
@@ -49,6 +50,7 @@ def damaged(tmp_path):
 
 
 EXPECTED = {
+    "copy": "misnamed",
     "silent": "silent",
     "clipped": "clipped",
     "short": "too_short",
