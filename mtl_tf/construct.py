@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
 
 from mtl_tf.errors import UserError, nearest_hint, wrong_value
 
+# Kinds of value that constructors of layers take.
+Size = PositiveInt
+Rate = Annotated[float, Field(ge=0, lt=1)]
 # What layers raise for values that do not fit.
 UNFIT = (ValueError, TypeError, ArithmeticError, IndexError, MemoryError)
 
@@ -30,7 +33,7 @@ def construct(section: str, known: Mapping[str, type], name: str, options: dict,
     kinds: dict[str, Any] = {}
     for base in reversed(known[name].__mro__):
         if base.__module__.startswith("mtl_tf") and "__init__" in vars(base):
-            kinds |= get_type_hints(base.__init__)
+            kinds |= get_type_hints(base.__init__, include_extras=True)
     try:
         values = {key: _read(f"{section}.{key}", value, kinds.get(key, Any)) for key, value in options.items()}
         return known[name](**values, name=layer_name)
@@ -44,7 +47,9 @@ def _read(key: str, value: object, kind: Any) -> Any:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        if isinstance(kind, UnionType) and any(get_origin(choice) is tuple for choice in get_args(kind)):
+        if get_origin(kind) is tuple and ... not in get_args(kind):
+            raise UserError(f"{key}={value!r}: give {_in_words(kind)}") from error
+        if get_origin(kind) in (Union, UnionType) and any(get_origin(choice) is tuple for choice in get_args(kind)):
             raise UserError(f"{key}={value!r}: give {' or '.join(map(_in_words, get_args(kind)))}") from error
         first = error.errors()[0]
         place = "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
@@ -55,4 +60,4 @@ def _in_words(kind: Any) -> str:
     """Says what a value of one kind is, where a key may have values of several."""
     if get_origin(kind) is tuple:
         return f"a list of {len(get_args(kind))}"
-    return {int: "a whole number", float: "a number"}.get(kind, str(kind))
+    return {Size: "a whole number above 0"}.get(kind, str(kind))

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from mtl_tf.construct import Size
 from mtl_tf.frontends.frontend import stretch
 from mtl_tf.frontends.spectrogram import Spectrogram
 
@@ -33,7 +34,7 @@ class Picture(Spectrogram):
     fixed_options = frozenset({"output", "normalize", "num_frames", "fit", "padding_value"})
 
     def __init__(
-        self, sample_rate: int, size: int | tuple[int, int] = 224, color_map: str | None = "viridis", **kwargs
+        self, sample_rate: int, size: Size | tuple[Size, Size] = 224, color_map: str | None = "viridis", **kwargs
     ) -> None:
         width, height = (size, size) if isinstance(size, int) else size
         if min(width, height) < 1:

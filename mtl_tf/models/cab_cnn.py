@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from mtl_tf.construct import Rate, Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
 from mtl_tf.models.classifier_attention import ClassifierAttention, ClassifierHiddenLayers
 from mtl_tf.tasks import Task
@@ -46,12 +47,12 @@ class CABCNN(keras.layers.Layer):
 
     def __init__(
         self,
-        filters: tuple[int, ...] = (16, 32, 32, 128),
-        kernel_sizes: tuple[int, ...] = (4, 4, 10, 10),
-        pool_sizes: tuple[int, ...] = (4, 4, 10, 10),
-        pool_strides: tuple[int, ...] = (2, 2, 5, 5),
-        dropouts: tuple[float, ...] = (0.15, 0.15, 0.1, 0.0),
-        num_classifiers: int = 40,
+        filters: tuple[Size, ...] = (16, 32, 32, 128),
+        kernel_sizes: tuple[Size, ...] = (4, 4, 10, 10),
+        pool_sizes: tuple[Size, ...] = (4, 4, 10, 10),
+        pool_strides: tuple[Size, ...] = (2, 2, 5, 5),
+        dropouts: tuple[Rate, ...] = (0.15, 0.15, 0.1, 0.0),
+        num_classifiers: Size = 40,
         share_classifiers: bool = False,
         **kwargs,
     ) -> None:
@@ -59,6 +60,8 @@ class CABCNN(keras.layers.Layer):
         self.filters, self.kernel_sizes = tuple(filters), tuple(kernel_sizes)
         self.pool_sizes, self.pool_strides, self.dropouts = tuple(pool_sizes), tuple(pool_strides), tuple(dropouts)
         self.num_classifiers, self.share_classifiers = num_classifiers, share_classifiers
+        if len({len(filters), len(kernel_sizes), len(pool_sizes), len(pool_strides), len(dropouts)}) > 1:
+            raise ValueError("give lists of one length as filters, kernel_sizes, pool_sizes, pool_strides and dropouts")
         layers = keras.layers
         sizes = zip(filters, kernel_sizes, pool_sizes, pool_strides, dropouts, strict=True)
         self.convolutions, self.poolings, self.drops = [], [], []

@@ -2,6 +2,7 @@
 
 import keras
 
+from mtl_tf.construct import Rate, Size
 from mtl_tf.kernels.conv1d import Conv1D
 from mtl_tf.models.pooling import LocalAttentionPooling
 
@@ -45,12 +46,12 @@ class AttentionCNNBLSTM(keras.layers.Layer):
 
     def __init__(
         self,
-        filters: tuple[int, int, int] = (512, 1024, 2048),
-        kernel_sizes: tuple[int, int, int] = (3, 1, 3),
-        bottleneck_units: int = 512,
-        lstm_units: int = 128,
-        num_heads: int = 16,
-        dropout: float = 0.35,
+        filters: tuple[Size, Size, Size] = (512, 1024, 2048),
+        kernel_sizes: tuple[Size, Size, Size] = (3, 1, 3),
+        bottleneck_units: Size = 512,
+        lstm_units: Size = 128,
+        num_heads: Size = 16,
+        dropout: Rate = 0.35,
         attention_after_each: bool = False,
         use_mask: bool = False,
         **kwargs,

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from mtl_tf.construct import Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
 from mtl_tf.kernels.conv_norm import convolve_and_normalize
 
@@ -74,22 +75,22 @@ class GResNet(keras.layers.Layer):
 
     def __init__(
         self,
-        filters: tuple[int, ...] = (32, 64, 64, 96, 96, 96, 96),
-        first_kernel: int | tuple[int, int] = 1,
-        second_kernel: int | tuple[int, int] = 3,
+        filters: tuple[Size, ...] = (32, 64, 64, 96, 96, 96, 96),
+        first_kernel: Size | tuple[Size, Size] = 1,
+        second_kernel: Size | tuple[Size, Size] = 3,
         first_activation: str = "tanh",
         second_activation: str = "tanh",
         block: str = "gated",
         normalize_last: bool = False,
-        stem_filters: int = 32,
-        stem_kernel: int = 3,
-        stem_stride: int = 2,
-        stem_pool_size: int = 3,
-        stem_pool_stride: int = 2,
-        block_stride: int = 2,
-        pool_size: int | None = 9,
-        pool_stride: int = 2,
-        fc_units: int = 200,
+        stem_filters: Size = 32,
+        stem_kernel: Size = 3,
+        stem_stride: Size = 2,
+        stem_pool_size: Size = 3,
+        stem_pool_stride: Size = 2,
+        block_stride: Size = 2,
+        pool_size: Size | None = 9,
+        pool_stride: Size = 2,
+        fc_units: Size = 200,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from mtl_tf.construct import Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
 
 
@@ -22,7 +23,7 @@ class MelCNN(keras.layers.Layer):
         kernel_size: side of the convolutions.
     """
 
-    def __init__(self, filters: tuple[int, ...] = (64, 64, 64, 64), kernel_size: int = 5, **kwargs) -> None:
+    def __init__(self, filters: tuple[Size, ...] = (64, 64, 64, 64), kernel_size: Size = 5, **kwargs) -> None:
         super().__init__(**kwargs)
         self.filters, self.kernel_size = tuple(filters), kernel_size
         layers = keras.layers

@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from mtl_tf.construct import Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
 from mtl_tf.models.picture_network import PictureNetwork
 
@@ -18,7 +19,7 @@ class ResNet18(PictureNetwork):
         filters: of the four stages of two blocks each.
     """
 
-    def __init__(self, filters: tuple[int, ...] = (64, 128, 256, 512), **kwargs) -> None:
+    def __init__(self, filters: tuple[Size, ...] = (64, 128, 256, 512), **kwargs) -> None:
         self.filters = tuple(filters)
         super().__init__(**kwargs)
 

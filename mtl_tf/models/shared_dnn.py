@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from mtl_tf.construct import Rate, Size
+
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
 class SharedDNN(keras.layers.Layer):
@@ -25,7 +27,7 @@ class SharedDNN(keras.layers.Layer):
         dropout: share of values dropped in training after each of them; none in the paper.
     """
 
-    def __init__(self, units: tuple[int, ...] = (512, 512, 512), dropout: float = 0.0, **kwargs) -> None:
+    def __init__(self, units: tuple[Size, ...] = (512, 512, 512), dropout: Rate = 0.0, **kwargs) -> None:
         super().__init__(**kwargs)
         self.units, self.dropout = tuple(units), dropout
         self.hidden = [

@@ -2,6 +2,9 @@
 
 import keras
 from keras import ops
+from pydantic import PositiveFloat
+
+from mtl_tf.construct import Size
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
@@ -28,10 +31,10 @@ class SupportVectors(keras.layers.Layer):
 
     def __init__(
         self,
-        c: float = 1.0,
-        gamma: float | None = None,
+        c: PositiveFloat = 1.0,
+        gamma: PositiveFloat | None = None,
         class_weight: str = "balanced",
-        num_vectors: int = 1,
+        num_vectors: Size = 1,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)

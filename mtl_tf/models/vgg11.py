@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from mtl_tf.construct import Rate, Size
 from mtl_tf.models.picture_network import PictureNetwork
 
 
@@ -21,9 +22,9 @@ class VGG11(PictureNetwork):
 
     def __init__(
         self,
-        filters: tuple[tuple[int, ...], ...] = ((64,), (128,), (256, 256), (512, 512), (512, 512)),
-        dropout: float = 0.5,
-        units: int = 4096,
+        filters: tuple[tuple[Size, ...], ...] = ((64,), (128,), (256, 256), (512, 512), (512, 512)),
+        dropout: Rate = 0.5,
+        units: Size = 4096,
         **kwargs,
     ) -> None:
         self.filters, self.dropout, self.units = tuple(tuple(group) for group in filters), dropout, units
