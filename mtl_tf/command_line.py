@@ -13,7 +13,7 @@ from mtl_tf.errors import UserError, nearest_hint
 def run_command(
     main: Callable[[list[str]], None],
     description: str,
-    help_text: Callable[[], str] | None = None,
+    help_text: Callable[[list[str]], str] | None = None,
     interrupted: str = "interrupted",
 ) -> None:
     """Runs a script's main function on the command line's arguments and exits.
@@ -24,21 +24,19 @@ def run_command(
     Args:
         main: takes the arguments.
         description: shown by `--help`.
-        help_text: gives further text for `--help`.
+        help_text: gives further text for `--help`, of the other arguments.
         interrupted: printed on Ctrl-C.
     """
-    arguments = sys.argv[1:]
-    if {"-h", "--help"} & set(arguments):
-        print(description.strip())
-        if help_text is not None:
-            print("\n" + help_text())
-        sys.exit(0)
+    arguments = [argument for argument in sys.argv[1:] if argument not in ("-h", "--help")]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow takes oneDNN's faster kernels by itself only on some processors.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     signal.signal(signal.SIGINT, lambda _, frame: _interrupt(frame, interrupted))
     try:
-        main(arguments)
+        if len(arguments) < len(sys.argv) - 1:
+            print(description.strip() + ("" if help_text is None else "\n\n" + help_text(arguments)))
+        else:
+            main(arguments)
     except UserError as error:
         _stop(str(error))
     except OSError as error:

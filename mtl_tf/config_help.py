@@ -2,32 +2,56 @@
 
 import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
 from pydantic import BaseModel
 
-from mtl_tf.compose import CONFIG_DIR, GROUPS, choices
+from mtl_tf.compose import CONFIG_DIR, GROUPS, choices, compose
 from mtl_tf.config import AuditConfig, CorpusConfig, LabelsConfig, RunConfig, TaskConfig
 
 WIDTH = 120
 
 
-def help_text() -> str:
-    """Lists groups, choices and keys with their meaning."""
+def help_text(overrides: Sequence[str] = ()) -> str:
+    """Lists groups, choices and keys with their meaning.
+
+    Args:
+        overrides: as `compose` takes them; where an experiment is among them, its keys are listed with their values,
+            else all keys with their defaults.
+
+    Raises:
+        UserError: see `compose`.
+    """
     lines = ["Groups (group=choice; corpus and task take lists, as in task=[emotion,speaker]):"]
-    lines += [f"  {group:<11} {', '.join(choices(group))}" for group in GROUPS]
-    lines += ["", "Keys (key=value), with their defaults:"]
+    lines += [f"  {group:<11} {', '.join(_by_folder(group))}" for group in GROUPS]
+    if any(override.startswith("experiment=") for override in overrides):
+        config = compose(overrides)
+        values = config.model_dump()
+        for task in values["tasks"].values():
+            task["labels"] = {corpus: labels for corpus, labels in task["labels"].items() if corpus in config.corpora}
+        lines += ["", f"Keys (key=value), with their values in experiment={config.experiment}:"]
+        lines += _keys(RunConfig, "", values)
+        for group, name in (("frontend", config.frontend.name), ("model", config.model.name)):
+            lines += ["", f"Keys of {group}={name}:", *_yaml_keys(group, name, config.options(group))]
+        return _wrapped(lines)
+    lines += ["", "Keys (key=value), with their defaults; experiment=NAME --help shows those of an experiment:"]
     lines += _keys(RunConfig, "")
     for group in ("frontend", "model"):
         for name, path in choices(group).items():
-            lines += ["", f"Keys of {group}={name}:"]
-            lines += _yaml_keys(group, CONFIG_DIR / group / f"{path}.yaml")
+            lines += ["", f"Keys of {group}={name}:", *_yaml_keys(group, path, {})]
     return _wrapped(lines)
 
 
-def audit_help_text() -> str:
+def audit_help_text(_: Sequence[str] = ()) -> str:
     """Lists the keys of the audit with their meaning."""
     return _wrapped(["Keys of the audit, with their defaults:", *_keys(AuditConfig, "audit.")])
+
+
+def _by_folder(group: str) -> list[str]:
+    """Lists choices by name, those in folders (of papers) behind the others."""
+    return sorted(choices(group), key=lambda name: ("/" in choices(group)[name], name))
 
 
 def _wrapped(lines: list[str]) -> str:
@@ -39,24 +63,36 @@ def _wrapped(lines: list[str]) -> str:
     return "\n".join(wrapped)
 
 
-def _keys(section: type[BaseModel], prefix: str) -> list[str]:
+def _keys(section: type[BaseModel], prefix: str, values: dict | None = None) -> list[str]:
+    """Lists the keys of a section, with the given values or else the defaults."""
     lines = []
     for name, field in section.model_fields.items():
+        value = (values or {}).get(name)
         nested = {"corpora": CorpusConfig, "tasks": TaskConfig, "labels": LabelsConfig}.get(name)
         if nested is not None:
-            lines += _keys(nested, f"{prefix}{name}.NAME.")
+            for key, entry in (value or {"NAME": None}).items():
+                lines += _keys(nested, f"{prefix}{name}.{key}.", entry)
         elif name == "split" and section is CorpusConfig:
             lines.append(f"  {prefix}split.KEY\n      {field.description}; KEY as in split.KEY below")
         elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            lines += _keys(field.annotation, f"{prefix}{name}.")
+            lines += _keys(field.annotation, f"{prefix}{name}.", value)
         else:
-            value = None if field.is_required() else field.get_default(call_default_factory=True)
-            default = "" if field.is_required() else f"={'null' if value is None else value}"
-            lines.append(f"  {prefix}{name}{default}\n      {field.description}")
+            if values is None and not field.is_required():
+                value = field.get_default(call_default_factory=True)
+            shown = "" if values is None and field.is_required() else f"={_as_typed(value)}"
+            lines.append(f"  {prefix}{name}{shown}\n      {field.description}")
     return lines
 
 
-def _yaml_keys(group: str, path: Path) -> list[str]:
+def _yaml_keys(group: str, path: str, values: dict) -> list[str]:
     pattern = re.compile(r"^(\w+):\s*(.*?)\s+#\s*(.*)$")
-    found = (pattern.match(line) for line in path.read_text(encoding="utf-8").splitlines())
-    return [f"  {group}.{match[1]}={match[2]}\n      {match[3]}" for match in found if match]
+    text = Path(CONFIG_DIR / group / f"{path}.yaml").read_text(encoding="utf-8")
+    found = filter(None, map(pattern.match, text.splitlines()))
+    return [
+        f"  {group}.{match[1]}={_as_typed(values[match[1]]) if match[1] in values else match[2]}\n      {match[3]}"
+        for match in found
+    ]
+
+
+def _as_typed(value: object) -> str:
+    return yaml.safe_dump(value, default_flow_style=True, width=float("inf")).removesuffix("...\n").strip()

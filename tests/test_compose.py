@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import yaml
 
@@ -121,3 +123,21 @@ def test_help_explains_every_key():
         for choice in compose.choices(group):
             assert choice in text
     assert "hop_length=160\n      step between frames, in samples" in text
+    assert "  resume=true\n" in text
+
+
+def test_help_on_an_experiment_shows_its_values_and_no_other_model():
+    text = help_text(["experiment=fsdd", "training.epochs=7", "frontend.hop_length=99"])
+    for line in (
+        "training.epochs=7",
+        "frontend.hop_length=99",
+        "tasks.digit.closed_set=false",
+        "corpora.fsdd.name=fsdd",
+    ):
+        assert f"  {line}\n" in text
+    assert "NAME." not in text and "gresnet." not in text
+    given = dict(line.strip().split("=", 1) for line in text.splitlines() if re.match(r"  [\w.]+=", line))
+    typed = [f"{key}={value}" for key, value in given.items() if key not in ("experiment", "protocol")]
+    assert len(typed) > 80
+    shown = compose.compose(["experiment=fsdd", *typed])
+    assert shown == compose.compose(["experiment=fsdd", "training.epochs=7", "frontend.hop_length=99"])
