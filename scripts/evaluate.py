@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mtl_tf.command_line import read_arguments, run_command
 from mtl_tf.errors import UserError
+from mtl_tf.evaluation.run_files import load_config
 
 
 def main(arguments: list[str]) -> None:
@@ -18,11 +19,12 @@ def main(arguments: list[str]) -> None:
     values, _ = read_arguments(arguments, ["run", "data_root"])
     if "run" not in values:
         raise UserError("give run=DIR, a folder that scripts/train.py printed")
+    folder = Path(values["run"])
+    load_config(folder)
 
     from mtl_tf.evaluation.evaluate import evaluate_run
     from mtl_tf.reporting.tables import print_details, print_scores
 
-    folder = Path(values["run"])
     evaluate_run(folder, values.get("data_root"))
     print_scores(folder, "evaluation.json")
     print_details(folder)

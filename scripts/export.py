@@ -10,6 +10,7 @@ ONNX and LiteRT files are written into the version's assets.extra if asked for (
 """
 
 from mtl_tf.command_line import read_arguments, run_command
+from mtl_tf.evaluation.run_files import find_model
 from mtl_tf.serving.options import KEYS, read_export_options
 
 
@@ -17,6 +18,7 @@ def main(arguments: list[str]) -> None:
     """Exports one run."""
     values, _ = read_arguments(arguments, KEYS)
     options = read_export_options(values)
+    find_model(options.run)
 
     from mtl_tf.serving.export import export_run
 

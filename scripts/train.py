@@ -8,15 +8,19 @@ report.html, and prints that folder as its last line. The same command carries o
 """
 
 import sys
+from pathlib import Path
 
 from mtl_tf.command_line import run_command
 from mtl_tf.compose import compose
 from mtl_tf.config_help import help_text
+from mtl_tf.corpora import get_corpus
 
 
 def main(arguments: list[str]) -> None:
     """Runs one experiment."""
     config = compose(arguments)
+    for corpus in config.corpora.values():
+        get_corpus(corpus.name).root(config.data_root, Path(config.prepared_dir))
     if not config.quiet and sys.stderr.isatty():
         print(f"{config.experiment}: loading TensorFlow and the corpora", file=sys.stderr)
 

@@ -10,8 +10,9 @@ from mtl_tf.data.clip_source import ClipSource, decoder_of
 from mtl_tf.data.manifest import write_table
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.cross_validation import merge_scores
-from mtl_tf.evaluation.load_run import load_classes, load_config, load_division, load_model, part_folders
+from mtl_tf.evaluation.load_run import load_model
 from mtl_tf.evaluation.predict import predict_clips
+from mtl_tf.evaluation.run_files import load_classes, load_config, load_division, part_folders
 from mtl_tf.evaluation.scores import majority_scores, score_groups, score_task
 from mtl_tf.tasks import class_names
 from mtl_tf.training.run_folder import write_json

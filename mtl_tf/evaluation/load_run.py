@@ -1,110 +1,26 @@
-"""Opens a finished run: configuration, model, classes."""
+"""Loads the model of a finished run."""
 
-import json
 from pathlib import Path
 from zipfile import BadZipFile, is_zipfile
 
 import keras
-import pandas as pd
 
-from mtl_tf import compose
-from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.thresholds import Threshold
+from mtl_tf.evaluation.run_files import find_model
 from mtl_tf.frontends import build as frontends  # noqa: F401 registers the layers a model is loaded with
 from mtl_tf.models import build  # noqa: F401
 from mtl_tf.training import metrics  # noqa: F401
-
-PARTS = ("folds", "repeats")
-
-
-def load_config(folder: Path) -> RunConfig:
-    """Reads the configuration of a run, or of one fold or repeat of it.
-
-    Raises:
-        UserError: there is none.
-    """
-    place = folder.resolve()
-    if (folder / "config.yaml").is_file() or place.parent.name not in PARTS:
-        return compose.load(folder / "config.yaml")
-    config, number = compose.load(place.parent.parent / "config.yaml"), int(place.name)
-    changed = {"fold": number} if place.parent.name == "folds" else {"seed": config.seed + number, "repeats": 1}
-    return config.model_copy(update=changed)
-
-
-def part_folders(folder: Path) -> list[Path]:
-    """Returns the folders of a run's folds or repeats, which hold its models; the run's own if it has none."""
-    parts = [path for kind in PARTS for path in (folder / kind).glob("*") if path.name.isdecimal()]
-    return sorted(parts, key=lambda path: int(path.name)) or [folder]
-
-
-def longest_clip(config: RunConfig) -> int | None:
-    """Returns how many samples of a clip a run uses, if its corpora share one limit (`crop_s`); None: all of it."""
-    limits = {corpus.crop_s for corpus in config.corpora.values()}
-    limit = limits.pop() if len(limits) == 1 else None
-    return None if limit is None else round(limit * config.frontend.sample_rate)
 
 
 def load_model(folder: Path) -> keras.Model:
     """Loads `model.keras` of a run.
 
     Raises:
-        UserError: it is missing (a run of several folds or repeats keeps one in each) or damaged.
+        UserError: it is missing, see `find_model`, or damaged.
     """
-    path = folder / "model.keras"
-    if not path.is_file():
-        first = part_folders(folder)[0]
-        hint = "has the run finished?" if first == folder else f"choose one of its {first.parent.name}, such as {first}"
-        raise UserError(f"{path} is missing; {hint}")
+    path = find_model(folder)
     try:
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, BadZipFile) as error:
         reason = error if is_zipfile(path) else "it is damaged or cut short"
         raise UserError(f"{path} cannot be loaded: {reason}") from error
-
-
-def load_classes(folder: Path) -> dict[str, list[str]]:
-    """Reads the class names of every task of a run.
-
-    Raises:
-        UserError: they are missing or damaged.
-    """
-    path = folder / "classes.json"
-    if not path.is_file():
-        raise UserError(f"{path} is missing; is {folder} the folder of a run?")
-    try:
-        classes = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is damaged: {error}") from error
-    if not isinstance(classes, dict) or not classes or not all(classes.values()):
-        raise UserError(f"{path} is damaged: it does not name the classes of each task")
-    return classes
-
-
-def load_thresholds(folder: Path) -> dict[str, list[Threshold]]:
-    """Reads `thresholds.json` of a run, see `find_thresholds`; nothing where there were no validation clips.
-
-    Raises:
-        UserError: it is damaged.
-    """
-    path = folder / "thresholds.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError as error:
-        raise UserError(f"{path} is damaged: {error}") from error
-
-
-def load_division(folder: Path) -> pd.DataFrame:
-    """Reads `splits.parquet` of a run: every clip's `corpus`, `speaker`, `decoder`, `split` and `closed_set_only`.
-
-    Returns:
-        One row per clip, by `clip_id`.
-
-    Raises:
-        UserError: it is missing or damaged.
-    """
-    path = folder / "splits.parquet"
-    try:
-        return pd.read_parquet(path).set_index("clip_id")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error

@@ -9,7 +9,7 @@ import numpy as np
 
 from mtl_tf.data.decode import DecodeError, load_clip
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_classes, load_config, load_model, load_thresholds, longest_clip
+from mtl_tf.evaluation.run_files import find_model, load_classes, load_config, load_thresholds, longest_clip
 from mtl_tf.evaluation.thresholds import Threshold, trust
 
 
@@ -23,8 +23,14 @@ def predict_files(folder: Path, files: Sequence[Path]) -> None:
     Raises:
         UserError: the run is not finished; or, after all files were tried, some could not be decoded.
     """
-    config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
-    thresholds = load_thresholds(folder)
+    config, classes, thresholds = load_config(folder), load_classes(folder), load_thresholds(folder)
+    find_model(folder)
+    if not any(file.exists() for file in files):
+        raise UserError(f"cannot decode {files[0]}: no such file")
+
+    from mtl_tf.evaluation.load_run import load_model  # takes seconds, too long for a mistyped name
+
+    model = load_model(folder)
     shortest = config.options("frontend").get("n_fft", 1)
     longest = longest_clip(config)
     failed = []

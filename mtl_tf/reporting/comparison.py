@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mtl_tf.config import PublishedConfig, RunConfig
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_config
+from mtl_tf.evaluation.run_files import load_config
 
 # What two runs may differ in and still be the same experiment under two protocols.
 _FREE = {"protocol", "split", "resume", "quiet"}

@@ -14,7 +14,8 @@ from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
 from mtl_tf.data.splits import TRAIN
 from mtl_tf.evaluation.attention import attention_weights, has_attention
-from mtl_tf.evaluation.load_run import load_config, load_division, load_model, load_thresholds, part_folders
+from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.evaluation.run_files import load_config, load_division, load_thresholds, part_folders
 from mtl_tf.files import write_whole
 from mtl_tf.reporting import figures
 from mtl_tf.reporting.comparison import compare_published

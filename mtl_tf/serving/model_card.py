@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
-from mtl_tf.evaluation.load_run import load_thresholds, longest_clip
+from mtl_tf.evaluation.run_files import load_thresholds, longest_clip
 
 FILE = "model_card.md"
 

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_config, load_model, longest_clip
+from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.evaluation.run_files import load_config, longest_clip
 
 FILES = {"onnx": "model.onnx", "lite": "model.tflite", "lite_int8": "model_int8.tflite"}
 OPSET = 17

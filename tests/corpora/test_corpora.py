@@ -106,7 +106,8 @@ def test_ravdess_labels(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["02-01-06-02-02-01-77", "03-01-09-01-01-01-01", "03-01-01-09-01-01-01", "03-01-01-01-01-01", "a-1-1-1-1-1-1"]
+    "name",
+    ["02-01-06-02-02-01-77", "03-01-09-01-01-01-01", "03-01-01-09-01-01-01", "03-01-01-01-01-01", "a-1-1-1-1-1-1"],
 )
 def test_ravdess_numbers_out_of_range_fit_no_label(name, tmp_path):
     assert set(read_one("ravdess", f"{name}.wav", tmp_path)) == {"path", "misfit"}

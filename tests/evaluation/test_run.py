@@ -16,8 +16,9 @@ from mtl_tf import compose
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.cross_validation import merge_parts
 from mtl_tf.evaluation.evaluate import evaluate_run
-from mtl_tf.evaluation.load_run import load_classes, load_config, load_model
+from mtl_tf.evaluation.load_run import load_model
 from mtl_tf.evaluation.predict_files import predict_files
+from mtl_tf.evaluation.run_files import load_classes, load_config
 from mtl_tf.training import run_folder
 from mtl_tf.training.run import run_experiment
 

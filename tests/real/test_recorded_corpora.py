@@ -10,7 +10,8 @@ import tensorflow as tf
 from mtl_tf.compose import compose
 from mtl_tf.data.decode import load_clip
 from mtl_tf.evaluation.evaluate import evaluate_run
-from mtl_tf.evaluation.load_run import load_config, load_model, longest_clip
+from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.evaluation.run_files import load_config, longest_clip
 from mtl_tf.serving.export import export_run
 from mtl_tf.training.run import run_experiment
 

@@ -1,0 +1,101 @@
+"""Reads what a finished run left: configuration, classes, division, thresholds; without loading TensorFlow."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from mtl_tf import compose
+from mtl_tf.config import RunConfig
+from mtl_tf.errors import UserError
+
+PARTS = ("folds", "repeats")
+
+
+def load_config(folder: Path) -> RunConfig:
+    """Reads the configuration of a run, or of one fold or repeat of it.
+
+    Raises:
+        UserError: there is none.
+    """
+    place = folder.resolve()
+    if (folder / "config.yaml").is_file() or place.parent.name not in PARTS:
+        return compose.load(folder / "config.yaml")
+    config, number = compose.load(place.parent.parent / "config.yaml"), int(place.name)
+    changed = {"fold": number} if place.parent.name == "folds" else {"seed": config.seed + number, "repeats": 1}
+    return config.model_copy(update=changed)
+
+
+def part_folders(folder: Path) -> list[Path]:
+    """Returns the folders of a run's folds or repeats, which hold its models; the run's own if it has none."""
+    parts = [path for kind in PARTS for path in (folder / kind).glob("*") if path.name.isdecimal()]
+    return sorted(parts, key=lambda path: int(path.name)) or [folder]
+
+
+def longest_clip(config: RunConfig) -> int | None:
+    """Returns how many samples of a clip a run uses, if its corpora share one limit (`crop_s`); None: all of it."""
+    limits = {corpus.crop_s for corpus in config.corpora.values()}
+    limit = limits.pop() if len(limits) == 1 else None
+    return None if limit is None else round(limit * config.frontend.sample_rate)
+
+
+def find_model(folder: Path) -> Path:
+    """Returns the file of a run's model.
+
+    Raises:
+        UserError: this is no folder of a run, or it has no model (a run of several folds or repeats keeps one in each).
+    """
+    load_config(folder)
+    path = folder / "model.keras"
+    if not path.is_file():
+        first = part_folders(folder)[0]
+        hint = "has the run finished?" if first == folder else f"choose one of its {first.parent.name}, such as {first}"
+        raise UserError(f"{path} is missing; {hint}")
+    return path
+
+
+def load_classes(folder: Path) -> dict[str, list[str]]:
+    """Reads the class names of every task of a run.
+
+    Raises:
+        UserError: they are missing or damaged.
+    """
+    path = folder / "classes.json"
+    if not path.is_file():
+        raise UserError(f"{path} is missing; is {folder} the folder of a run?")
+    try:
+        classes = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}") from error
+    if not isinstance(classes, dict) or not classes or not all(classes.values()):
+        raise UserError(f"{path} is damaged: it does not name the classes of each task")
+    return classes
+
+
+def load_thresholds(folder: Path) -> dict[str, list[dict[str, float]]]:
+    """Reads `thresholds.json` of a run, see `find_thresholds`; nothing where there were no validation clips.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    path = folder / "thresholds.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}") from error
+
+
+def load_division(folder: Path) -> pd.DataFrame:
+    """Reads `splits.parquet` of a run: every clip's `corpus`, `speaker`, `decoder`, `split` and `closed_set_only`.
+
+    Returns:
+        One row per clip, by `clip_id`.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    path = folder / "splits.parquet"
+    try:
+        return pd.read_parquet(path).set_index("clip_id")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
