@@ -20,6 +20,7 @@ _STYLE = {
     "axes.titlesize": 10,
     "figure.constrained_layout.use": True,
 }
+_CLIP_SIZE = (3.4, 2.1)  # inches
 LABELLED_CLASSES = 30
 COLORS = ("#2563a8", "#c8553d", "#3c8d5a", "#8a5aa8", "#b8862b", "#4a4a4a")
 
@@ -120,50 +121,31 @@ def score_bars(scores: dict[str, dict[str, float]], metrics: dict[str, str]) -> 
         return _png(figure)
 
 
-def spectrograms(
-    features: list[np.ndarray],
-    titles: list[str],
-    seconds_per_frame: float,
-    frequencies_hz: np.ndarray | None = None,
-) -> bytes:
-    """Draws features of several clips in a grid of three columns.
+def clip_features(features: np.ndarray, seconds_per_frame: float, frequencies_hz: np.ndarray | None = None) -> bytes:
+    """Draws the features of one clip.
 
     Args:
-        features: float (frames, bins) of each clip; (frames, bins, channels) is a picture with values from 0 to 1.
-        titles: above each.
+        features: float (frames, bins); (frames, bins, channels) is a picture with values from 0 to 1.
         seconds_per_frame: hop of the front end.
         frequencies_hz: of the bins, rising; None where they are no frequencies.
     """
-    columns = 3
-    rows = -(-len(features) // columns)
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(10, 2.3 * rows))
-        axes = figure.subplots(rows, columns, squeeze=False)
-        for place in axes.flat[len(features) :]:
-            place.axis("off")
-        for place, values, title in zip(axes.flat, features, titles, strict=False):
-            _draw_features(place, values, seconds_per_frame, frequencies_hz)
-            place.set_title(title, fontsize=8)
+        figure = Figure(figsize=_CLIP_SIZE)
+        _draw_features(figure.subplots(), features, seconds_per_frame, frequencies_hz)
         return _png(figure)
 
 
-def attention(weights: list[np.ndarray], titles: list[str]) -> bytes:
-    """Draws the weights of classifiers over time for several clips, three in a row.
+def clip_attention(weights: np.ndarray) -> bytes:
+    """Draws how much each classifier counts over the time of one clip.
 
     Args:
-        weights: float (steps, classifiers) of each clip.
-        titles: above each.
+        weights: float (steps, classifiers).
     """
-    rows = -(-len(weights) // 3)
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(10, 2.3 * rows))
-        axes = figure.subplots(rows, 3, squeeze=False)
-        for place in axes.flat[len(weights) :]:
-            place.axis("off")
-        for place, values, title in zip(axes.flat, weights, titles, strict=False):
-            place.imshow(values.T, origin="lower", aspect="auto", cmap="magma", vmin=0)
-            place.set_title(title, fontsize=8)
-            place.set(xlabel="step", ylabel="classifier")
+        figure = Figure(figsize=_CLIP_SIZE)
+        axes = figure.subplots()
+        axes.imshow(weights.T, origin="lower", aspect="auto", cmap="magma", vmin=0)
+        axes.set(xlabel="step", ylabel="classifier")
         return _png(figure)
 
 

@@ -20,8 +20,7 @@ from mtl_tf.files import write_whole
 from mtl_tf.reporting import figures
 from mtl_tf.reporting.comparison import compare_published
 from mtl_tf.reporting.examples import choose_examples, load_examples, playable
-from mtl_tf.reporting.tables import percent
-from mtl_tf.reporting.words import check_thresholds, describe_scores, telling_speakers
+from mtl_tf.reporting.words import check_thresholds, describe_fitting, describe_scores, percent, telling_speakers
 from mtl_tf.tasks import metric_label
 
 REPORT = "report.html"
@@ -74,6 +73,7 @@ def write_report(folder: Path) -> Path:
         descriptions={
             task: describe_scores(scores) for task, scores in metrics["test"].items() if "confusion" in scores
         },
+        fitting=describe_fitting(history, chosen, metrics["clips"]["validation"]),
         thresholds=check_thresholds(load_thresholds(folder), predictions),
         speakers=telling_speakers(pd.read_csv(folder / "speakers.csv", dtype={"speaker": str}), metrics["test"]),
         examples=_examples(folder, config),
@@ -121,11 +121,12 @@ def known_speakers(folder: Path) -> dict[str, tuple[int, int]]:
     return counts
 
 
-def _examples(folder: Path, config: RunConfig) -> dict[str, dict[str, Any]]:
+def _examples(folder: Path, config: RunConfig) -> dict[str, list[dict[str, Any]]]:
     """Shows example clips of every task and what its head attends to; of several folds or repeats, the first one's.
 
     Returns:
-        Task to `features` and `attention` (or None), both pictures, and `sounds`, the answer and audio of each clip.
+        Task to clips, each with `right`, `answer`, `probability`, `file`, `features` and `attention` (pictures), and
+        `sound`; the last two are None where there is none.
     """
     place = part_folders(folder)[0]
     predictions = pd.read_parquet(place / "predictions.parquet")
@@ -136,26 +137,29 @@ def _examples(folder: Path, config: RunConfig) -> dict[str, dict[str, Any]]:
     }
     crops = {name: corpus.crop_s for name, corpus in config.corpora.items()}
     frontend = model.get_layer("frontend")
-    drawn = {}
+    shown: dict[str, list[dict[str, Any]]] = {}
     for task in config.tasks:
         rows = choose_examples(predictions, task)
-        clips = load_examples(frontend.sample_rate, rows, roots, crops)
-        features = [np.asarray(frontend(clip[None])[0])[0] for clip in clips]
-        answers = [
-            f"right: {row.label}" if row.label == row.predicted else f"WRONG: {row.label}, answered {row.predicted}"
-            for row in rows.itertuples()
-        ]
-        titles = [
-            f"{answer} ({100 * row.probability:.0f} %)\n{'/'.join(Path(row.path).parts[-2:])}"
-            for answer, row in zip(answers, rows.itertuples(), strict=True)
-        ]
-        grid = figures.spectrograms(features, titles, frontend.frame_period_s, frontend.frequencies_hz)
-        drawn[task] = {"features": _inline(grid), "attention": None, "sounds": []}
-        if has_attention(model, task):
-            weights = [attention_weights(model, clip, task) for clip in clips]
-            drawn[task]["attention"] = _inline(figures.attention(weights, titles))
-        if config.report_audio:
-            for answer, clip in zip(answers, clips, strict=True):
+        shown[task] = []
+        for row, clip in zip(rows.itertuples(), load_examples(frontend.sample_rate, rows, roots, crops), strict=True):
+            features = np.asarray(frontend(clip[None])[0])[0]
+            right, sound, attention = row.label == row.predicted, None, None
+            if has_attention(model, task):
+                attention = _inline(figures.clip_attention(attention_weights(model, clip, task)))
+            if config.report_audio:
                 media, content = playable(clip, frontend.sample_rate)
-                drawn[task]["sounds"].append((answer, _inline(content, media)))
-    return drawn
+                sound = _inline(content, media)
+            shown[task].append(
+                {
+                    "right": right,
+                    "answer": f"right: {row.label}" if right else f"WRONG: {row.label}, answered {row.predicted}",
+                    "probability": row.probability,
+                    "file": "/".join(Path(row.path).parts[-2:]),
+                    "features": _inline(
+                        figures.clip_features(features, frontend.frame_period_s, frontend.frequencies_hz)
+                    ),
+                    "attention": attention,
+                    "sound": sound,
+                }
+            )
+    return shown

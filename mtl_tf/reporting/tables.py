@@ -8,14 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mtl_tf.corpora.corpus import Corpus
-from mtl_tf.reporting.words import telling_speakers
-
-
-def percent(value: float | None, deviation: float | None = None) -> str:
-    """Formats a share as per cent, with its deviation if there is one."""
-    if value is None:
-        return "-"
-    return f"{100 * value:.1f}" + (f" ± {100 * deviation:.1f}" if deviation is not None else "")
+from mtl_tf.reporting.words import percent, telling_speakers
 
 
 def print_scores(folder: Path, name: str = "metrics.json") -> None:

@@ -5,7 +5,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtl_tf.tasks import metric_label
+
 MOST_MISTAKES = 3
+WIDE_GAP = 0.15  # between training and validation clips
+FEW_CLIPS = 100  # the 95 % interval of a share of so many is 0.1 to both sides
+
+
+def percent(value: float | None, deviation: float | None = None) -> str:
+    """Formats a share as per cent, with its deviation if there is one."""
+    if value is None:
+        return "-"
+    return f"{100 * value:.1f}" + (f" ± {100 * deviation:.1f}" if deviation is not None else "")
 
 
 def describe_scores(scores: dict[str, Any]) -> str:
@@ -24,6 +35,38 @@ def describe_scores(scores: dict[str, Any]) -> str:
     names = scores["classes"]
     mistakes = [f"{names[truth]} for {names[answer]} ({count})" for truth, answer, count in pairs if count]
     return text + (f" Most often mistaken: {', '.join(mistakes)}." if mistakes else "")
+
+
+def describe_fitting(history: pd.DataFrame, metrics: dict[str, str], num_validation: int) -> list[str]:
+    """Says of which tasks the training clips are known far better than others, and whether the others are few.
+
+    Args:
+        history: as in `history.csv`, with a column `fold` or `repeat` where there are several; of each the epoch with
+            the best `score` counts, or the last if there are no scores.
+        metrics: task to its main metric.
+        num_validation: number of validation clips.
+    """
+    if not num_validation:
+        return []
+    chosen = history["score"].notna().all()
+    parts = [column for column in ("fold", "repeat") if column in history]
+    ranked = history.sort_values("score") if chosen else history
+    kept = (ranked.groupby(parts) if parts else ranked).tail(1).mean(numeric_only=True)
+    sentences = []
+    for task, metric in metrics.items():
+        seen, new = kept.get(f"{task}_{metric}", np.nan), kept.get(f"val_{task}_{metric}", np.nan)
+        if seen - new > WIDE_GAP:
+            sentences.append(
+                f"{task}: {percent(seen)} % {metric_label(metric)} on training clips and {percent(new)} % on "
+                "validation clips. The network knows by heart what it has seen; more clips, more dropout or a smaller "
+                "model may help."
+            )
+    if chosen and num_validation < FEW_CLIPS:
+        sentences.append(
+            f"The epoch that is kept was chosen on {num_validation} validation clips, so chance had its part in it; "
+            "split.validation_fraction sets how many there are."
+        )
+    return sentences
 
 
 def check_thresholds(

@@ -226,7 +226,7 @@ def test_audio_left_out_is_counted_and_named(small_run, tmp_path):
         (["fold=7", "split.strategy=k_fold"], "there are 5 folds"),
         (["training.early_stopping_patience=2", "split.validation_fraction=0"], "validation_fraction"),
         (["frontend.window=nonesuch"], "window=nonesuch"),
-        (["model.dropout=2"], "compare your values with configs/model/"),
+        (["model.dropout=2"], "model.dropout=2: input should be less than 1"),
         (["model.filters=3"], "model.filters=3: input should be a list"),
         (["fold=3"], "has one division and no folds"),
         (["runs_dir=/proc/nowhere"], "runs_dir=/proc/nowhere: No such file or directory; give a folder"),

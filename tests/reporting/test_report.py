@@ -17,8 +17,8 @@ from mtl_tf.frontends.log_mel import LogMel
 from mtl_tf.frontends.spectrogram import Spectrogram
 from mtl_tf.reporting import examples, figures
 from mtl_tf.reporting.report import known_speakers, write_report
-from mtl_tf.reporting.tables import percent, print_audit, print_details, print_scores
-from mtl_tf.reporting.words import check_thresholds, describe_scores, telling_speakers
+from mtl_tf.reporting.tables import print_audit, print_details, print_scores
+from mtl_tf.reporting.words import check_thresholds, describe_fitting, describe_scores, percent, telling_speakers
 from mtl_tf.training.run import run_experiment
 
 
@@ -130,7 +130,8 @@ def test_attention_is_read_out_and_drawn(small_run):
     weights = attention_weights(model, np.ones(8000 * 3 // 4, np.float32), "digit")
     assert weights.shape == (30, 40)  # 40 steps a second
     np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
-    assert (folder / "report.html").read_text().count('alt="attention of') == 2
+    report = (folder / "report.html").read_text()
+    assert report.count('alt="attention in') == report.count('alt="features of') > 2
 
 
 def test_figures_are_pngs_for_odd_inputs():
@@ -140,10 +141,9 @@ def test_figures_are_pngs_for_odd_inputs():
         figures.learning_curves(history, {"t": "uar"}),
         figures.confusion_matrix(np.zeros((40, 40), int), [str(index) for index in range(40)], "many"),
         figures.score_bars(scores, {"t": "uar"}),
-        figures.spectrograms([np.zeros((5, 4))] * 4, ["a", "b", "c", "d"], 0.01),
-        figures.spectrograms(
-            [np.zeros((6, 6, 3)), np.zeros((6, 6, 1)), np.ones((9, 1)), np.ones((1, 9))], "abcd", 0.01
-        ),
+        figures.clip_features(np.zeros((5, 4)), 0.01, np.array([0.0, 100.0, 200.0, 300.0])),
+        figures.clip_attention(np.full((5, 4), 0.25)),
+        *(figures.clip_features(np.ones(shape), 0.01) for shape in ((6, 6, 3), (6, 6, 1), (9, 1), (1, 9), (5, 4))),
     )
     assert all(image.startswith(b"\x89PNG") for image in drawn)
 
@@ -171,6 +171,23 @@ def test_scores_are_said_in_words():
     )
     scores["confusion"] = [[6, 0], [0, 4]]
     assert describe_scores(scores) == f"10 of 10 clips right; {guess}"
+
+
+def test_a_network_that_knows_its_training_clips_by_heart_is_told_of():
+    history = pd.DataFrame(
+        {"epoch": [0, 1, 2], "score": [0.4, 0.6, 0.5], "a_uar": [0.5, 0.9, 1], "val_a_uar": [0.4, 0.6, 0.5]}
+    )
+    metrics = {"a": "uar"}
+    (gap,) = describe_fitting(history, metrics, 500)
+    assert gap.startswith("a: 90.0 % UAR on training clips and 60.0 % on validation clips.")
+    assert describe_fitting(history.assign(a_uar=0.7), metrics, 500) == []
+    (few,) = describe_fitting(history.assign(a_uar=0.7), metrics, 30)
+    assert "chosen on 30 validation clips" in few
+    assert describe_fitting(history.drop(columns="val_a_uar"), metrics, 0) == []
+    folds = pd.concat([history.assign(fold=0), history.assign(fold=1, a_uar=0.7)])
+    assert describe_fitting(folds, metrics, 500)[0].startswith("a: 80.0 % UAR")
+    unscored = history.assign(score=np.nan)
+    assert describe_fitting(unscored, metrics, 30)[0].startswith("a: 100.0 % UAR on training clips and 50.0 %")
 
 
 def test_thresholds_are_held_to_test_clips():
