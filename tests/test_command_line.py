@@ -84,7 +84,7 @@ def test_scripts_are_thin(script):
         (("benchmark.py",), "say what to measure"),
         (("benchmark.py", "pipelin"), "no benchmark is called pipelin. Did you mean pipeline?"),
         (("benchmark.py", "stepp"), "Did you mean step?"),
-        (("benchmark.py", "step", "models=vgg11"), "no benchmark of vgg11"),
+        (("benchmark.py", "step", "models=vgg13"), "no benchmark of vgg13"),
         (("benchmark.py", "pipeline", "num_clips=0"), "num_clips=0: give a number above 0"),
         (("benchmark.py", "step", "out=/tmp"), "out=/tmp is a folder; name a file"),
         (("benchmark.py", "step", "out=/dev/null/results.json"), "would lie under /dev/null, which is a file"),

@@ -1,11 +1,12 @@
 """What the benchmarks of models measure: the papers' models at the papers' sizes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mtl_tf.errors import UserError
 
 LEARNING_RATE = 1e-4
+PICTURES = 16  # clips of a batch of pictures, of the papers' 48
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Case:
         tasks: number of classes of each task.
         optimizer: of the paper, by Keras's name.
         steps_per_execution: as in `TrainingConfig`.
+        model: name of the trunk; None: that of the case.
+        model_options: its arguments.
         frontend: name of the front end that gives such features.
         frontend_options: its arguments.
         clip_s: length of the clips it is given, in seconds.
@@ -31,6 +34,8 @@ class Case:
     frontend_options: dict = field(default_factory=dict)
     clip_s: float = 3.0
     steps_per_execution: int = 1
+    model: str | None = None
+    model_options: dict = field(default_factory=dict)
 
 
 CASES = {
@@ -103,6 +108,23 @@ FRONTENDS = {name: (case.frontend, case.frontend_options) for name, case in CASE
     "mel_cnn": ("log_mel", _STFT | {"num_mel_bins": 64}),
 }
 """Front end and its arguments of every model of a paper, those that papers compare with among them."""
+
+
+def _picture_case(name: str, side: int, channels: int) -> Case:
+    shape, (frontend, options) = (side, side, channels), FRONTENDS[name]
+    return Case(PICTURES, shape, {"accent": 3}, "sgd", frontend, options)
+
+
+COMPARED = CASES | {
+    "gresnet_residual": replace(CASES["gresnet"], model="gresnet", model_options={"block": "residual"}),
+    "gresnet_plain": replace(CASES["gresnet"], model="gresnet", model_options={"block": "plain"}),
+    "alexnet": _picture_case("alexnet", 256, 3),
+    "vgg11": _picture_case("vgg11", 224, 3),
+    "resnet18": _picture_case("resnet18", 224, 3),
+    "attention_cnn": _picture_case("attention_cnn", 256, 1),
+    "mel_cnn": Case(32, (300, 64), {"emotion": 8, "speaker": 24}, "adam", *FRONTENDS["mel_cnn"]),
+}
+"""The papers' models and those that they compare with, the latter on few pictures, since they are large."""
 
 
 def check_names(models: list[str], known: Iterable[str] = tuple(CASES)) -> None:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from mtl_tf.benchmarks.cases import CASES, FRONTENDS
+from mtl_tf.benchmarks.cases import CASES, COMPARED, FRONTENDS
 from mtl_tf.command_line import read_arguments
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.files import write_whole
@@ -11,7 +11,7 @@ from mtl_tf.files import write_whole
 MODELS = ",".join(CASES)
 DEFAULTS = {
     "pipeline": {"num_clips": 512, "clip_s": 3.0, "file_rate": 48000, "num_parallel_calls": 2},
-    "step": {"models": MODELS, "rounds": 9, "out": ""},
+    "step": {"models": ",".join(COMPARED), "rounds": 9, "out": ""},
     "serve": {
         "model": "",
         "clients": 8,

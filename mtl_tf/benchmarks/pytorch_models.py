@@ -3,9 +3,13 @@
 Padding is PyTorch's own, on both sides alike, where TensorFlow's `same` may put the odd value at the end.
 """
 
+from functools import partial
+
 import torch
 from torch import nn
 from torch.nn import functional
+
+from mtl_tf.benchmarks.pytorch_comparison_models import COMPARISON_TRUNKS
 
 
 class GResNet(nn.Module):
@@ -13,14 +17,14 @@ class GResNet(nn.Module):
 
     channels = 200
 
-    def __init__(self, features: tuple[int, int]) -> None:
+    def __init__(self, features: tuple[int, int], block: str = "gated") -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(1, 32, 3, 2, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(3, 2, padding=1)
         )
         blocks, previous = [], 32
         for width in (32, 64, 64, 96, 96, 96, 96):
-            blocks.append(_GatedBlock(previous, width))
+            blocks.append(_GatedBlock(previous, width) if block == "gated" else _Block(previous, width, block))
             previous = width
         self.blocks = nn.Sequential(*blocks, nn.AvgPool2d(9, 2))
         with torch.no_grad():
@@ -42,6 +46,22 @@ class _GatedBlock(nn.Module):
 
     def forward(self, x):
         return self.first(x) * self.second(x) + self.shortcut(x)
+
+
+class _Block(nn.Module):
+    """Two convolutions in a row, with a way around them (`residual`) or without (`plain`)."""
+
+    def __init__(self, previous: int, width: int, kind: str) -> None:
+        super().__init__()
+        stride = 1 if previous == width else 2
+        self.first = nn.Sequential(nn.Conv2d(previous, width, 1, stride), nn.BatchNorm2d(width), nn.ReLU())
+        self.second = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width))
+        self.residual = kind == "residual"
+        self.shortcut = nn.Conv2d(previous, width, 1, stride) if self.residual and stride > 1 else nn.Identity()
+
+    def forward(self, x):
+        hidden = self.second(self.first(x))
+        return functional.relu(hidden + self.shortcut(x) if self.residual else hidden)
 
 
 class AttentionCNNBLSTM(nn.Module):
@@ -178,4 +198,11 @@ def uncounted_operations(model: nn.Module, features: torch.Tensor) -> int:
     return sum(counted)
 
 
-_TRUNKS = {"gresnet": GResNet, "fu2020": AttentionCNNBLSTM, "cab_cnn": CABCNN, "shared_dnn": SharedDNN}
+_TRUNKS = COMPARISON_TRUNKS | {
+    "gresnet": GResNet,
+    "gresnet_residual": partial(GResNet, block="residual"),
+    "gresnet_plain": partial(GResNet, block="plain"),
+    "fu2020": AttentionCNNBLSTM,
+    "cab_cnn": CABCNN,
+    "shared_dnn": SharedDNN,
+}

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 
-from mtl_tf.benchmarks.cases import CASES, check_names
+from mtl_tf.benchmarks.cases import COMPARED, check_names
 from mtl_tf.benchmarks.stepper import MATRIX_SIZE
 from mtl_tf.errors import UserError
 
@@ -45,13 +45,13 @@ def compare_steps(models: list[str], rounds: int) -> list[StepTimes]:
     """Measures models one after the other, each library in a process of its own, in turn.
 
     Args:
-        models: names from `CASES`.
+        models: names from `COMPARED`.
         rounds: how often each library is timed; each time runs about a second.
 
     Raises:
         UserError: an unknown model, PyTorch is not installed, or the two models do not have the same weights.
     """
-    check_names(models)
+    check_names(models, COMPARED)
     results = []
     for model in models:
         children = {library: _Child(library, model) for library in LIBRARIES}
@@ -81,7 +81,7 @@ def _compare(model: str, children: dict[str, "_Child"], rounds: int) -> list[Ste
             StepTimes(
                 model=model,
                 mode=mode,
-                batch_size=CASES[model].batch_size,
+                batch_size=COMPARED[model].batch_size,
                 keras_s=keras_s,
                 pytorch_s=pytorch_s,
                 ratio=statistics.median(row["pytorch"] / row["keras"] for row in times),
@@ -111,7 +111,7 @@ class _Child:
 
     def calibrate(self, mode: str) -> int:
         """Warms up and returns how many steps fill a round."""
-        count = CASES[self.model].steps_per_execution
+        count = COMPARED[self.model].steps_per_execution
         self.seconds(mode, count)
         per_step = self.seconds(mode, count) / count
         return max(1, round(SECONDS_PER_ROUND / per_step / count)) * count

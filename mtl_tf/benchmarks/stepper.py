@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtl_tf.benchmarks.cases import CASES, LEARNING_RATE, Case, build_optimizer, build_tasks
+from mtl_tf.benchmarks.cases import COMPARED, LEARNING_RATE, Case, build_optimizer, build_tasks
 
 MATRIX_SIZE = 2048
 
@@ -52,10 +52,10 @@ def keras_stepper(name: str) -> Stepper:
     from mtl_tf.models.build import build_trunk, dense_heads
     from mtl_tf.training.losses import task_loss
 
-    case = CASES[name]
+    case = COMPARED[name]
     keras.utils.set_random_seed(0)
     features, mask = keras.Input(case.features), keras.Input(case.features[:1], dtype="bool")
-    trunk = build_trunk(name, {})
+    trunk = build_trunk(case.model or name, case.model_options)
     tasks = build_tasks(case)
     attach = getattr(trunk, "attach_heads", dense_heads)
     model = keras.Model([features, mask], attach(trunk(features, mask), tasks))
@@ -103,7 +103,7 @@ def pytorch_stepper(name: str) -> Stepper:
 
     from mtl_tf.benchmarks.pytorch_models import TaskNetwork, uncounted_operations
 
-    case = CASES[name]
+    case = COMPARED[name]
     torch.manual_seed(0)
     model = TaskNetwork(name, case.features, case.tasks)
     kinds = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop, "sgd": torch.optim.SGD}
