@@ -2,15 +2,15 @@
 """Measures speed, as ratios within one run.
 
 Usage: scripts/benchmark.py pipeline [num_clips=512] [clip_s=3.0] [file_rate=48000] [num_parallel_calls=2]
-       scripts/benchmark.py step [models=gresnet,fu2020,cab_cnn,shared_dnn] [rounds=9] [out=FILE.json]
+       scripts/benchmark.py step [models=gresnet,...,alexnet,...] [rounds=9] [out=FILE.json]
        scripts/benchmark.py serve model=saved_models/NAME/VERSION [clients=8] [duration_s=600] [clip_s=3.0] [out=...]
            [batching=true] [server=HOST:PORT [server_pid=N]]
        scripts/benchmark.py tasks [models=gresnet,...,alexnet,...] [rounds=9] [out=FILE.json]
        scripts/benchmark.py gpu [models=...] [batch_size=0] [policy=float32] [out=FILE.json]
 
 pipeline: clips per second of decoding, resampling to 16 kHz and log mel, beside a librosa loop doing the same.
-step: seconds of a training step and of an inference of the papers' models, beside the same models in PyTorch (extra
-    bench), in turn, medians; and the share of the machine's matrix-product speed that ours reach.
+step: seconds of a training step and of an inference of every model, beside the same model in PyTorch (extra bench),
+    in turn, medians; and the share of the machine's matrix-product speed that ours reach.
 serve: clients asking an exported model in TensorFlow's C loader, and in ONNX Runtime where it was exported with
     formats=onnx: time per request, clips per second, errors, memory. batching: also with requests put together, as the
     model's batching.config says; server: by gRPC in place of the C loader; server_pid: of its process, whose memory is
