@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Answers every task for any audio files, from a run or from a server.
 
-Usage: scripts/predict.py run=DIR FILE [FILE ...]
+Usage: scripts/predict.py run=DIR [window_s=S [hop_s=S]] FILE [FILE ...]
        scripts/predict.py --server HOST:PORT [--rest] [name=model] [timeout_s=30] [window_s=S [hop_s=S]] [FILE ...]
 
 Prints one JSON line per file: {"file": ..., "TASK": {"class": ..., "probability": ..., "trust": ..., "probabilities":
@@ -31,14 +31,13 @@ def main(arguments: list[str]) -> None:
         from mtl_tf.serving.predict_remote import predict_remote
 
         return predict_remote(values, files)
-    if len(values) > 1:
-        raise UserError(
-            f"{next(key for key in values if key != 'run')} is for a server; of a run whole files are answered"
-        )
+    if {"name", "timeout_s"} & set(values):
+        raise UserError("name and timeout_s are for a server, and a run is none")
 
     from mtl_tf.evaluation.predict_files import predict_files
+    from mtl_tf.evaluation.windows import Windows
 
-    return predict_files(Path(values["run"]), files)
+    return predict_files(Path(values["run"]), files, Windows.from_keys(values))
 
 
 if __name__ == "__main__":

@@ -68,6 +68,8 @@ def test_scripts_are_thin(script):
         (("evaluate.py", "run=nowhere"), "nowhere/config.yaml is missing"),
         (("predict.py", "run=nowhere", "a.wav"), "nowhere/config.yaml is missing"),
         (("predict.py", "run=nowhere"), "at least one audio file"),
+        (("predict.py", "run=nowhere", "a.wav", "timeout_s=3"), "name and timeout_s are for a server"),
+        (("predict.py", "run=nowhere", "a.wav", "hop_s=3"), "hop_s needs window_s"),
         (("export.py", "run=nowhere"), "name=NAME"),
         (("export.py", "run=nowhere", "name=x"), "nowhere/config.yaml is missing"),
         (("evaluate.py", "run="), "run needs a value: run=VALUE"),

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,24 @@ from mtl_tf.data.decode import DecodeError, load_clip
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.run_files import find_model, load_classes, load_config, load_thresholds, longest_clip
 from mtl_tf.evaluation.thresholds import Threshold, trust
+from mtl_tf.evaluation.windows import Windows
+
+WINDOWS_AT_ONCE = 32
 
 
-def predict_files(folder: Path, files: Sequence[Path]) -> None:
-    """Prints one JSON line per file; files are cut as the run cut its clips (`crop_s`, if its corpora share one).
+def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None = None) -> None:
+    """Prints one JSON line per file, or per window of each file.
+
+    Whole files are cut as the run cut its clips (`crop_s`, if its corpora share one).
 
     Args:
         folder: of a run, or of one fold.
         files: WAV, FLAC, OGG or MP3, of any sample rate and number of channels.
+        windows: how to cut long files.
 
     Raises:
-        UserError: the run is not finished; or, after all files were tried, some could not be decoded.
+        UserError: the run is not finished, or windows are too short; or, after all files were tried, some could not be
+            decoded.
     """
     config, classes, thresholds = load_config(folder), load_classes(folder), load_thresholds(folder)
     find_model(folder)
@@ -31,23 +39,32 @@ def predict_files(folder: Path, files: Sequence[Path]) -> None:
     from mtl_tf.evaluation.load_run import load_model  # takes seconds, too long for a mistyped name
 
     model = load_model(folder)
+    rate = config.frontend.sample_rate
     shortest = config.options("frontend").get("n_fft", 1)
+    if windows is not None and round(windows.window_s * rate) < shortest:
+        raise UserError(f"window_s={windows.window_s:g} is shorter than one analysis frame of {shortest / rate:.3f} s")
     longest = longest_clip(config)
     failed = []
     for file in files:
         try:
-            samples = load_clip(file, config.frontend.sample_rate)[:longest]
+            samples = load_clip(file, rate)
             if len(samples) < shortest:
-                seconds = shortest / config.frontend.sample_rate
-                raise DecodeError(f"{file} is shorter than one analysis frame of {seconds:.3f} s")
+                raise DecodeError(f"{file} is shorter than one analysis frame of {shortest / rate:.3f} s")
         except DecodeError as error:
             if len(files) == 1:
                 raise
             failed.append(file)
             print(f"error: {error}", file=sys.stderr)
             continue
-        answers = {task: np.asarray(values)[0] for task, values in model(samples[None]).items()}
-        print(json.dumps({"file": str(file)} | answer_records(answers, classes, thresholds)))
+        cut = iter([(None, samples[:longest])]) if windows is None else windows.cut(samples, rate)
+        while batch := list(islice(cut, WINDOWS_AT_ONCE)):
+            answers = {
+                task: np.asarray(values) for task, values in model(np.stack([part for _, part in batch])).items()
+            }
+            for index, (start_s, _) in enumerate(batch):
+                place = {"file": str(file)} | ({} if start_s is None else {"start_s": start_s})
+                own = {task: values[index] for task, values in answers.items()}
+                print(json.dumps(place | answer_records(own, classes, thresholds)))
     if failed:
         raise UserError(f"{len(failed)} of the files could not be answered")
 

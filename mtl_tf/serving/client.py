@@ -90,7 +90,7 @@ class Client:
         waveform = _checked(waveform, "the waveform")
         window, hop = (max(round(seconds * rate), 1) for seconds in (window_s, hop_s))
         seconds = {"window_s": np.float32(window_s), "hop_s": np.float32(hop_s)}
-        count = 1 + max(0, -(-(len(waveform) - window) // hop))
+        count = min(1 + max(0, -(-(len(waveform) - window) // hop)), -(-len(waveform) // hop))
         for first in range(0, count, WINDOWS_PER_REQUEST):
             number = min(WINDOWS_PER_REQUEST, count - first)
             part = waveform[first * hop : (first + number - 1) * hop + window]

@@ -158,7 +158,8 @@ class ServedModel(tf.Module):
                 tf.maximum(tf.cast(tf.round(seconds * self._sample_rate), tf.int32), 1) for seconds in (window_s, hop_s)
             )
         window = tf.minimum(window, samples)  # what lies beyond the end is padding in any case
-        count = 1 + (samples - window + hop - 1) // hop
+        # None begins behind the end, as one could where the hop is longer than the window.
+        count = tf.minimum(1 + (samples - window + hop - 1) // hop, (samples + hop - 1) // hop)
         few = tf.debugging.Assert(
             count <= MOST_WINDOWS, [f"at most {MOST_WINDOWS} windows a request; these are", count]
         )

@@ -19,6 +19,7 @@ from mtl_tf.evaluation.evaluate import evaluate_run
 from mtl_tf.evaluation.load_run import load_model
 from mtl_tf.evaluation.predict_files import predict_files
 from mtl_tf.evaluation.run_files import load_classes, load_config
+from mtl_tf.evaluation.windows import Windows
 from mtl_tf.training import run_folder
 from mtl_tf.training.run import run_experiment
 
@@ -87,6 +88,36 @@ def test_predictions_of_files_are_those_of_the_run(finished_run, capsys):
         answer = json.loads(line)
         assert answer["digit"]["class"] == row.predicted
         np.testing.assert_allclose(list(answer["digit"]["probabilities"].values()), row.probabilities, atol=2e-5)
+
+
+def test_windows_of_a_file_are_answered_as_files_of_their_own(finished_run, tmp_path, capsys):
+    recording = 0.1 * np.random.default_rng(0).standard_normal(8000 * 60).astype(np.float32)
+    soundfile.write(tmp_path / "long.wav", recording, 8000, subtype="FLOAT")
+    predict_files(finished_run, [tmp_path / "long.wav"], Windows(1.0, 0.75))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["start_s"] for line in lines] == [0.75 * index for index in range(80)]
+    for index in (0, 41, 79):
+        cut = recording[6000 * index : 6000 * index + 8000]
+        soundfile.write(tmp_path / "cut.wav", np.pad(cut, (0, 8000 - len(cut))), 8000, subtype="FLOAT")
+        predict_files(finished_run, [tmp_path / "cut.wav"])
+        alone = json.loads(capsys.readouterr().out)
+        for task in ("digit", "speaker"):
+            assert lines[index][task]["probabilities"] == pytest.approx(alone[task]["probabilities"], abs=1e-5)
+    with pytest.raises(UserError, match=r"window_s=0.001 is shorter than one analysis frame"):
+        predict_files(finished_run, [tmp_path / "long.wav"], Windows(0.001, 0.75))
+
+
+@pytest.mark.parametrize(
+    ("samples", "window_s", "hop_s", "starts"),
+    [(10, 4, 2, [0, 2, 4, 6]), (10, 4, 4, [0, 4, 8]), (3, 4, 4, [0]), (10, 2, 5, [0, 5]), (11, 2, 5, [0, 5, 10])],
+)
+def test_windows_reach_every_sample_and_none_begins_behind_the_end(samples, window_s, hop_s, starts):
+    waveform = np.arange(1.0, samples + 1)
+    found = list(Windows(window_s, hop_s).cut(waveform, 1))
+    assert [start for start, _ in found] == starts
+    for start, cut in found:
+        first = int(start)
+        assert cut.tolist() == [*waveform[first : first + window_s], *[0] * (first + window_s - samples)]
 
 
 def test_trust_is_read_from_the_runs_thresholds(finished_run, tmp_path, capsys):

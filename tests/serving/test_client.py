@@ -74,6 +74,7 @@ def test_windows_of_a_long_recording_are_those_of_one_request(client, server):
     expected = server.run("windows", inputs)
     np.testing.assert_allclose([start for start, _ in found], expected["start_s"], atol=1e-6)
     np.testing.assert_allclose([answers["digit"] for _, answers in found], expected["digit"], atol=1e-5)
+    assert [start for start, _ in client.predict_windows(clip(8000), 0.5, 1.0)] == [0.0]
 
 
 @pytest.mark.parametrize("kind", KINDS)

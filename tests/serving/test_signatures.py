@@ -92,6 +92,15 @@ def test_windows_answer_as_their_cuts_do(signatures):
             np.testing.assert_allclose(answers[task][index], expected[task][0], atol=1e-5)
 
 
+def test_no_window_begins_behind_the_end(signatures):
+    for samples, starts in ((8000, [0.0, 0.75]), (6001, [0.0, 0.75]), (6000, [0.0]), (100, [0.0])):
+        answers = signatures["windows"](
+            waveform=tf.constant(noise(samples)), window_s=tf.constant(0.25), hop_s=tf.constant(0.75)
+        )
+        assert answers["start_s"].numpy() == pytest.approx(starts)
+        assert len(answers["digit"]) == len(starts)
+
+
 def test_a_clip_shorter_than_a_window_is_one_window(signatures):
     answers = signatures["windows"](
         waveform=tf.constant(noise(1000)), window_s=tf.constant(1.0), hop_s=tf.constant(1.0)
