@@ -10,7 +10,7 @@ from mtl_tf.errors import UserError, nearest_hint, wrong_value
 
 # Kinds of value that constructors of layers take.
 Size = PositiveInt
-Rate = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 # What layers raise for values that do not fit.
 UNFIT = (ValueError, TypeError, ArithmeticError, IndexError, MemoryError)
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -56,17 +56,22 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
             failed.append(file)
             print(f"error: {error}", file=sys.stderr)
             continue
-        cut = iter([(None, samples[:longest])]) if windows is None else windows.cut(samples, rate)
-        while batch := list(islice(cut, WINDOWS_AT_ONCE)):
-            answers = {
-                task: np.asarray(values) for task, values in model(np.stack([part for _, part in batch])).items()
-            }
-            for index, (start_s, _) in enumerate(batch):
-                place = {"file": str(file)} | ({} if start_s is None else {"start_s": start_s})
-                own = {task: values[index] for task, values in answers.items()}
-                print(json.dumps(place | answer_records(own, classes, thresholds)))
+        parts = iter([(None, samples[:longest])]) if windows is None else windows.cut(samples, rate)
+        for start_s, answers in _answer(model, parts):
+            place = {"file": str(file)} | ({} if start_s is None else {"start_s": start_s})
+            print(json.dumps(place | answer_records(answers, classes, thresholds)))
     if failed:
         raise UserError(f"{len(failed)} of the files could not be answered")
+
+
+def _answer(
+    model: Callable, parts: Iterator[tuple[float | None, np.ndarray]]
+) -> Iterator[tuple[float | None, dict[str, np.ndarray]]]:
+    while batch := list(islice(parts, WINDOWS_AT_ONCE)):
+        outputs = model(np.stack([samples for _, samples in batch]))
+        answers = {task: np.asarray(values) for task, values in outputs.items()}
+        for index, (start_s, _) in enumerate(batch):
+            yield start_s, {task: values[index] for task, values in answers.items()}
 
 
 def answer_records(

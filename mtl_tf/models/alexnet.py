@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from mtl_tf.construct import Rate, Size
+from mtl_tf.construct import Share, Size
 from mtl_tf.models.picture_network import PictureNetwork
 
 
@@ -23,7 +23,7 @@ class AlexNet(PictureNetwork):
         units: of the two dense layers.
     """
 
-    def __init__(self, dropout: Rate = 0.5, units: Size = 4096, **kwargs) -> None:
+    def __init__(self, dropout: Share = 0.5, units: Size = 4096, **kwargs) -> None:
         self.dropout, self.units = dropout, units
         super().__init__(**kwargs)
 

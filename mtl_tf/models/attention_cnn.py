@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from mtl_tf.construct import Rate, Size
+from mtl_tf.construct import Share, Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
 from mtl_tf.models.pooling import LocalAttentionPooling
 
@@ -25,7 +25,7 @@ class AttentionCNN(keras.layers.Layer):
         dropout: share of the output dropped in training.
     """
 
-    def __init__(self, filters: tuple[Size, ...] = (32, 64, 128, 256), dropout: Rate = 0.5, **kwargs) -> None:
+    def __init__(self, filters: tuple[Size, ...] = (32, 64, 128, 256), dropout: Share = 0.5, **kwargs) -> None:
         super().__init__(**kwargs)
         self.filters, self.dropout = tuple(filters), dropout
         layers = keras.layers

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from mtl_tf.construct import Rate, Size
+from mtl_tf.construct import Share, Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
 from mtl_tf.models.classifier_attention import ClassifierAttention, ClassifierHiddenLayers
 from mtl_tf.tasks import Task
@@ -51,7 +51,7 @@ class CABCNN(keras.layers.Layer):
         kernel_sizes: tuple[Size, ...] = (4, 4, 10, 10),
         pool_sizes: tuple[Size, ...] = (4, 4, 10, 10),
         pool_strides: tuple[Size, ...] = (2, 2, 5, 5),
-        dropouts: tuple[Rate, ...] = (0.15, 0.15, 0.1, 0.0),
+        dropouts: tuple[Share, ...] = (0.15, 0.15, 0.1, 0.0),
         num_classifiers: Size = 40,
         share_classifiers: bool = False,
         **kwargs,

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 from pydantic import NonNegativeFloat, NonNegativeInt
 
-from mtl_tf.construct import Rate, Size
+from mtl_tf.construct import Share, Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
 
 # Small corpora give few steps per epoch; Keras's 0.99 would still be far from the true statistics after several epochs.
@@ -38,7 +38,7 @@ class CompactCNN(keras.layers.Layer):
         filters: tuple[Size, ...] = (16, 32, 64, 128),
         time_segments: Size = 1,
         embedding_units: Size = 128,
-        dropout: Rate = 0.3,
+        dropout: Share = 0.3,
         feature_noise: NonNegativeFloat = 0.0,
         time_mask_frames: NonNegativeInt = 0,
         bin_mask_bins: NonNegativeInt = 0,

@@ -2,7 +2,7 @@
 
 import keras
 
-from mtl_tf.construct import Rate, Size
+from mtl_tf.construct import Share, Size
 from mtl_tf.kernels.conv1d import Conv1D
 from mtl_tf.models.pooling import LocalAttentionPooling
 
@@ -51,7 +51,7 @@ class AttentionCNNBLSTM(keras.layers.Layer):
         bottleneck_units: Size = 512,
         lstm_units: Size = 128,
         num_heads: Size = 16,
-        dropout: Rate = 0.35,
+        dropout: Share = 0.35,
         attention_after_each: bool = False,
         use_mask: bool = False,
         **kwargs,

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from mtl_tf.construct import Rate, Size
+from mtl_tf.construct import Share, Size
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
@@ -27,7 +27,7 @@ class SharedDNN(keras.layers.Layer):
         dropout: share of values dropped in training after each of them; none in the paper.
     """
 
-    def __init__(self, units: tuple[Size, ...] = (512, 512, 512), dropout: Rate = 0.0, **kwargs) -> None:
+    def __init__(self, units: tuple[Size, ...] = (512, 512, 512), dropout: Share = 0.0, **kwargs) -> None:
         super().__init__(**kwargs)
         self.units, self.dropout = tuple(units), dropout
         self.hidden = [

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from mtl_tf.construct import Rate, Size
+from mtl_tf.construct import Share, Size
 from mtl_tf.models.picture_network import PictureNetwork
 
 
@@ -23,7 +23,7 @@ class VGG11(PictureNetwork):
     def __init__(
         self,
         filters: tuple[tuple[Size, ...], ...] = ((64,), (128,), (256, 256), (512, 512), (512, 512)),
-        dropout: Rate = 0.5,
+        dropout: Share = 0.5,
         units: Size = 4096,
         **kwargs,
     ) -> None:
