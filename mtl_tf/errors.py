@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 MOST_NAMES = 12
+LIKE_ENOUGH = 0.6
 
 
 class UserError(Exception):
@@ -23,18 +24,33 @@ def nearest_hint(wrong: str, known: Iterable[str]) -> str:
 
     >>> nearest_hint("ravdes", ["ravdess", "emodb"])
     ' Did you mean ravdess?'
+    >>> nearest_hint("frontend.n_mels", ["frontend.name", "frontend.num_mel_bins"])
+    ' Did you mean frontend.num_mel_bins?'
     >>> nearest_hint("zzz", ["b", "a"])
     ' Known: a, b.'
     >>> nearest_hint("zzz", "abcdefghijklmnop")
     ' Known: a, b, c, d, e, f, g, h, i, j, k, l and 4 more; --help lists them.'
     """
     names = sorted(known)
-    matches = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
-    if matches:
-        return f" Did you mean {matches[0]}?"
+    nearest = max(names, key=lambda name: (_likeness(wrong, name), name.startswith(wrong)), default=None)
+    if nearest is not None and _likeness(wrong, nearest) >= LIKE_ENOUGH:
+        return f" Did you mean {nearest}?"
     if len(names) > MOST_NAMES:
         return f" Known: {', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more; --help lists them."
     return f" Known: {', '.join(names)}."
+
+
+def _likeness(wrong: str, known: str) -> float:
+    """Compares last names as a whole and word by word, and the sections before them, from 0 to 1."""
+    section, _, name = wrong.rpartition(".")
+    other_section, _, other = known.rpartition(".")
+    words = [max(_ratio(word, part) for part in other.split("_")) for word in name.split("_")]
+    likeness = max(_ratio(name, other), 0.9 * sum(words) / len(words))
+    return (2 * likeness + _ratio(section, other_section)) / 3 if section else likeness
+
+
+def _ratio(first: str, second: str) -> float:
+    return difflib.SequenceMatcher(None, first, second).ratio()
 
 
 def wrong_value(key: str, problem: Mapping[str, Any]) -> str:
