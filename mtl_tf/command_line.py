@@ -31,24 +31,27 @@ def run_command(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow takes oneDNN's faster kernels by itself only on some processors.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    signal.signal(signal.SIGINT, lambda _, frame: _interrupt(frame, interrupted))
+    pressed: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        _interrupt(frame, interrupted)
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         if len(arguments) < len(sys.argv) - 1:
             print(description.strip() + ("" if help_text is None else "\n\n" + help_text(arguments)))
         else:
             main(arguments)
-    except UserError as error:
-        _stop(str(error))
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            place = error.filename or "output"
-            _stop(f"{place}: {error.strerror}; give another folder (--help names the key), or make it writable")
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            _stop(f"{error.filename or 'input or output'}: {error.strerror or error}")
-        _stop(f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again")
-    except KeyboardInterrupt:
-        print(interrupted, file=sys.stderr)
-        sys.exit(130)
+    except (Exception, KeyboardInterrupt) as error:
+        if pressed or isinstance(error, KeyboardInterrupt):  # TensorFlow makes errors of its own of an interrupt
+            print(interrupted, file=sys.stderr)
+            sys.exit(130)
+        if isinstance(error, UserError):
+            _stop(str(error))
+        if isinstance(error, OSError):
+            _stop(_explain(error))
+        raise
 
 
 def read_arguments(
@@ -115,6 +118,15 @@ def _interrupt(frame: FrameType | None, message: str) -> None:
             os._exit(130)
         frame = frame.f_back
     raise KeyboardInterrupt
+
+
+def _explain(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        place = error.filename or "output"
+        return f"{place}: {error.strerror}; give another folder (--help names the key), or make it writable"
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return f"{error.filename or 'input or output'}: {error.strerror or error}"
+    return f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again"
 
 
 def _stop(message: str) -> None:

@@ -97,7 +97,9 @@ def load(path: Path) -> RunConfig:
         UserError: the file is missing or does not fit the schema.
     """
     if not path.is_file():
-        raise UserError(f"{path} is missing; is {path.parent} the folder of a run?")
+        below = sorted(path.parent.glob(f"*/{path.name}"))
+        hint = f"did you mean {below[-1].parent}?" if below else f"is {path.parent} the folder of a run?"
+        raise UserError(f"{path} is missing; {hint}")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -240,6 +242,14 @@ def _explain(error: ValidationError, values: dict) -> str:
             return f"unknown key {key}. Did you mean {' or '.join(elsewhere)}?"
         return f"unknown key {key}.{nearest_hint(key, [prefix + name for name in known])}"
     if first["type"] == "missing":
+        if len(location) > 1 and location[0] in _GROUP_OF and set(values[location[0]]) - {location[1]}:
+            group = _GROUP_OF[location[0]]
+            others = {name for name, entry in values[location[0]].items() if "name" in entry or "labels" in entry}
+            if not nearest_hint(location[1], others).startswith(" Did"):
+                return (
+                    f"{location[0]}.{location[1]} is given keys, by you or by the experiment, but {group}=[...] does "
+                    "not choose it; add it there, or start from another experiment"
+                )
         text = f"{key} is not set; choose it with {_GROUP_OF.get(location[0], location[0])}=NAME or {key}=VALUE"
         named = set(values[location[0]]) - {location[1]} if len(location) > 1 and location[0] in _GROUP_OF else set()
         return text + ("." + nearest_hint(location[1], named) if named else "")

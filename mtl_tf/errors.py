@@ -46,7 +46,7 @@ def _likeness(wrong: str, known: str) -> float:
     other_section, _, other = known.rpartition(".")
     words = [max(_ratio(word, part) for part in other.split("_")) for word in name.split("_")]
     likeness = max(_ratio(name, other), 0.9 * sum(words) / len(words))
-    return (2 * likeness + _ratio(section, other_section)) / 3 if section else likeness
+    return (4 * likeness + _ratio(section, other_section)) / 5 if section else likeness
 
 
 def _ratio(first: str, second: str) -> float:

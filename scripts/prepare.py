@@ -4,8 +4,8 @@
 Usage: scripts/prepare.py corpus=NAME [data_root=DIR] [out=DIR] [download=true] [audit.KEY=VALUE ...]
 
 Writes prepared/NAME/manifest.parquet and prepared/NAME/audit.csv (out=DIR: there instead; prepared_dir=DIR: below it).
-download=true fetches the corpus into data_root/NAME first, where its publisher allows that. Exit code 0, or 2 with one
-line on standard error.
+download=true fetches the corpus into data_root/NAME first, where its publisher allows that. Exit code 0, whatever the
+audit lists, or 2 with one line on standard error.
 """
 
 from pathlib import Path

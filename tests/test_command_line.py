@@ -50,6 +50,21 @@ def test_ctrl_c_ends_a_script_that_is_importing(tmp_path):
     assert (process.returncode, errors) == (130, "interrupted\n")
 
 
+def test_ctrl_c_ends_a_script_whose_library_makes_another_error_of_it(tmp_path):
+    (tmp_path / "tracing.py").write_text(
+        "import time\nfrom mtl_tf.command_line import run_command\n"
+        "def main(_):\n    try:\n        print('tracing', flush=True)\n        time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n        raise RuntimeError('replaced')\nrun_command(main, '')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "tracing.py")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "tracing\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, "interrupted\n")
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_scripts_are_thin(script):
     assert len((ROOT / "scripts" / script).read_text().splitlines()) <= 45
@@ -65,7 +80,7 @@ def test_scripts_are_thin(script):
         (("prepare.py", "corpus=savee", "data_root=.", "download=true"), "no public download"),
         (("train.py", "experiment=fsdd"), "give data_root=DIR or set MTL_TF_DATA"),
         (("train.py", "experiment=nothing"), "no experiment is called nothing"),
-        (("evaluate.py", "run=nowhere"), "nowhere/config.yaml is missing"),
+        (("evaluate.py", "run=nowhere"), "nowhere/config.yaml is missing; is nowhere the folder of a run?"),
         (("predict.py", "run=nowhere", "a.wav"), "nowhere/config.yaml is missing"),
         (("predict.py", "run=nowhere"), "at least one audio file"),
         (("predict.py", "run=nowhere", "a.wav", "timeout_s=3"), "name and timeout_s are for a server"),

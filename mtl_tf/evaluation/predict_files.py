@@ -31,8 +31,8 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
         UserError: the run is not finished, or windows are too short; or, after all files were tried, some could not be
             decoded.
     """
-    config, classes, thresholds = load_config(folder), load_classes(folder), load_thresholds(folder)
     find_model(folder)
+    config, classes, thresholds = load_config(folder), load_classes(folder), load_thresholds(folder)
     if not any(file.exists() for file in files):
         raise UserError(f"cannot decode {files[0]}: no such file")
 

@@ -33,13 +33,14 @@ def print_details(folder: Path) -> None:
     metrics = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     speakers = telling_speakers(pd.read_csv(folder / "speakers.csv", dtype={"speaker": str}), metrics["test"])
     for task, scores in metrics["test"].items():
-        classes = Table(title=f"{task}: per class (%)")
+        classes = Table(title=f"{task}: per class (%)")  # which folds that do not have the same classes lack
         for heading in ("class", "precision", "recall", "F1", "clips"):
             classes.add_column(heading, justify="left" if heading == "class" else "right")
-        for label, entry in scores["per_class"].items():
+        for label, entry in scores.get("per_class", {}).items():
             values = (percent(entry[key]) for key in ("precision", "recall", "f1"))
             classes.add_row(label, *values, str(entry["n"]))
-        _console().print(classes)
+        if classes.row_count:
+            _console().print(classes)
         people = Table(title=f"{task}: per speaker (%)")
         for heading in ("corpus", "speaker", "accuracy", "UAR", "clips"):
             people.add_column(heading, justify="left" if heading in ("corpus", "speaker") else "right")

@@ -120,6 +120,15 @@ def test_windows_reach_every_sample_and_none_begins_behind_the_end(samples, wind
         assert cut.tolist() == [*waveform[first : first + window_s], *[0] * (first + window_s - samples)]
 
 
+def test_the_folder_above_runs_or_folds_names_one_of_them(finished_run, tmp_path):
+    with pytest.raises(UserError, match=f"did you mean {finished_run}"):
+        predict_files(finished_run.parent, [tmp_path / "a.wav"])
+    shutil.copytree(finished_run, tmp_path / "run" / "folds" / "0")
+    shutil.copy(finished_run / "config.yaml", tmp_path / "run")
+    with pytest.raises(UserError, match=r"choose one of its folds, such as .*run/folds/0"):
+        predict_files(tmp_path / "run", [tmp_path / "a.wav"])
+
+
 def test_trust_is_read_from_the_runs_thresholds(finished_run, tmp_path, capsys):
     assert set(json.loads((finished_run / "thresholds.json").read_text())) == {"digit", "speaker"}
     run = tmp_path / "run"

@@ -1,4 +1,5 @@
 import io
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -161,6 +162,16 @@ def test_tables_are_printed(finished_run, capsys):
     for piece in ("majority", "per class", "per speaker", "theo", "every clip decodes", "3000 clips are published"):
         assert piece in shown
     assert percent(0.5) == "50.0" and percent(0.5, 0.1) == "50.0 ± 10.0" and percent(None) == "-"
+
+
+def test_tasks_whose_folds_have_other_classes_have_no_table_of_classes(finished_run, tmp_path, capsys):
+    metrics = json.loads((finished_run / "metrics.json").read_text())
+    del metrics["test"]["speaker"]["per_class"]
+    (tmp_path / "evaluation.json").write_text(json.dumps(metrics))
+    shutil.copy(finished_run / "speakers.csv", tmp_path)
+    print_details(tmp_path)
+    shown = capsys.readouterr().out
+    assert "digit: per class" in shown and "speaker: per class" not in shown
 
 
 def test_scores_are_said_in_words():
