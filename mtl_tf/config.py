@@ -125,6 +125,11 @@ class PipelineConfig(Section):
         "fixed", description="length of a training batch: clip_s, or that of its shortest clip if shorter (as Lu 2020)"
     )
     random_crop: bool = Field(True, description="crop longer clips at a random place in training; else at the start")
+    noise_db: tuple[float, float] | None = Field(
+        None,
+        description="lowest and highest level, in dB of full scale, of white noise added to every other training clip "
+        "and to what pads it, such as [-80, -40]; null: none, and hiss in the pauses of a recording may mislead",
+    )
     mixing: Literal["proportional", "balanced", "temperature", "quota"] = Field(
         "proportional",
         description="how corpora share an epoch: by size, equally, by size**(1/temperature), or by mixing_weight",

@@ -44,7 +44,12 @@ def training_dataset(
     def plan(epoch: tf.Tensor) -> tf.data.Dataset:
         order, crops = tf.numpy_function(drawn, [epoch], [tf.int64, tf.float32], stateful=False)
         order, crops = tf.ensure_shape(order, [None]), tf.ensure_shape(crops, [None])
-        return _batches(source, order, crops, labels, weights, config, num_samples)
+        batches = _batches(source, order, crops, labels, weights, config, num_samples)
+        if config.noise_db is None:
+            return batches
+        return batches.enumerate().map(
+            lambda number, batch: (add_noise(batch[0], config.noise_db, [sampler.seed, number, epoch]), *batch[1:])
+        )
 
     return untuned(tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(plan).prefetch(2))
 
@@ -120,6 +125,25 @@ def _batches(
         lambda positions, crops: labelled(_in_numpy(load, positions, crops), positions),
         num_parallel_calls=config.num_parallel_calls,
     )
+
+
+def add_noise(waveform: tf.Tensor, noise_db: tuple[float, float], seed: Sequence[int | tf.Tensor]) -> tf.Tensor:
+    """Adds white noise to every other clip of a batch, and to the zeros that pad it.
+
+    Args:
+        waveform: float32 (batch, samples).
+        noise_db: lowest and highest level, in dB of full scale; each clip's is drawn evenly between them.
+        seed: numbers, the same for the same noise.
+    """
+    count = tf.shape(waveform)[0]
+    folded = tf.constant([0, 0], tf.int64)
+    for each in seed:
+        folded = tf.cast(tf.random.experimental.stateless_fold_in(folded, tf.cast(each, tf.int64)), tf.int64)
+    seeds = tf.random.experimental.stateless_split(folded, 3)
+    level_db = tf.random.stateless_uniform([count, 1], seeds[0], *noise_db)
+    chosen = tf.random.stateless_uniform([count, 1], seeds[1]) < 0.5
+    noise = tf.random.stateless_normal(tf.shape(waveform), seeds[2]) * 10.0 ** (level_db / 20.0)
+    return waveform + tf.where(chosen, noise, 0.0)
 
 
 def pad_batch(

@@ -127,6 +127,20 @@ def test_same_seed_same_batches_other_seed_other_batches(small_run):
     assert not same(first, other)
 
 
+def test_noise_is_of_the_asked_level_in_half_of_the_clips_and_a_function_of_seed_and_epoch(small_run):
+    overrides = ["pipeline.noise_db=[-60,-40]"]
+    plain, noisy, again = (batches_of(small_run, keys)[0] for keys in ((), overrides, overrides))
+    added = [with_noise[0] - without[0] for without, with_noise in zip(plain, noisy, strict=True)]
+    levels_db = 20 * np.log10(np.concatenate([np.sqrt(np.mean(noise**2, axis=1)) for noise in added]) + 1e-9)
+    chosen = levels_db > -179
+    assert 0.3 < chosen.mean() < 0.7
+    assert -60.3 < levels_db[chosen].min() < -55 and -45 < levels_db[chosen].max() < -39.7
+    assert same(noisy, again)
+    assert same(noisy[len(noisy) // 2 :], batches_of(small_run, overrides, range(1, 2))[0])
+    half = len(added) // 2
+    assert not any(np.array_equal(first, second) for first, second in zip(added[:half], added[half:], strict=True))
+
+
 def test_an_epoch_streamed_alone_is_that_epoch(small_run):
     both, _ = batches_of(small_run, epochs=range(2))
     second, _ = batches_of(small_run, epochs=range(1, 2))
