@@ -241,10 +241,12 @@ def _explain(error: ValidationError, values: dict) -> str:
         if elsewhere:
             return f"unknown key {key}. Did you mean {' or '.join(elsewhere)}?"
         return f"unknown key {key}.{nearest_hint(key, [prefix + name for name in known])}"
+    if first["type"] == "missing" and isinstance(first["loc"][-1], int):
+        return f"{'.'.join(location[:-1])} has too few values"
     if first["type"] == "missing":
         if len(location) > 1 and location[0] in _GROUP_OF and set(values[location[0]]) - {location[1]}:
             group = _GROUP_OF[location[0]]
-            others = {name for name, entry in values[location[0]].items() if "name" in entry or "labels" in entry}
+            others = {name for name, entry in values[location[0]].items() if {"name", "labels"} & set(entry or ())}
             if not nearest_hint(location[1], others).startswith(" Did"):
                 return (
                     f"{location[0]}.{location[1]} is given keys, by you or by the experiment, but {group}=[...] does "

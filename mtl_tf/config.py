@@ -5,6 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+# What the audit finds: clips that cannot be used, and clips that a run may accept.
+UnusableClip = Literal["misnamed", "corrupt", "empty"]
+DoubtfulClip = Literal["silent", "clipped", "too_short", "duplicate", "wrong_sample_rate", "wrong_duration"]
 
 
 class Section(BaseModel):
@@ -93,22 +96,12 @@ class AuditConfig(Section):
     """What is checked in every audio file before training."""
 
     on_error: Literal["stop", "skip"] = Field("stop", description="stop: list findings and end; skip: leave clips out")
-    accept: list[Literal["silent", "clipped", "too_short", "duplicate", "wrong_sample_rate", "wrong_duration"]] = Field(
+    accept: list[DoubtfulClip] = Field(
         [], description="kinds of finding that are listed but neither stop a run nor leave a clip out"
     )
-    skip: list[
-        Literal[
-            "misnamed",
-            "corrupt",
-            "empty",
-            "silent",
-            "clipped",
-            "too_short",
-            "duplicate",
-            "wrong_sample_rate",
-            "wrong_duration",
-        ]
-    ] = Field([], description="kinds of finding whose clips are left out even with on_error=stop")
+    skip: list[Literal[UnusableClip, DoubtfulClip]] = Field(
+        [], description="kinds of finding whose clips are left out even with on_error=stop"
+    )
     silence_peak: NonNegativeFloat = Field(1e-4, description="largest absolute sample below which a clip is silent")
     clipped_fraction: float = Field(0.01, gt=0, description="share of samples at full scale that counts as clipped")
     min_duration_s: PositiveFloat = Field(0.05, description="shortest clip; a run raises it to one analysis frame")
@@ -127,8 +120,8 @@ class PipelineConfig(Section):
     random_crop: bool = Field(True, description="crop longer clips at a random place in training; else at the start")
     noise_db: tuple[float, float] | None = Field(
         None,
-        description="lowest and highest level, in dB of full scale, of white noise added to every other training clip "
-        "and to what pads it, such as [-80, -40]; null: none, and hiss in the pauses of a recording may mislead",
+        description="lowest and highest level, in dB of full scale, of white noise added to about half of the training "
+        "clips and to what pads them, such as [-80, -40]; null: none, and hiss in pauses of a recording may mislead",
     )
     mixing: Literal["proportional", "balanced", "temperature", "quota"] = Field(
         "proportional",

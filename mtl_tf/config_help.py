@@ -3,7 +3,6 @@
 import re
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 
 import yaml
 from pydantic import BaseModel
@@ -51,7 +50,8 @@ def audit_help_text(_: Sequence[str] = ()) -> str:
 
 def _by_folder(group: str) -> list[str]:
     """Lists choices by name, those in folders (of papers) behind the others."""
-    return sorted(choices(group), key=lambda name: ("/" in choices(group)[name], name))
+    paths = choices(group)
+    return sorted(paths, key=lambda name: ("/" in paths[name], name))
 
 
 def _wrapped(lines: list[str]) -> str:
@@ -86,7 +86,7 @@ def _keys(section: type[BaseModel], prefix: str, values: dict | None = None) -> 
 
 def _yaml_keys(group: str, path: str, values: dict) -> list[str]:
     pattern = re.compile(r"^(\w+):\s*(.*?)\s+#\s*(.*)$")
-    text = Path(CONFIG_DIR / group / f"{path}.yaml").read_text(encoding="utf-8")
+    text = (CONFIG_DIR / group / f"{path}.yaml").read_text(encoding="utf-8")
     found = filter(None, map(pattern.match, text.splitlines()))
     return [
         f"  {group}.{match[1]}={_as_typed(values[match[1]]) if match[1] in values else match[2]}\n      {match[3]}"

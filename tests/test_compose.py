@@ -34,6 +34,8 @@ MISTAKES = {
     ("experiment=fsdd", "task=[scene]"): "none of which is a corpus of this run",
     ("experiment=real_ravdess", "protocol=printed"): "has no protocol printed; leave protocol= away",
     ("experiment=real_ravdess", "corpus=[fsdd]"): "corpora.ravdess is given keys, by you or by the experiment",
+    ("experiment=fsdd", "pipeline.noise_db=[-60]"): "pipeline.noise_db has too few values",
+    ("experiment=fsdd", "audit.accept=[corrupt]"): "audit.accept.0='corrupt': input should be 'silent'",
     ("experiment=fsdd", "training.lr=1"): "unknown key training.lr. Known: training.class_weights",
     ("experiment=fsdd", "frontend.n_mels=1"): "Did you mean frontend.num_mel_bins?",
     ("experiment=fsdd", "seed=-1"): "seed=-1: input should be greater than or equal to 0",

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 from pebble import ProcessExpired, ProcessPool
 
-from mtl_tf.config import AuditConfig
+from mtl_tf.config import AuditConfig, DoubtfulClip, UnusableClip
 from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.data.decode import DecodeError, read_audio
 
@@ -20,17 +21,7 @@ FULL_SCALE = 0.999
 FINDING_COLUMNS = ["clip_id", "path", "kind", "reason"]
 # Errors that say as much about the machine as about the file; such clips are opened again by the next run.
 OUTSIDE_CAUSES = ("decoding took longer", "decoding killed its process")
-KINDS = (
-    "misnamed",
-    "corrupt",
-    "empty",
-    "silent",
-    "clipped",
-    "too_short",
-    "duplicate",
-    "wrong_sample_rate",
-    "wrong_duration",
-)
+KINDS = (*get_args(UnusableClip), *get_args(DoubtfulClip))
 
 
 @dataclass(frozen=True)

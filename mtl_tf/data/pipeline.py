@@ -128,12 +128,15 @@ def _batches(
 
 
 def add_noise(waveform: tf.Tensor, noise_db: tuple[float, float], seed: Sequence[int | tf.Tensor]) -> tf.Tensor:
-    """Adds white noise to every other clip of a batch, and to the zeros that pad it.
+    """Adds white noise to about half of the clips of a batch, and to the zeros that pad them, which end to be padding.
 
     Args:
         waveform: float32 (batch, samples).
         noise_db: lowest and highest level, in dB of full scale; each clip's is drawn evenly between them.
         seed: numbers, the same for the same noise.
+
+    Returns:
+        float32 (batch, samples).
     """
     count = tf.shape(waveform)[0]
     folded = tf.constant([0, 0], tf.int64)

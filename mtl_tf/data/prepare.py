@@ -3,10 +3,11 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
-from mtl_tf.config import AuditConfig
+from mtl_tf.config import AuditConfig, DoubtfulClip
 from mtl_tf.corpora import get_corpus
 from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.data.audit import OUTSIDE_CAUSES, find_problems, inspect_clips
@@ -99,7 +100,7 @@ def leave_out(
 
 
 def _accept_hint(serious: pd.DataFrame) -> str:
-    kinds = sorted(set(serious["kind"]) - {"misnamed", "corrupt", "empty"})
+    kinds = sorted(set(serious["kind"]) & set(get_args(DoubtfulClip)))
     return f" or audit.accept=[{','.join(kinds)}]" if kinds else ""
 
 
