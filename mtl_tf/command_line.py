@@ -19,7 +19,7 @@ def run_command(
     """Runs a script's main function on the command line's arguments and exits.
 
     Exit codes: 0 when it worked; 2, with one line on standard error, when the input was wrong, a file cannot be read or
-    written, or the disk is full; 130 on Ctrl-C.
+    written, or the disk is full; 130 on Ctrl-C; 141 when nobody reads the output any more.
 
     Args:
         main: takes the arguments.
@@ -43,6 +43,10 @@ def run_command(
             print(description.strip() + ("" if help_text is None else "\n\n" + help_text(arguments)))
         else:
             main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has enough, as `| head` does; what is left in the buffer goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)  # as a shell counts an end by SIGPIPE
     except (Exception, KeyboardInterrupt) as error:
         if pressed or isinstance(error, KeyboardInterrupt):  # TensorFlow makes errors of its own of an interrupt
             print(interrupted, file=sys.stderr)
@@ -80,9 +84,9 @@ def read_arguments(
         elif argument.startswith("--") and key in known and not separator:
             if not waiting:
                 raise UserError(f"{argument} needs a value")
-            values[key] = waiting.pop(0)
+            values[key] = _expanded(waiting.pop(0))
         elif separator and key in known and value:
-            values[key] = value
+            values[key] = _expanded(value)
         elif files and not argument.startswith("--") and (not separator or os.path.exists(argument)):  # noqa: PTH110
             words.append(argument)
         elif key in known:
@@ -95,19 +99,9 @@ def read_arguments(
     return values, words
 
 
-def positive_number(key: str, text: str) -> float:
-    """Reads a number above 0.
-
-    Raises:
-        UserError: it is none.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < float("inf"):
-        raise UserError(f"{key}={text}: give a number above 0")
-    return value
+def _expanded(value: str) -> str:
+    """Replaces `~` by the home folder, which shells do not behind `key=`."""
+    return os.path.expanduser(value) if value.startswith("~") else value  # noqa: PTH111
 
 
 def _interrupt(frame: FrameType | None, message: str) -> None:

@@ -1,7 +1,8 @@
 """From the command line and the files in `configs/` to a checked `RunConfig`."""
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import yaml
@@ -10,8 +11,11 @@ from pydantic import BaseModel, ValidationError
 from mtl_tf.config import CorpusConfig, RunConfig, TaskConfig
 from mtl_tf.errors import UserError, nearest_hint, wrong_value
 from mtl_tf.files import write_whole
+from mtl_tf.idle import drop_idle_keys
+from mtl_tf.metrics import TRACKED
+from mtl_tf.overrides import Override, read_override, remove_value, set_value, typed_value
 
-CONFIG_DIR = Path(__file__).resolve().parents[1] / "configs"
+CONFIG_DIR = Path(__file__).resolve().parent / "configs"  # in a checkout a link to the folder at the top
 RESERVED = ("waveform", "frontend", "trunk", "embedding", "start_s")  # layers and outputs of every model
 GROUPS = ("experiment", "protocol", "corpus", "task", "frontend", "model")
 
@@ -22,23 +26,15 @@ def choices(group: str) -> dict[str, str]:
     return {path.stem: path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.rglob("*.yaml"))}
 
 
-def read_override(text: str) -> tuple[str, str]:
-    """Splits `key=value`.
-
-    Raises:
-        UserError: there is no `=`.
-    """
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        raise UserError(f"'{text}' is not of the form key=value, as experiment=NAME is")
-    return key.lstrip("+"), value
-
-
-def compose(overrides: Sequence[str]) -> RunConfig:
+def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None) -> RunConfig:
     """Resolves an experiment, group choices and single keys into one checked configuration.
 
+    Hydra composes the files; single keys are read by the schema, see `mtl_tf.overrides`.
+
     Args:
-        overrides: `experiment=NAME`, `group=choice` and `key=value`, as typed.
+        overrides: `experiment=NAME`, `group=choice`, `key=value` and `~key`, as typed.
+        note: is told of keys that the choice of tasks and corpora makes idle, and which are dropped; None: standard
+            error.
 
     Returns:
         The configuration, defaults filled in.
@@ -52,20 +48,33 @@ def compose(overrides: Sequence[str]) -> RunConfig:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    arguments = dict(read_override(text) for text in overrides)
-    if not re.fullmatch(r"[\w/]+", arguments.get("experiment", "")):
+    arguments = {override.key: override for override in map(read_override, overrides)}
+    experiment = arguments.get("experiment", Override("experiment", "")).text
+    if not re.fullmatch(r"[\w/]+", experiment):
         raise UserError("give one experiment=NAME." + nearest_hint("", choices("experiment")))
-    resolved = [_resolve(key, value) for key, value in arguments.items()]
+    chosen = [_choose(key, override) for key, override in arguments.items() if key in GROUPS]
+    for key in arguments.keys() - set(GROUPS):
+        _check_section(key)
     try:
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-            composed = OmegaConf.to_container(hydra_compose("run", overrides=resolved), resolve=True)
+            composed = OmegaConf.to_container(hydra_compose("run", overrides=chosen), resolve=True)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"cannot read the configuration: {' '.join(str(error).split())}") from error
-    for key in (key for key, value in arguments.items() if value.strip() == "{}"):
-        _clear(composed, key)
-    composed["experiment"] = choices("experiment")[Path(arguments["experiment"]).name].rpartition("/")[2]
+    for key, override in arguments.items():
+        if key in GROUPS:
+            continue
+        if override.removes:
+            remove_value(composed, key)
+            continue
+        value = typed_value(key, override.text)
+        if value == {} and ("." not in key or key in ("frontend.name", "model.name")):
+            raise UserError(f"{key}={{}}: give keys of it one by one")
+        set_value(composed, key, value)
+    composed["experiment"] = choices("experiment")[Path(experiment).name].rpartition("/")[2]
     for section in ("frontend", "model"):
         composed[section] = _known_options(section, composed.get(section) or {}, arguments)
+    known = {group: choices(group) for group in ("task", "corpus")}
+    drop_idle_keys(composed, set(arguments), known, note or (lambda text: print(f"note: {text}", file=sys.stderr)))
     config = validate(composed)
     _check_protocol(config)
     return config
@@ -128,38 +137,33 @@ def read_section(section: type[BaseModel], name: str, values: dict[str, str]) ->
         raise UserError(wrong_value(f"{name}.{first['loc'][0]}", first)) from error
 
 
-def _resolve(key: str, value: str) -> str:
+def _check_section(key: str) -> None:
     group, _, rest = key.partition(".")
     if group == "hydra":
         raise UserError(f"unknown key {key}.{nearest_hint(key, RunConfig.model_fields)}")
     if rest and group in _SECTION_OF:
         raise UserError(f"unknown key {key}. Did you mean {_SECTION_OF[group]}{rest}?")
-    if key not in GROUPS:
-        return f"++{key}={value}"
-    known = choices(key)
-    names = [Path(name.strip()).name for name in value.strip("[]").split(",") if name.strip()]
+
+
+def _choose(key: str, override: Override) -> str:
+    """Makes Hydra's override of a group choice, with the path of each file."""
+    known, text = choices(key), override.text
+    if override.removes:
+        raise UserError(f"~{key}: a run needs it; give {key}=NAME. Known: {', '.join(known)}")
+    names = [Path(name.strip()).name for name in text.strip("[]").split(",") if name.strip()]
     for name in names:
         if name not in known:
-            raise UserError(f"no {key} is called {name}.{nearest_hint(name, known)}")
+            own = " docs/architecture.md says how to add one of your own." if key in ("corpus", "task") else ""
+            raise UserError(f"no {key} is called {name}.{nearest_hint(name, known)}{own}")
     paths = [known[name] for name in names]
     if not paths or (len(paths) > 1 and key not in ("corpus", "task")):
         raise UserError(
-            f"{key}={value}: give one{' or more' if key in ('corpus', 'task') else ''} of {', '.join(known)}"
+            f"{key}={text}: give one{' or more' if key in ('corpus', 'task') else ''} of {', '.join(known)}"
         )
     return f"{key}=[{','.join(paths)}]" if key in ("corpus", "task") else f"{key}={paths[0]}"
 
 
-def _clear(values: dict, key: str) -> None:
-    """Empties a mapping, such as `corpora.NAME.where={}`; Hydra alone would merge nothing into it."""
-    *path, last = key.split(".")
-    if not path or key in ("frontend.name", "model.name"):
-        raise UserError(f"{key}={{}}: give keys of it one by one")
-    for part in path:
-        values = values[part]
-    values[last] = {}
-
-
-def _known_options(section: str, values: dict, arguments: dict[str, str]) -> dict:
+def _known_options(section: str, values: dict, arguments: Collection[str]) -> dict:
     """Checks the keys of a front end or model; an experiment's keys for another choice than the typed one drop out."""
     known = choices(section)
     name = str(values.get("name", ""))
@@ -211,14 +215,13 @@ def _check_references(config: RunConfig) -> None:
     if config.training.jit_compile and config.training.deterministic:
         raise UserError("training.jit_compile=true needs training.deterministic=false: XLA gives no such promise")
     task, _, metric = config.training.monitor.partition(".")
-    if config.training.monitor not in ("mean", "loss") and (task not in config.tasks or metric not in MONITORED):
+    if config.training.monitor not in ("mean", "loss") and (task not in config.tasks or metric not in TRACKED):
         raise UserError(
             f"training.monitor={config.training.monitor}: give mean, loss, or one of {', '.join(config.tasks)} with "
-            f".{', .'.join(MONITORED)}"
+            f".{', .'.join(TRACKED)}"
         )
 
 
-MONITORED = ("uar", "accuracy", "macro_f1", "cross_entropy")
 _SECTION_OF = {"corpus": "corpora.", "task": "tasks.", "experiment": "", "protocol": ""}
 _GROUP_OF = {"corpora": "corpus", "tasks": "task"}
 

@@ -4,10 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
+from mtl_tf import metrics
+
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 # What the audit finds: clips that cannot be used, and clips that a run may accept.
 UnusableClip = Literal["misnamed", "corrupt", "empty"]
-DoubtfulClip = Literal["silent", "clipped", "too_short", "duplicate", "wrong_sample_rate", "wrong_duration"]
+DoubtfulClip = Literal[
+    "silent", "clipped", "too_short", "duplicate", "wrong_sample_rate", "wrong_duration", "doubtful_end"
+]
 
 
 class Section(BaseModel):
@@ -82,7 +86,7 @@ class TaskConfig(Section):
 
     kind: Literal["single_label"] = Field("single_label", description="one class per clip")
     classes: list[str] | None = Field(None, description="class names in order; null: those found in the training clips")
-    main_metric: Literal["uar", "accuracy", "macro_f1"] = Field(
+    main_metric: Literal[metrics.MAIN] = Field(  # type: ignore[valid-type]
         "uar", description="the score a run is judged by, and its best epoch chosen by"
     )
     closed_set: bool = Field(
@@ -131,7 +135,10 @@ class PipelineConfig(Section):
     decoder: Literal["auto", "soundfile"] = Field(
         "auto", description="auto: tensorflow-io in the graph for PCM WAVs the audit has vetted, soundfile for the rest"
     )
-    shards: bool = Field(False, description="decode once into checksummed shards under prepared_dir and read those")
+    shards: bool = Field(
+        False,
+        description="decode each clip once into a store under prepared_dir, which all runs share, and read from there",
+    )
     num_parallel_calls: PositiveInt = Field(2, description="clips decoded at once")
 
 
@@ -161,6 +168,11 @@ class TrainingConfig(Section):
     weight_decay: NonNegativeFloat = Field(0.0, description="share of each weight taken off per step, times the rate")
     learning_rate_schedule: Literal["constant", "cosine"] = Field("constant", description="cosine: falls to 0")
     loss_weights: dict[str, NonNegativeFloat] = Field({}, description="task to weight of its loss; 1 where not given")
+    task_weighting: Literal["equal", "by_labels", "by_log_classes"] = Field(
+        "equal",
+        description="what the losses of the tasks weigh, times loss_weights: equal; by_labels: in proportion to their "
+        "training labels; by_log_classes: divided by the logarithm of their number of classes",
+    )
     reduction: Literal["per_batch", "per_label"] = Field(
         "per_label",
         description="divide a task's loss by the batch size, or by the number of clips that carry its label",
@@ -169,7 +181,7 @@ class TrainingConfig(Section):
     monitor: str = Field(
         "mean",
         description="validation score that chooses the best epoch: mean of the tasks' main_metric, loss, or "
-        "TASK.METRIC, with uar, accuracy, macro_f1 or cross_entropy",
+        f"TASK.METRIC, with {', '.join(metrics.TRACKED)}",
     )
     early_stopping_patience: PositiveInt | None = Field(None, description="epochs without improvement before the end")
     mixed_precision: bool = Field(False, description="float16 where the accelerator gains by it")
@@ -185,7 +197,7 @@ class PublishedConfig(Section):
     """A figure from a paper, shown beside ours."""
 
     task: str = Field(description="task it belongs to")
-    metric: str = Field(description="our name of the metric")
+    metric: Literal[metrics.SCORED] = Field(description="our name of the metric")  # type: ignore[valid-type]
     value: float = Field(description="printed value between 0 and 1")
     n: PositiveInt | None = Field(None, description="number of clips it was computed on")
     printed_as: str = Field("", description="what the paper calls it")

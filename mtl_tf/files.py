@@ -1,5 +1,6 @@
 """Writes files whole or not at all."""
 
+import json
 import os
 from pathlib import Path
 
@@ -29,3 +30,8 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(values: object, path: Path) -> None:
+    """Writes JSON, whole or not at all."""
+    write_whole(path, json.dumps(values, indent=1).encode())

@@ -1,17 +1,13 @@
 """Tasks as data: from native labels in a manifest to class indices."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from mtl_tf.config import TaskConfig
-from mtl_tf.errors import UserError
-
-
-def metric_label(metric: str) -> str:
-    """Writes the name of a metric as people do."""
-    return {"uar": "UAR", "macro_f1": "macro F1"}.get(metric, metric)
+from mtl_tf.errors import UserError, nearest_hint
 
 
 @dataclass(frozen=True)
@@ -67,9 +63,11 @@ def class_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Ser
             unknown = native[~mapped.isin(config.classes)].value_counts()
             if len(unknown):
                 counts = ", ".join(f"{label} ({count} clips)" for label, count in unknown.items())
+                nearest = nearest_hint(str(unknown.index[0]), config.classes)
                 raise UserError(
                     f"task {name}: labels of corpus {corpus} without a mapping: {counts}; map them in "
-                    f"tasks.{name}.labels.{corpus}.map or list them in tasks.{name}.labels.{corpus}.ignore"
+                    f"tasks.{name}.labels.{corpus}.map or list them in tasks.{name}.labels.{corpus}.ignore."
+                    + (nearest if nearest.startswith(" Did") else "")
                 )
         labels.loc[mapped.index] = f"{corpus}/" + mapped if several else mapped
     return labels
@@ -83,26 +81,62 @@ def build_tasks(configs: dict[str, TaskConfig], manifest: pd.DataFrame) -> tuple
         manifest: rows with `corpus`, `split` and native labels; `split` is `train`, `validation` or `test`.
 
     Returns:
-        The tasks, and an int32 table with one column per task: class index per clip, -1 where there is none (also
-        where a class without fixed list does not occur in training).
+        The tasks, and a table of the class name of every clip in every task, None where there is no label.
 
     Raises:
-        UserError: a label without mapping, or a task with fewer than two classes among the training clips.
+        UserError: a label without mapping, classes that differ in nothing but their spelling, or a task with fewer than
+            two classes among the training clips.
     """
     tasks, columns = {}, {}
     training = manifest["split"] == "train"
     for name, config in configs.items():
         labels = class_names(name, config, manifest)
+        if config.classes is None and not config.closed_set:
+            _check_spelling(name, labels, manifest["corpus"])
         present = sorted(set(labels[training].dropna()))
         if len(present) < 2:
             raise UserError(
                 f"task {name}: the training clips carry {len(present)} class{'es' if len(present) != 1 else ''} "
                 f"({', '.join(present) or 'none'}); at least two are needed, check the split and the corpora"
             )
-        classes = tuple(config.classes or present)
-        index = {label: position for position, label in enumerate(classes)}
-        if config.closed_set:
-            index = {label: position for label, position in index.items() if label in present}
-        tasks[name] = Task(name, classes, config.main_metric, config.closed_set)
-        columns[name] = labels.map(lambda label, index=index: index.get(label, -1)).astype(np.int32)
-    return tasks, pd.DataFrame(columns, index=manifest.index)
+        tasks[name] = Task(name, tuple(config.classes or present), config.main_metric, config.closed_set)
+        columns[name] = labels
+    return tasks, pd.DataFrame(columns, index=manifest.index, dtype=object)
+
+
+def index_labels(task: Task, names: pd.Series, training: np.ndarray) -> np.ndarray:
+    """Turns the class names of all clips into indices.
+
+    Args:
+        task: with the classes.
+        names: class name of every clip, None where there is no label.
+        training: bool, which clips train.
+
+    Returns:
+        int32 (clips,), -1 where there is no label, where the class is none of the task's, and where a closed-set task
+        has a class that no training clip has, so that nobody could know it.
+    """
+    index = {label: position for position, label in enumerate(task.classes)}
+    if task.closed_set:
+        known = set(names[training].dropna())
+        index = {label: position for label, position in index.items() if label in known}
+    return names.map(lambda label: index.get(label, -1)).to_numpy(np.int32)
+
+
+def _check_spelling(task: str, labels: pd.Series, corpora: pd.Series) -> None:
+    """Refuses classes that differ in case, spaces or underscores only.
+
+    Raises:
+        UserError: names them and their corpora.
+    """
+    seen: dict[str, str] = {}
+    for label in sorted(set(labels.dropna())):
+        plain = re.sub(r"[\s_-]+", "", label).casefold()
+        other = seen.setdefault(plain, label)
+        if other != label:
+            here, there = (", ".join(sorted(set(corpora[labels == name]))) for name in (label, other))
+            place = next(iter(sorted(set(corpora[labels == label]))))
+            raise UserError(
+                f"task {task}: {label!r} (corpus {here}) and {other!r} (corpus {there}) are spelt alike; make one class of "
+                f"them with tasks.{task}.labels.{place}.map={{'{label}': '{other}'}}, or list both in tasks.{task}.classes"
+            )

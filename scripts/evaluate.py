@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mtl_tf.command_line import read_arguments, run_command
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.run_files import load_config
+from mtl_tf.runs.read import load_config
 
 
 def main(arguments: list[str]) -> None:
@@ -22,8 +22,8 @@ def main(arguments: list[str]) -> None:
     folder = Path(values["run"])
     load_config(folder)
 
-    from mtl_tf.evaluation.evaluate import evaluate_run
     from mtl_tf.reporting.tables import print_details, print_scores
+    from mtl_tf.runs.score_again import evaluate_run
 
     evaluate_run(folder, values.get("data_root"))
     print_scores(folder, "evaluation.json")

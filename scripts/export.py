@@ -10,7 +10,7 @@ ONNX and LiteRT files are written into the version's assets.extra if asked for (
 """
 
 from mtl_tf.command_line import read_arguments, run_command
-from mtl_tf.evaluation.run_files import find_model
+from mtl_tf.runs.read import find_model
 from mtl_tf.serving.options import KEYS, read_export_options
 
 

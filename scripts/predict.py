@@ -34,8 +34,8 @@ def main(arguments: list[str]) -> None:
     if {"name", "timeout_s"} & set(values):
         raise UserError("name and timeout_s are for a server, and a run is none")
 
-    from mtl_tf.evaluation.predict_files import predict_files
     from mtl_tf.evaluation.windows import Windows
+    from mtl_tf.runs.predict_files import predict_files
 
     return predict_files(Path(values["run"]), files, Windows.from_keys(values))
 

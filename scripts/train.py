@@ -24,8 +24,8 @@ def main(arguments: list[str]) -> None:
     if not config.quiet and sys.stderr.isatty():
         print(f"{config.experiment}: loading TensorFlow and the corpora", file=sys.stderr)
 
+    from mtl_tf.experiment import run_experiment
     from mtl_tf.reporting.tables import print_scores
-    from mtl_tf.training.run import run_experiment
 
     folder = run_experiment(config)
     print_scores(folder)

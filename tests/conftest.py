@@ -74,7 +74,7 @@ def small_run(tone_corpus) -> list[str]:
 def finished_run(tmp_path_factory) -> Path:
     """The folder of a small finished run, made once; its data lies three folders up, under `data`."""
     from mtl_tf.compose import compose
-    from mtl_tf.training.run import run_experiment
+    from mtl_tf.experiment import run_experiment
 
     folder = tmp_path_factory.mktemp("finished")
     data = write_tone_corpus(folder / "data")

@@ -7,7 +7,7 @@ import pytest
 from mtl_tf.compose import choices, compose
 from mtl_tf.corpora import get_corpus
 from mtl_tf.corpora.fixture import write_fixture
-from mtl_tf.training.run import run_experiment
+from mtl_tf.experiment import run_experiment
 
 SHORT = ("training.epochs=1", "training.steps_per_epoch=1", "pipeline.batch_size=2", "quiet=true")
 CLASSES = {

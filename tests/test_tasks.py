@@ -1,9 +1,10 @@
+import numpy as np
 import pandas as pd
 import pytest
 
 from mtl_tf.config import LabelsConfig, TaskConfig
 from mtl_tf.errors import UserError
-from mtl_tf.tasks import build_tasks, class_names
+from mtl_tf.tasks import build_tasks, class_names, index_labels
 
 
 def manifest(corpus, labels, split="train"):
@@ -30,18 +31,37 @@ def test_unmapped_label_is_named_with_its_count():
 
 def test_indices_follow_the_listed_order_and_missing_labels_are_minus_one():
     table = manifest(["b"] * 3, ["sad", "angry", None])
-    tasks, indices = build_tasks({"emotion": emotion()}, table)
+    tasks, names = build_tasks({"emotion": emotion()}, table)
     assert tasks["emotion"].classes == ("angry", "sad")
-    assert indices["emotion"].tolist() == [1, 0, -1]
+    assert index_labels(tasks["emotion"], names["emotion"], np.ones(3, bool)).tolist() == [1, 0, -1]
 
 
 def test_open_classes_are_those_of_training_and_others_carry_no_label():
     table = manifest(["b"] * 4, ["x", "z", "y", "x"])
     table["split"] = ["train", "train", "test", "test"]
     config = TaskConfig(closed_set=True, labels={"b": LabelsConfig(column="emotion")})
-    tasks, indices = build_tasks({"speaker": config}, table)
+    tasks, names = build_tasks({"speaker": config}, table)
     assert tasks["speaker"].classes == ("x", "z")
-    assert indices["speaker"].tolist() == [0, 1, -1, 0]
+    assert index_labels(tasks["speaker"], names["speaker"], np.array([1, 1, 0, 0], bool)).tolist() == [0, 1, -1, 0]
+
+
+def test_a_closed_set_with_listed_classes_indexes_those_of_training_alone():
+    table = manifest(["b"] * 4, ["x", "z", "y", "x"])
+    table["split"] = ["train", "train", "test", "test"]
+    config = TaskConfig(closed_set=True, classes=["x", "y", "z"], labels={"b": LabelsConfig(column="emotion")})
+    tasks, names = build_tasks({"speaker": config}, table)
+    assert tasks["speaker"].classes == ("x", "y", "z")
+    assert index_labels(tasks["speaker"], names["speaker"], np.array([1, 1, 0, 0], bool)).tolist() == [0, 2, -1, 0]
+
+
+@pytest.mark.parametrize(("one", "other"), [("american", "American"), ("new_zealand", "New Zealand"), ("a-b", "AB")])
+def test_classes_that_are_spelt_alike_are_named_with_their_corpora(one, other):
+    config = TaskConfig(labels={name: LabelsConfig(column="emotion") for name in "ab"})
+    with pytest.raises(UserError, match=r"are spelt alike; make one class of them with tasks\.accent\.labels\..\.map") as caught:
+        build_tasks({"accent": config}, manifest(["a", "a", "b"], [one, "irish", other]))
+    assert f"{one!r} (corpus a)" in str(caught.value) and f"{other!r} (corpus b)" in str(caught.value)
+    listed = TaskConfig(classes=[one, other, "irish"], labels=config.labels)
+    assert len(build_tasks({"accent": listed}, manifest(["a", "a", "b"], [one, "irish", other]))[0]["accent"].classes) == 3
 
 
 def test_people_of_two_corpora_are_different_people():

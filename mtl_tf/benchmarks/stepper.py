@@ -50,7 +50,7 @@ def keras_stepper(name: str) -> Stepper:
     from mtl_tf.data.mapping import several_batches
     from mtl_tf.data.pipeline import untuned
     from mtl_tf.models.build import build_trunk, dense_heads
-    from mtl_tf.training.losses import task_loss
+    from mtl_tf.training.losses import TaskLoss
 
     case = COMPARED[name]
     keras.utils.set_random_seed(0)
@@ -61,7 +61,7 @@ def keras_stepper(name: str) -> Stepper:
     model = keras.Model([features, mask], attach(trunk(features, mask), tasks))
     model.compile(
         build_optimizer(case),
-        loss={task: task_loss("per_batch") for task in tasks},
+        loss={task: TaskLoss("per_batch") for task in tasks},
         steps_per_execution=case.steps_per_execution,
         jit_compile=False,
     )

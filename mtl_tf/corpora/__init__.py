@@ -21,5 +21,8 @@ def get_corpus(name: str) -> Corpus:
         UserError: there is no such reader.
     """
     if name not in corpus_names():
-        raise UserError(f"no corpus is called {name}.{nearest_hint(name, corpus_names())}")
+        raise UserError(
+            f"no corpus is called {name}.{nearest_hint(name, corpus_names())} A corpus of your own takes a reader: "
+            "docs/architecture.md, 'Add a corpus'"
+        )
     return importlib.import_module(f"mtl_tf.corpora.{name}").CORPUS

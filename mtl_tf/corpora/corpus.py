@@ -84,8 +84,10 @@ class Corpus(ABC):
 
         Returns:
             One dict per clip: `path` (relative to root, posix), the native labels, and where the corpus has them
-            `speaker`, `session`, `official_split`, `official_fold`; of a file whose name does not fit the published
-            layout what `misnamed` gives.
+            `speaker`, `session`, `official_split` (`train`, `validation` or `test`), `official_fold`; `identity`, the
+            publisher's name of the performance, by which a second copy is found, and `copy` (above 0) for a file that
+            the publisher made from another; `start_s` and `duration_s` of a clip that is a part of a file. Of a file
+            whose name does not fit the published layout what `misnamed` gives.
 
         Raises:
             UserError: metadata that does not fit the published layout.
@@ -104,9 +106,9 @@ class Corpus(ABC):
         data_root = data_root or os.environ.get("MTL_TF_DATA")
         if not data_root:
             raise UserError(f"corpus {self.name}: give data_root=DIR or set MTL_TF_DATA; {self.where_to_get()}")
-        folder = Path(data_root) / self.name
+        folder = Path(data_root).expanduser() / self.name
         if not folder.is_dir():
-            parent = Path(data_root).resolve()
+            parent = Path(data_root).expanduser().resolve()
             if parent.name == self.name:
                 raise UserError(
                     f"corpus {self.name}: there is no folder {folder}; did you mean data_root={parent.parent}?"

@@ -38,7 +38,7 @@ def download_corpus(corpus: Corpus, data_root: str | None) -> Path:
         raise UserError(f"corpus {corpus.name}: give data_root=DIR or set MTL_TF_DATA to say where to download to")
     if not corpus.downloads:
         raise UserError(f"corpus {corpus.name} has no public download; {corpus.where_to_get()}")
-    root = Path(data_root) / corpus.name
+    root = Path(data_root).expanduser() / corpus.name
     archives = root / ".archives"
     if root.is_dir() and not archives.is_dir() and any(root.iterdir()):
         raise UserError(f"corpus {corpus.name}: {root} holds files of your own; leave download=true away, or move them")

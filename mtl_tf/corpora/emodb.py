@@ -68,6 +68,7 @@ class EmoDB(Corpus):
             rows.append(
                 {
                     "path": path.relative_to(root).as_posix(),
+                    "identity": path.stem,
                     "speaker": match[1],
                     "emotion": EMOTIONS[match[3]],
                     "gender": gender,

@@ -32,7 +32,7 @@ class Esc10(Esc50):
     licence = "CC BY 3.0"
     num_published = 400
     example_files = tuple(
-        f"{folder}/{fold}-10003{fold}-A.ogg"
+        f"{folder}/{fold}-1{folder[:3]}3{fold}-A.ogg"
         for fold in (1, 2, 3, 4, 5)
         for folder in ("001 - Dog bark", "002 - Rain", "006 - Person sneeze")
     )
@@ -42,7 +42,7 @@ class Esc10(Esc50):
         """Reads whichever of the two layouts is there."""
         if self.named_files(root, "esc50.csv"):
             table = self.table(root)
-            chosen = set(table.index[table["esc10"].astype(bool)])
+            chosen = set(table.index[table["esc10"]])
             return [row for row in super().read(root) if "misfit" in row or Path(str(row["path"])).stem in chosen]
         rows = []
         for path in self.audio_files(root):
@@ -55,6 +55,7 @@ class Esc10(Esc50):
             rows.append(
                 {
                     "path": path.relative_to(root).as_posix(),
+                    "identity": path.stem,
                     "category": category,
                     "super_category": SUPER_CATEGORIES[target // 10],
                     "source": match[2],

@@ -7,6 +7,7 @@ import pandas as pd
 
 from mtl_tf.corpora.corpus import Corpus, Download
 from mtl_tf.errors import UserError
+from mtl_tf.tables import parse_boolean, read_table
 
 SUPER_CATEGORIES = (
     "animals",
@@ -64,9 +65,10 @@ class Esc50(Corpus):
             rows.append(
                 {
                     "path": path.relative_to(root).as_posix(),
+                    "identity": path.stem,
                     "category": entry["category"],
                     "super_category": SUPER_CATEGORIES[int(entry["target"]) // 10],
-                    "source": str(entry["src_file"]),
+                    "source": entry["src_file"],
                     "official_fold": int(entry["fold"]),
                 }
             )
@@ -81,19 +83,13 @@ class Esc50(Corpus):
         paths = self.named_files(root, "esc50.csv")
         if not paths:
             raise UserError(f"corpus {self.name}: meta/esc50.csv is missing below {root}; {self.where_to_get()}")
-        try:
-            table = pd.read_csv(paths[0])
-        except ValueError as error:
-            raise UserError(f"corpus {self.name}: cannot read {paths[0]}: {error}") from error
-        missing = {"filename", "fold", "target", "category", "esc10", "src_file"} - set(table.columns)
-        if missing:
-            raise UserError(f"corpus {self.name}: {paths[0]} lacks the columns {', '.join(sorted(missing))}")
-        numbers = table[["fold", "target"]].apply(pd.to_numeric, errors="coerce")
-        wrong = table["filename"].duplicated() | numbers.isna().any(axis=1) | ~numbers["target"].isin(range(50))
+        parsers = {"fold": int, "target": int, "esc10": parse_boolean}
+        table = read_table(paths[0], parsers, required=("filename", "category", "src_file"))
+        wrong = table["filename"].duplicated() | ~table["target"].isin(range(50))
         if wrong.any():
             raise UserError(
-                f"corpus {self.name}: {paths[0]} line {np.flatnonzero(wrong)[0] + 2} repeats a file, or its fold or "
-                "target is no number in range"
+                f"corpus {self.name}: {paths[0]} line {np.flatnonzero(wrong)[0] + 2} repeats a file, or its target is "
+                "no number from 0 to 49"
             )
         return table.set_index(table["filename"].str.rsplit(".", n=1).str[0])
 

@@ -51,6 +51,7 @@ class Fsdd(Corpus):
             rows.append(
                 {
                     "path": path.relative_to(root).as_posix(),
+                    "identity": path.stem,
                     "speaker": speaker,
                     "digit": digit,
                     "take": take,
@@ -66,7 +67,7 @@ class Fsdd(Corpus):
         if not paths:
             return {}
         try:
-            statements = ast.parse(paths[0].read_text(encoding="utf-8")).body
+            statements = ast.parse(paths[0].read_text(encoding="utf-8-sig")).body
             people = next(ast.literal_eval(item.value) for item in statements if isinstance(item, ast.Assign))
             return {name: dict(facts) for name, facts in people.items()}
         except (SyntaxError, ValueError, StopIteration, AttributeError, TypeError) as error:

@@ -7,6 +7,7 @@ from mtl_tf.corpora.corpus import Corpus, Download
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 STATEMENTS = ("kids are talking by the door", "dogs are sitting by the door")
 HIGHEST = (3, 2, len(EMOTIONS), 2, len(STATEMENTS), 2, 24)
+AUDIO_ONLY = 3  # the sound of a video, modality 1, is the same performance
 _ZENODO = "https://zenodo.org/record/1188976/files/"
 
 
@@ -58,10 +59,12 @@ class Ravdess(Corpus):
             if len(fields) != len(HIGHEST) or len(numbers) != len(HIGHEST) or not _in_range(numbers):
                 rows.append(self.misnamed(path, root, "03-01-06-01-02-01-12.wav"))
                 continue
-            _, channel, emotion, intensity, statement, repetition, actor = numbers
+            modality, channel, emotion, intensity, statement, repetition, actor = numbers
             rows.append(
                 {
                     "path": path.relative_to(root).as_posix(),
+                    "identity": path.stem.partition("-")[2],
+                    "copy": int(modality != AUDIO_ONLY),
                     "speaker": f"{actor:02d}",
                     "channel": "speech" if channel == 1 else "song",
                     "emotion": EMOTIONS[emotion - 1],

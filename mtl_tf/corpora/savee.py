@@ -54,6 +54,7 @@ class Savee(Corpus):
             rows.append(
                 {
                     "path": path.relative_to(root).as_posix(),
+                    "identity": f"{speaker}_{match[2].lower()}{match[3]}",
                     "speaker": speaker,
                     "emotion": EMOTIONS[match[2].lower()],
                     "sentence": match[2].lower() + match[3],

@@ -1,6 +1,7 @@
 """Spoken digits, made on first use by the eSpeak NG speech synthesiser; nothing to download."""
 
 import ctypes
+import fcntl
 import json
 import multiprocessing
 import os
@@ -68,7 +69,11 @@ class SpokenDigits(Corpus):
         """Makes the audio below `prepared_dir` if it is not complete and current there; the data root plays no part."""
         folder = prepared_dir / self.name / "audio"
         if not _is_whole(folder):
-            self.make(folder)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with folder.with_name("audio.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)  # of two runs that start at once, one must not replace what the other reads
+                if not _is_whole(folder):
+                    self.make(folder)
         return folder
 
     def make(self, folder: Path) -> None:
@@ -100,6 +105,7 @@ class SpokenDigits(Corpus):
             rows.append(
                 {
                     "path": path.relative_to(root).as_posix(),
+                    "identity": f"{path.parent.name}/{path.stem}",
                     "speaker": voice,
                     "digit": digit,
                     "accent": path.parent.name,

@@ -58,6 +58,7 @@ class Vctk(Corpus):
             rows.append(
                 {
                     "path": path.relative_to(root).as_posix(),
+                    "identity": f"{speaker}_{sentence}_mic{microphone or 1}",
                     "speaker": speaker,
                     "accent": accent,
                     "gender": {"F": "female", "M": "male"}[gender],

@@ -1,20 +1,22 @@
 """Everything between the configuration and the model: clips, division, labels and weights of one fold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.class_weight import compute_class_weight
 
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
 from mtl_tf.data.audit import FINDING_COLUMNS, find_problems
-from mtl_tf.data.manifest import write_table
-from mtl_tf.data.prepare import AUDIT, leave_out, prepare_corpus
-from mtl_tf.data.splits import TEST, TRAIN, VALIDATION, split_clips
+from mtl_tf.data.leave_out import leave_out
+from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
+from mtl_tf.data.prepare import AUDIT, heard_peaks, prepare_corpus
+from mtl_tf.data.splits import UNUSED, split_clips
+from mtl_tf.data.weights import class_weights, note_small_tasks, task_weights
 from mtl_tf.errors import UserError, nearest_hint
-from mtl_tf.tasks import Task, build_tasks
+from mtl_tf.tables import write_table
+from mtl_tf.tasks import Task, build_tasks, index_labels
 
 
 @dataclass(frozen=True)
@@ -39,41 +41,64 @@ class FoldData:
     Attributes:
         tasks: task name to task.
         division: `split` and `closed_set_only` per clip.
+        names: the class name of each clip in each task, None where there is no label.
         labels: task name to int32 class indices, 0 where there is none.
         weights: task name to float32, 0 where there is no label or the clip is not scored in this task.
-        training_weights: the same times the class weights.
+        class_weights: task name to float32 (classes,), what a clip of each class weighs in the training loss.
+        task_weights: task name to what its loss weighs.
+        groups: of each clip, for intervals: clips of one group are not independent.
+        notes: what a reader of the scores has to know.
     """
 
     tasks: dict[str, Task]
     division: pd.DataFrame
+    names: pd.DataFrame
     labels: dict[str, np.ndarray]
     weights: dict[str, np.ndarray]
-    training_weights: dict[str, np.ndarray]
+    class_weights: dict[str, np.ndarray]
+    task_weights: dict[str, float]
+    groups: np.ndarray
+    notes: list[str] = field(default_factory=list)
 
     def positions(self, part: str) -> np.ndarray:
         """Returns the rows of `train`, `validation` or `test` that carry any label."""
-        labelled = np.any([weight > 0 for weight in self.weights.values()], axis=0)
-        return np.flatnonzero((self.division["split"] == part).to_numpy() & labelled)
+        return np.flatnonzero((self.division["split"] == part).to_numpy() & self._labelled())
 
     def num_unlabelled(self) -> int:
         """Counts the clips that carry no label of any task and so take no part."""
-        return int(np.all([weight == 0 for weight in self.weights.values()], axis=0).sum())
+        return int(self.names.isna().all(axis=1).sum())
+
+    def num_unscorable(self) -> int:
+        """Counts the clips that take no part though they carry a label: of a class that no training clip has."""
+        used = (self.division["split"] != UNUSED).to_numpy()
+        return int((used & ~self._labelled() & self.names.notna().any(axis=1).to_numpy()).sum())
+
+    def num_labels(self, part: str) -> dict[str, int]:
+        """Counts the labels of each task in a part."""
+        rows = self.positions(part)
+        return {name: int((weight[rows] > 0).sum()) for name, weight in self.weights.items()}
 
     def scored_tasks(self, part: str) -> list[str]:
         """Returns the tasks of which at least one clip of a part is labelled."""
-        rows = self.positions(part)
-        return [name for name, weight in self.weights.items() if (weight[rows] > 0).any()]
+        return [name for name, count in self.num_labels(part).items() if count]
+
+    def _labelled(self) -> np.ndarray:
+        return np.any([weight > 0 for weight in self.weights.values()], axis=0)
 
 
-def assemble(config: RunConfig) -> RunData:
+def assemble(config: RunConfig, min_samples: int = 1) -> RunData:
     """Prepares and audits all corpora of a run and keeps the clips it asks for.
+
+    Args:
+        config: of the run.
+        min_samples: shortest clip that the front end takes, at its sample rate.
 
     Raises:
         UserError: missing folder, an audit that stops the run, a `where` that leaves nothing, or clips cut to less than
             one analysis frame.
     """
-    frontend = config.options("frontend")
-    frame_s = frontend.get("n_fft", 1) / frontend["sample_rate"]
+    sample_rate = config.frontend.sample_rate
+    frame_s = min_samples / sample_rate
     manifests, roots, audits = [], {}, []
     for name, options in config.corpora.items():
         for key, seconds in ((f"corpora.{name}.crop_s", options.crop_s), ("pipeline.clip_s", config.pipeline.clip_s)):
@@ -93,10 +118,15 @@ def assemble(config: RunConfig) -> RunData:
             manifest = manifest[manifest[column].astype("string").isin(values) | manifest["misfit"].notna()]
         if manifest["misfit"].notna().all():
             raise UserError(f"corpora.{name}.where leaves no clip of {options.name}")
-        problems = find_problems(manifest, corpus, config.audit, frame_s, tuple(options.sample_rates))
-        listed = Path(config.prepared_dir) / options.name / AUDIT
-        write_table(problems, listed)
-        kept = leave_out(manifest, problems, corpus, config.audit, listed)
+        prepared = Path(config.prepared_dir) / options.name
+        peaks = heard_peaks(
+            manifest, root, prepared, sample_rate, options.crop_s, config.audit.num_workers, config.quiet
+        )
+        problems = find_problems(manifest, corpus, config.audit, frame_s, tuple(options.sample_rates), peaks)
+        write_table(problems, prepared / AUDIT)
+        columns = [task.labels[name].column for task in config.tasks.values() if name in task.labels]
+        known = tuple(dict.fromkeys(column for column in columns if column in manifest))
+        kept = leave_out(manifest, problems, corpus, config.audit, prepared / AUDIT, known)
         problems["corpus"] = name
         problems["left_out"] = ~problems["clip_id"].isin(kept["clip_id"])
         manifests.append(kept.assign(corpus=name))
@@ -104,7 +134,7 @@ def assemble(config: RunConfig) -> RunData:
         audits.append(problems)
     manifest = pd.concat(manifests, ignore_index=True)
     audit = pd.concat(audits, ignore_index=True)
-    return RunData(manifest, roots, audit[["corpus", *FINDING_COLUMNS, "left_out"]])
+    return RunData(_joined_recordings(manifest), roots, audit[["corpus", *FINDING_COLUMNS, "left_out"]])
 
 
 def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
@@ -112,41 +142,78 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
 
     Raises:
         UserError: see `split_clips` and `build_tasks`; a task that no test clip is labelled for; a corpus without any
-            label.
+            label; a score to watch that validation clips cannot give.
     """
-    manifest = data.manifest
-    division = split_clips(manifest, config, fold)
-    tasks, table = build_tasks(config.tasks, manifest.assign(split=division["split"]))
-    held_out = division["split"] != TRAIN
-    labels, weights, training_weights = {}, {}, {}
+    manifest, notes = data.manifest, []
+    division = split_clips(manifest, config, fold, notes)
+    tasks, names = build_tasks(config.tasks, manifest.assign(split=division["split"]))
+    training = (division["split"] == TRAIN).to_numpy()
+    labels, weights = {}, {}
     for name, task in tasks.items():
-        index = table[name].to_numpy()
+        index = index_labels(task, names[name], training)
         scored = index >= 0
         if not task.closed_set:
-            scored &= ~(held_out & division["closed_set_only"]).to_numpy()
-        labels[name] = np.maximum(index, 0).astype(np.int32)
+            scored &= ~(~training & division["closed_set_only"].to_numpy())
+        labels[name] = np.maximum(index, 0)
         weights[name] = scored.astype(np.float32)
-        training_weights[name] = weights[name] * _class_weights(config, labels[name], scored & ~held_out.to_numpy())
-    fold_data = FoldData(tasks, division, labels, weights, training_weights)
-    labelled = np.any([weight > 0 for weight in weights.values()], axis=0)
-    useless = sorted(set(config.corpora) - set(manifest["corpus"][labelled]))
-    if useless:
-        raise UserError(
-            f"no clip of {', '.join(useless)} has a label of {', '.join(tasks)}; leave the corpus out, or name its "
-            f"labels with tasks.TASK.labels.{useless[0]}.column=COLUMN"
+    fold_data = FoldData(
+        tasks,
+        division,
+        names,
+        labels,
+        weights,
+        class_weights(config.training.class_weights, tasks, labels, weights, training),
+        task_weights(config.training, tasks, weights, training),
+        _groups(manifest, config),
+        notes,
+    )
+    _check_labels(fold_data, manifest, config)
+    note_small_tasks(fold_data.num_labels(TRAIN), config.training, notes)
+    if fold_data.num_unscorable():
+        notes.append(
+            f"{fold_data.num_unscorable()} clips take no part though they carry a label: it is of a class (a speaker) that "
+            "no training clip has"
         )
-    missing = set(tasks) - set(fold_data.scored_tasks(TEST))
-    if missing:
-        raise UserError(f"no test clip has a label for {', '.join(sorted(missing))}; choose another division")
-    if not len(fold_data.positions(VALIDATION)) and config.training.early_stopping_patience:
-        raise UserError("training.early_stopping_patience needs validation clips; raise split.validation_fraction")
     return fold_data
 
 
-def _class_weights(config: RunConfig, labels: np.ndarray, training: np.ndarray) -> np.ndarray:
-    if config.training.class_weights == "none":
-        return np.ones(len(labels), np.float32)
-    classes = np.unique(labels[training])
-    table = np.ones(labels.max() + 1, np.float32)
-    table[classes] = compute_class_weight("balanced", classes=classes, y=labels[training])
-    return table[labels]
+def _check_labels(fold: FoldData, manifest: pd.DataFrame, config: RunConfig) -> None:
+    labelled = np.any([weight > 0 for weight in fold.weights.values()], axis=0)
+    useless = sorted(set(config.corpora) - set(manifest["corpus"][labelled]))
+    if useless:
+        raise UserError(
+            f"no clip of {', '.join(useless)} has a label of {', '.join(fold.tasks)}; leave the corpus out, or name its "
+            f"labels with tasks.TASK.labels.{useless[0]}.column=COLUMN"
+        )
+    missing = set(fold.tasks) - set(fold.scored_tasks(TEST))
+    if missing:
+        raise UserError(f"no test clip has a label for {', '.join(sorted(missing))}; choose another division")
+    if not len(fold.positions(VALIDATION)) and config.training.early_stopping_patience:
+        raise UserError("training.early_stopping_patience needs validation clips; raise split.validation_fraction")
+    task, _, metric = config.training.monitor.partition(".")
+    if metric and task not in fold.scored_tasks(VALIDATION):
+        raise UserError(
+            f"training.monitor={config.training.monitor}: no validation clip has a label for {task}, so no epoch could be "
+            "chosen by it; raise split.validation_fraction, or watch another task, the mean or the loss"
+        )
+
+
+def _groups(manifest: pd.DataFrame, config: RunConfig) -> np.ndarray:
+    """Names the group of each clip by its corpus's `split.group`; a clip without one is a group of its own."""
+    groups = manifest["clip_id"].astype(object).copy()
+    for name, corpus in config.corpora.items():
+        column = (corpus.split or config.split).group
+        rows = manifest["corpus"] == name
+        if column in manifest:
+            own = manifest.loc[rows, column]
+            groups[own.index[own.notna()]] = name + "/" + own.dropna().astype(str)
+    return groups.to_numpy()
+
+
+def _joined_recordings(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Gives clips of different corpora that hold the same samples one recording; silent ones stay apart."""
+    leaders = manifest[manifest["recording"] == manifest["clip_id"]]
+    leaders = leaders[(leaders["audio_sha1"] != "") & (leaders["peak"] > 0)]
+    first = leaders.groupby("audio_sha1", sort=False)["clip_id"].transform("first")
+    joined = dict(zip(leaders["clip_id"], first, strict=True))
+    return manifest.assign(recording=manifest["recording"].map(lambda name: joined.get(name, name)))

@@ -15,7 +15,8 @@ from pebble import ProcessExpired, ProcessPool
 
 from mtl_tf.config import AuditConfig, DoubtfulClip, UnusableClip
 from mtl_tf.corpora.corpus import Corpus
-from mtl_tf.data.decode import DecodeError, read_audio
+from mtl_tf.data.decode import AudioInfo, DecodeError, frame_range, mix_to_mono, read_audio, sample_rate_of
+from mtl_tf.data.fingerprint import fingerprint
 
 FULL_SCALE = 0.999
 FINDING_COLUMNS = ["clip_id", "path", "kind", "reason"]
@@ -31,18 +32,22 @@ class ClipFacts:
     Attributes:
         sample_rate: in Hz, 0 if unreadable.
         channels: number of channels.
+        start_frame: where the clip begins in its file.
         num_frames: samples per channel of the clip.
         container: such as `WAV`.
         subtype: such as `PCM_16`.
         plain_pcm_bits: 16 or 24 if tensorflow-io may decode the file, else 0.
-        peak: largest absolute sample.
-        clipped_fraction: share of samples at full scale.
+        peak: largest absolute sample of the mean of the channels, which is what a network hears.
+        clipped_fraction: share of samples at full scale, all channels.
         audio_sha1: of the decoded samples.
+        fingerprint: see `mtl_tf.data.fingerprint`.
+        doubt: why the file may hold more or less than this, else empty.
         error: why it cannot be read, else empty.
     """
 
     sample_rate: int = 0
     channels: int = 0
+    start_frame: int = 0
     num_frames: int = 0
     container: str = ""
     subtype: str = ""
@@ -50,27 +55,46 @@ class ClipFacts:
     peak: float = 0.0
     clipped_fraction: float = 0.0
     audio_sha1: str = ""
+    fingerprint: bytes = b""
+    doubt: str = ""
     error: str = ""
 
 
 def inspect_clip(path: str, start_s: float, duration_s: float) -> ClipFacts:
     """Decodes a clip and measures it; errors of the file become `error`."""
     try:
-        samples, info = read_audio(Path(path), start_s, duration_s)
+        first, wanted = 0, None
+        if start_s or not math.isnan(duration_s):
+            first, wanted = frame_range(start_s, duration_s, sample_rate_of(Path(path)))
+        samples, info = _read_rounded(Path(path), first, wanted)
     except DecodeError as error:
         return ClipFacts(error=str(error).partition(": ")[2] or str(error))
     magnitude = np.abs(samples)
+    mono = mix_to_mono(samples)
     return ClipFacts(
         sample_rate=info.sample_rate,
         channels=info.channels,
+        start_frame=first,
         num_frames=len(samples),
         container=info.container,
         subtype=info.subtype,
         plain_pcm_bits=info.plain_pcm_bits or 0,
-        peak=float(magnitude.max(initial=0.0)),
+        peak=float(np.abs(mono).max(initial=0.0)),
         clipped_fraction=float((magnitude >= FULL_SCALE).mean()) if magnitude.size else 0.0,
         audio_sha1=hashlib.sha1(samples.tobytes()).hexdigest(),
+        fingerprint=fingerprint(mono, info.sample_rate),
+        doubt=info.doubt,
     )
+
+
+def _read_rounded(path: Path, first: int, wanted: int | None) -> tuple[np.ndarray, AudioInfo]:
+    """Reads a clip; one frame fewer than its seconds come to, where they were rounded up at the end of the file."""
+    try:
+        return read_audio(path, first, wanted)
+    except DecodeError:
+        if wanted is None or wanted < 2:
+            raise
+        return read_audio(path, first, wanted - 1)
 
 
 def inspect_clips(
@@ -115,6 +139,7 @@ def find_problems(
     config: AuditConfig,
     min_duration_s: float = 0.0,
     sample_rates: tuple[int, ...] = (),
+    heard_peak: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Lists what is wrong with the clips of one corpus.
 
@@ -122,11 +147,12 @@ def find_problems(
     folder, so that a converted copy of a corpus passes and a stray file in it does not.
 
     Args:
-        manifest: with the facts of `inspect_clips`.
+        manifest: with the facts of `inspect_clips` and the `recording` of `mtl_tf.data.duplicates`.
         corpus: for the published sample rates and durations.
         config: thresholds.
         min_duration_s: shortest usable clip, such as one analysis frame; the configured one counts if longer.
         sample_rates: further rates in Hz to accept.
+        heard_peak: largest absolute sample of what a network hears of each clip; None: that of the whole clip.
 
     Returns:
         One row per finding: `clip_id`, `path`, `kind` (of `KINDS`), `reason`.
@@ -135,9 +161,9 @@ def find_problems(
     accepted = {*corpus.sample_rates, *sample_rates, *readable["sample_rate"].mode().head(1)}
     shortest = max(min_duration_s, config.min_duration_s)
     low, high = corpus.duration_range_s
-    first_of_audio = readable.drop_duplicates("audio_sha1").set_index("audio_sha1")["path"]
+    peaks = manifest["peak"] if heard_peak is None else heard_peak
     findings: list[tuple[str, str, str, str]] = []
-    for clip in manifest.itertuples():
+    for clip, peak in zip(manifest.itertuples(), peaks, strict=True):
         reasons: list[tuple[str, str]] = []
         if isinstance(clip.misfit, str):
             reasons.append(("misnamed", clip.misfit))
@@ -147,10 +173,11 @@ def find_problems(
             reasons.append(("empty", "the clip holds no samples"))
         else:
             seconds = clip.num_frames / clip.sample_rate
-            if clip.peak < config.silence_peak:
-                reasons.append(("silent", f"peak {clip.peak:.1e} is below {config.silence_peak:.1e}"))
-            elif first_of_audio[clip.audio_sha1] != clip.path:
-                reasons.append(("duplicate", f"same audio as {first_of_audio[clip.audio_sha1]}"))
+            if peak < config.silence_peak:
+                part = "" if clip.peak < config.silence_peak else " in the part and at the rate that this run uses"
+                reasons.append(("silent", f"peak {peak:.1e} is below {config.silence_peak:.1e}{part}"))
+            elif clip.recording != clip.clip_id:
+                reasons.append(("duplicate", clip.same_because))
             if clip.clipped_fraction > config.clipped_fraction:
                 reasons.append(("clipped", f"{clip.clipped_fraction:.1%} of the samples are at full scale"))
             if seconds < shortest:
@@ -160,5 +187,7 @@ def find_problems(
             if clip.sample_rate not in accepted:
                 rates = ", ".join(str(rate) for rate in sorted(accepted))
                 reasons.append(("wrong_sample_rate", f"{clip.sample_rate} Hz where {rates} Hz is expected"))
+            if clip.doubt:
+                reasons.append(("doubtful_end", clip.doubt))
         findings += [(clip.clip_id, clip.path, kind, reason) for kind, reason in reasons]
     return pd.DataFrame(findings, columns=FINDING_COLUMNS)

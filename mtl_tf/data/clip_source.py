@@ -1,5 +1,7 @@
 """Gives the samples of any clip of a run, by the fastest way that is safe for it."""
 
+import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,13 +11,13 @@ import pandas as pd
 import tensorflow as tf
 
 from mtl_tf.config import PipelineConfig
-from mtl_tf.data.decode import load_clip
-from mtl_tf.data.shards import ShardCache
+from mtl_tf.data.decode import mix_to_mono, read_audio, resample
+from mtl_tf.data.store import ClipStore, clip_key
 from mtl_tf.data.wav import read_layout
 from mtl_tf.errors import UserError
 from mtl_tf.progress import progress_bar
 
-SOUNDFILE, TENSORFLOW_IO, SHARDS = "soundfile", "tensorflow_io", "shards"
+SOUNDFILE, TENSORFLOW_IO = "soundfile", "tensorflow_io"
 
 
 def decoder_of(manifest: pd.DataFrame, config: PipelineConfig, sample_rate: int) -> pd.Series:
@@ -54,21 +56,23 @@ class ClipSource:
 
     Attributes:
         paths: absolute path of each clip.
-        start_s: where it begins in its file, in seconds.
-        duration_s: its length in seconds, NaN for the whole file.
+        start_frame: int64, where it begins in its file, at the file's own rate.
+        num_frames: int64, its length there, -1 to the end of the file.
+        audio_sha1: digest of its decoded samples, as the audit found them; empty: not known.
         plain_pcm_bits: 16 or 24 where tensorflow-io decodes it, else 0.
         longest: int64, how many samples of each clip are used at most.
         sample_rate: of the result, in Hz.
-        shards: decoded audio to read in place of the files, or None.
+        stores: decoded audio to read in place of the files, with the position of each clip in its store; or None.
     """
 
     paths: np.ndarray
-    start_s: np.ndarray
-    duration_s: np.ndarray
+    start_frame: np.ndarray
+    num_frames: np.ndarray
+    audio_sha1: np.ndarray
     plain_pcm_bits: np.ndarray
     longest: np.ndarray
     sample_rate: int
-    shards: ShardCache | None = field(default=None)
+    stores: list[tuple[ClipStore, int]] | None = field(default=None)
 
     def __post_init__(self) -> None:
         """Makes the tables the graph looks clips up in; constants made inside a graph are copied with each function."""
@@ -92,10 +96,12 @@ class ClipSource:
         unlimited = np.iinfo(np.int64).max
         limits = {name: unlimited if limit is None else round(limit * sample_rate) for name, limit in crop_s.items()}
         vetted = manifest["decoder"] == TENSORFLOW_IO
+        paths = (prefix.astype(str) + "/" + manifest["path"].astype(str)).map(os.fsencode)
         return cls(
-            paths=np.array((prefix.astype(str) + "/" + manifest["path"].astype(str)).tolist(), dtype=np.bytes_),
-            start_s=manifest["start_s"].to_numpy(np.float32),
-            duration_s=manifest["duration_s"].to_numpy(np.float32),
+            paths=np.array(paths.tolist(), dtype=np.bytes_),
+            start_frame=manifest["start_frame"].to_numpy(np.int64),
+            num_frames=manifest["num_frames"].where(manifest["duration_s"].notna(), -1).to_numpy(np.int64),
+            audio_sha1=manifest["audio_sha1"].to_numpy(object),
             plain_pcm_bits=np.where(vetted, manifest["plain_pcm_bits"], 0).astype(np.int32),
             longest=manifest["corpus"].map(limits).to_numpy(np.int64),
             sample_rate=sample_rate,
@@ -104,30 +110,59 @@ class ClipSource:
     @property
     def decodes_in_graph(self) -> bool:
         """Whether any clip is decoded by tensorflow-io, so that `tensor` has to be used."""
-        return self.shards is None and bool(self.plain_pcm_bits.any())
+        return self.stores is None and bool(self.plain_pcm_bits.any())
 
     def samples(self, position: int) -> np.ndarray:
-        """Reads one clip from the shards, or decodes it with soundfile: float32 (samples,), cut to its limit."""
-        if self.shards is not None:
-            return self.shards.read(position)
-        path = Path(self.paths[position].decode())
-        clip = load_clip(path, self.sample_rate, self.start_s[position], self.duration_s[position])
-        return clip[: self.longest[position]]
+        """Reads one clip from its store, or decodes it with soundfile: float32 (samples,), cut to its limit."""
+        if self.stores is not None:
+            store, place = self.stores[position]
+            return store.read(place, lambda _: self._decode(position, vetted=True))
+        return self._decode(position)
 
-    def use_shards(self, folder: Path, identities: list[str], num_threads: int, quiet: bool) -> None:
-        """Decodes every clip once into `folder`, and reads from there from now on.
+    def use_stores(self, manifest: pd.DataFrame, folders: dict[str, Path], num_threads: int, quiet: bool) -> None:
+        """Decodes each clip that no run has decoded before, and reads from the stores from now on.
 
         Args:
-            folder: for the shards.
-            identities: of each clip's audio.
+            manifest: the clips, as in `from_manifest`.
+            folders: corpus to the folder of its store.
             num_threads: clips decoded at once.
             quiet: no progress bar.
+
+        Raises:
+            UserError: a file does not hold what the audit found in it.
         """
-        keys = [f"{name}@{self.sample_rate}/{limit}" for name, limit in zip(identities, self.longest, strict=True)]
-        shards = ShardCache(folder, keys)
-        with progress_bar("decoding into shards", shards.num_shards, quiet) as advance:
-            shards.fill(self.samples, num_threads, advance)
-        self.shards = shards
+        self.stores = [None] * len(manifest)  # type: ignore[list-item]
+        stores = []
+        for corpus, rows in manifest.groupby("corpus", sort=False):
+            keys = [self._key(row) for row in rows.itertuples()]
+            store = ClipStore(folders[corpus] / f"clips-{self.sample_rate}", keys)
+            stores.append((store, rows.index))
+            for place, position in enumerate(rows.index):
+                self.stores[position] = store, place
+        with progress_bar("decoding", len(manifest), quiet) as advance:
+            before = 0
+            for store, positions in stores:
+                store.fill(
+                    lambda place, positions=positions: self._decode(positions[place], vetted=True),
+                    num_threads,
+                    lambda count, before=before: advance(before + count),
+                )
+                before += len(positions)
+
+    def _key(self, row: tuple) -> str:
+        length = -(-row.num_frames * self.sample_rate // row.sample_rate)
+        longest = int(self.longest[row.Index])
+        cut = longest if longest < length else None
+        return clip_key(row.audio_sha1, row.channels, row.sample_rate, self.sample_rate, cut)
+
+    def _decode(self, position: int, vetted: bool = False) -> np.ndarray:
+        """Decodes one clip with soundfile; `vetted`: it must be what the audit found."""
+        path = Path(os.fsdecode(self.paths[position]))
+        count = int(self.num_frames[position])
+        samples, info = read_audio(path, int(self.start_frame[position]), None if count < 0 else count)
+        if vetted and hashlib.sha1(samples.tobytes()).hexdigest() != self.audio_sha1[position]:
+            raise _changed(path)
+        return resample(mix_to_mono(samples), info.sample_rate, self.sample_rate)[: self.longest[position]]
 
     def tensor(self, position: tf.Tensor) -> tf.Tensor:
         """Gives the float32 (samples,) tensor of one clip inside a tf.data graph.
@@ -168,8 +203,12 @@ class ClipSource:
         if found:
             return UserError(message.splitlines()[0])
         for position in np.flatnonzero(self.plain_pcm_bits):
-            path = Path(self.paths[position].decode())
+            path = Path(os.fsdecode(self.paths[position]))
             layout = read_layout(path) if path.is_file() else None
             if layout is None or layout.plain_pcm_bits != self.plain_pcm_bits[position]:
-                return UserError(f"cannot decode {path}: it was changed after the audit; give the same command again")
+                return _changed(path)
         return error
+
+
+def _changed(path: Path) -> UserError:
+    return UserError(f"cannot decode {path}: it was changed after the audit; give the same command again")

@@ -1,7 +1,6 @@
 """Decodes any audio file with libsndfile and resamples with soxr: the default path, for all containers."""
 
 import io
-import math
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,12 +10,16 @@ import numpy as np
 import soundfile
 import soxr
 
+from mtl_tf.data import flac
 from mtl_tf.data.mp3 import read_mp3, with_length_tag
-from mtl_tf.data.wav import WavLayout, read_layout
+from mtl_tf.data.ogg import link_with_end, read_ogg
+from mtl_tf.data.wav import MPEG_IN_WAV, WavLayout, one_data_chunk, read_layout
 from mtl_tf.errors import UserError
 
+LOUDEST = 10.0  # decoders of lossy files overshoot 1; integers not scaled down are far above
+LOWEST_RATE = 100  # in Hz; below, a header is damaged, and resampling would make gigabytes of a file
 _OTHER_CONTAINERS = (b"RIFF", b"RF64", b"fLaC", b"OggS")
-_OGG_PAGE, _OGG_LAST_PAGE_FLAG, _OGG_TAIL_BYTES = b"OggS", 4, 1 << 17
+_NOT_INTEGER = ("FLOAT", "DOUBLE")
 
 
 class DecodeError(UserError):
@@ -34,6 +37,7 @@ class AudioInfo:
         subtype: libsndfile's name of the encoding, such as `PCM_16`.
         container: libsndfile's name of the container, such as `WAV`.
         plain_pcm_bits: see `mtl_tf.data.wav.WavLayout`.
+        doubt: why the file may hold more or less than what was read, else empty.
     """
 
     sample_rate: int
@@ -42,82 +46,198 @@ class AudioInfo:
     subtype: str
     container: str
     plain_pcm_bits: int | None
+    doubt: str = ""
 
 
-def read_audio(path: Path, start_s: float = 0.0, duration_s: float = math.nan) -> tuple[np.ndarray, AudioInfo]:
+def read_audio(path: Path, start_frame: int = 0, num_frames: int | None = None) -> tuple[np.ndarray, AudioInfo]:
     """Decodes a file, or a part of it.
+
+    All audio of the file is read: each link of a chained Ogg, each `data` chunk of a WAV. Sizes that streaming writers
+    leave open, in WAV and FLAC, mean the whole file.
 
     Args:
         path: WAV, FLAC, OGG or MP3.
-        start_s: where the clip begins in the file, in seconds.
-        duration_s: its length in seconds; NaN: to the end of the file.
+        start_frame: first sample of the clip, at the file's own rate.
+        num_frames: how many; None: to the end of the file.
 
     Returns:
         float32 samples (frames, channels) in [-1, 1] at the file's own rate, and what the file is.
 
     Raises:
-        DecodeError: the file is missing, empty, corrupt, not finite, or shorter than its header or the clip says.
+        DecodeError: the file is missing, empty, corrupt, not finite, above 10, of no plausible rate, or shorter than its
+            header or the clip says.
     """
     try:
         layout = read_layout(path)
-        read = _read_plain if layout is not None and layout.plain_pcm_bits == 16 else _read_any
-        samples, info, expected = read(path, layout, start_s, duration_s)
+        if layout is not None and layout.missing and layout.available:
+            raise ValueError(_cut_short(layout.available, layout.available + layout.missing, layout))
+        if layout is not None and layout.plain_pcm_bits == 16:
+            samples, info = _read_plain(path, layout, start_frame, num_frames)
+        else:
+            samples, info = _read_any(path, layout, start_frame, num_frames)
     except (soundfile.SoundFileError, OSError, ValueError, MemoryError, RuntimeError) as error:
         raise DecodeError(f"cannot decode {path}: {_reason(path, error)}") from error
     if not info.num_frames:
         raise DecodeError(f"cannot decode {path}: the file is empty, it holds no samples")
-    if len(samples) < expected or (layout and (layout.declared_frames or 0) > layout.available_frames):
-        announced = max(expected, (layout.declared_frames or 0) if layout else 0)
-        raise DecodeError(f"cannot decode {path}: it ends before the {announced} frames it announces")
-    if info.container == "OGG" and not _ogg_is_whole(path):
-        raise DecodeError(f"cannot decode {path}: its last page is missing")
-    if info.subtype != "PCM_16" and not np.isfinite(samples).all():
-        raise DecodeError(f"cannot decode {path}: it holds samples that are not finite")
+    if info.sample_rate < LOWEST_RATE:
+        raise DecodeError(
+            f"cannot decode {path}: its header says {info.sample_rate} Hz, which is no sample rate of audio"
+        )
+    expected = info.num_frames - start_frame if num_frames is None else num_frames
+    if len(samples) < expected:
+        raise DecodeError(
+            f"cannot decode {path}: it holds {start_frame + len(samples)} of the {start_frame + expected} frames "
+            f"that {'it announces' if num_frames is None else 'the clip needs'}"
+        )
+    if info.subtype != "PCM_16" and samples.size:
+        loudest = np.abs(samples).max()
+        if not np.isfinite(loudest):
+            raise DecodeError(f"cannot decode {path}: it holds samples that are not finite")
+        if loudest > LOUDEST and info.subtype in _NOT_INTEGER:
+            raise DecodeError(
+                f"cannot decode {path}: its samples reach {loudest:g} where floats lie in [-1, 1]; scale them down"
+            )
     return samples, info
 
 
+def sample_rate_of(path: Path) -> int:
+    """Reads the sample rate of a file, in Hz, without decoding it.
+
+    Raises:
+        DecodeError: it cannot be read.
+    """
+    try:
+        layout = read_layout(path)
+        if layout is not None:
+            return layout.sample_rate
+        with _open(path, None)[0][0] as file:
+            return file.samplerate
+    except (soundfile.SoundFileError, OSError, ValueError, RuntimeError) as error:
+        raise DecodeError(f"cannot decode {path}: {_reason(path, error)}") from error
+
+
+def frame_range(start_s: float, duration_s: float, sample_rate: int) -> tuple[int, int | None]:
+    """Turns seconds into frames, so that clips that follow each other share none and leave none out.
+
+    Args:
+        start_s: where the clip begins in the file.
+        duration_s: its length; NaN: to the end of the file.
+        sample_rate: of the file, in Hz.
+
+    Returns:
+        The first frame, and how many; None: to the end.
+
+    >>> frame_range(0.1, 0.2, 44100), frame_range(0.3, float("nan"), 8000)
+    ((4410, 8820), (2400, None))
+    """
+    first = round(start_s * sample_rate)
+    if np.isnan(duration_s):
+        return first, None
+    return first, round((start_s + duration_s) * sample_rate) - first
+
+
 def _read_any(
-    path: Path, layout: WavLayout | None, start_s: float, duration_s: float
-) -> tuple[np.ndarray, AudioInfo, int]:
-    """Reads with libsndfile; returns the samples, what the file is, and how many frames there should be."""
-    with _open(path) as file:
-        first = round(start_s * file.samplerate)
-        wanted = -1 if math.isnan(duration_s) else round(duration_s * file.samplerate)
-        file.seek(min(first, file.frames))
-        samples = _read(file, wanted)
+    path: Path, layout: WavLayout | None, start_frame: int, num_frames: int | None
+) -> tuple[np.ndarray, AudioInfo]:
+    """Reads with libsndfile; returns the samples and what the file is."""
+    files, doubt = _open(path, layout)
+    try:
+        kinds = {(file.samplerate, file.channels) for file in files}
+        if len(kinds) > 1:
+            raise ValueError(f"it is a chain of {len(files)} links of different rates or channels; part them")
+        first, total = files[0], sum(file.frames for file in files)
         bits = layout.plain_pcm_bits if layout else None
-        info = AudioInfo(file.samplerate, file.channels, file.frames, file.subtype, file.format, bits)
-    return samples, info, info.num_frames - first if wanted < 0 else wanted
+        info = AudioInfo(first.samplerate, first.channels, total, first.subtype, first.format, bits, doubt)
+        if len(files) == 1 and first.seekable():
+            if start_frame:
+                first.seek(min(start_frame, total))
+            return _read(first, -1 if num_frames is None else num_frames), info
+        samples = np.concatenate([_read(file, file.frames) for file in files])
+    finally:
+        for file in files:
+            file.close()
+    end = None if num_frames is None else start_frame + num_frames
+    return samples[start_frame:end], info
 
 
-def _read_plain(path: Path, layout: WavLayout, start_s: float, duration_s: float) -> tuple[np.ndarray, AudioInfo, int]:
+def _read_plain(
+    path: Path, layout: WavLayout, start_frame: int, num_frames: int | None
+) -> tuple[np.ndarray, AudioInfo]:
     """Reads whole 16-bit WAVs as `_read_any` does, bit for bit, without what opening a file costs libsndfile."""
-    first, frames = round(start_s * layout.sample_rate), layout.declared_frames
-    expected = frames - first if math.isnan(duration_s) else round(duration_s * layout.sample_rate)
-    count = max(min(expected, frames - first), 0)
-    position = layout.data_start + 2 * layout.channels * min(first, frames)
+    frames = layout.available // layout.block_align
+    wanted = frames - start_frame if num_frames is None else num_frames
+    count = max(min(wanted, frames - start_frame), 0)
+    position = layout.data_start + layout.block_align * min(start_frame, frames)
     samples = _scaled(np.fromfile(path, "<i2", count * layout.channels, offset=position))
     container = "WAVEX" if layout.extensible else "WAV"
     info = AudioInfo(layout.sample_rate, layout.channels, frames, "PCM_16", container, 16)
-    return samples.reshape(-1, layout.channels), info, expected
+    return samples.reshape(-1, layout.channels), info
 
 
-def _open(path: Path) -> soundfile.SoundFile:
-    """Opens a file; of an MP3 libsndfile only estimates the length, so its frames are counted first."""
-    named_mp3 = path.suffix.lower() == ".mp3"
-    content = path.read_bytes() if named_mp3 else b""
-    if not named_mp3 or content.startswith(_OTHER_CONTAINERS):
+def _open(path: Path, layout: WavLayout | None) -> tuple[list[soundfile.SoundFile], str]:
+    """Opens a file, each link of a chain apart, what decoders stumble over mended in memory; and says what is doubtful."""
+    if layout is not None:
+        if layout.tag in MPEG_IN_WAV:
+            content = path.read_bytes()
+            return _open_mp3(b"".join(content[start : start + length] for start, length in layout.parts))
+        if len(layout.parts) > 1 or layout.open_end:
+            return [soundfile.SoundFile(io.BytesIO(one_data_chunk(path, layout)))], ""
+        return [soundfile.SoundFile(path)], ""
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head.startswith(b"OggS"):
+        return _open_ogg(path.read_bytes())
+    if head.startswith(b"fLaC"):
+        return [_open_flac(path, head)], ""
+    if path.suffix.lower() != ".mp3":
         file = soundfile.SoundFile(path)
         if file.format != "MP3":
-            return file
+            return [file], ""
         file.close()
-        content = path.read_bytes()
-    layout = read_mp3(content)
-    return soundfile.SoundFile(io.BytesIO(with_length_tag(content, layout) if layout.lacks_length_tag else content))
+    elif head.startswith(_OTHER_CONTAINERS):
+        return [soundfile.SoundFile(path)], ""
+    return _open_mp3(path.read_bytes())
+
+
+def _open_mp3(content: bytes) -> tuple[list[soundfile.SoundFile], str]:
+    """Opens an MP3, of which libsndfile only estimates the length, so its frames are counted first."""
+    mpeg = read_mp3(content)
+    frames = with_length_tag(content, mpeg) if mpeg.lacks_length_tag else content[mpeg.first : mpeg.end]
+    doubt = f"{mpeg.tail} bytes behind its last MPEG frame are none, and players pass over them" if mpeg.tail else ""
+    return [soundfile.SoundFile(io.BytesIO(frames))], doubt
+
+
+def _open_ogg(content: bytes) -> tuple[list[soundfile.SoundFile], str]:
+    pages = read_ogg(content)
+    if not pages.links:
+        raise ValueError("it ends in the middle of its first page" if pages.cut else "it holds no whole page")
+    head = content[: pages.links[0][1]][:1024]
+    if b"vorbis" not in head and b"OpusHead" not in head:
+        raise ValueError("it is an Ogg that holds neither Vorbis nor Opus; convert it")
+    if len(pages.links) == 1 and pages.ended[0] and not pages.cut:
+        return [soundfile.SoundFile(io.BytesIO(content))], ""
+    files = [soundfile.SoundFile(io.BytesIO(link_with_end(content, pages, link))) for link in range(len(pages.links))]
+    if pages.cut:
+        held = sum(file.frames for file in files) / files[0].samplerate
+        raise ValueError(f"it was cut: it ends in the middle of a page, after {held:.2f} s")
+    return files, "" if all(pages.ended) else "its last page is not marked as the last, so it may have been cut"
+
+
+def _open_flac(path: Path, head: bytes) -> soundfile.SoundFile:
+    """Opens a FLAC; one that leaves its length open gets it said, since libsndfile finds no end without."""
+    if flac.announced_frames(head):
+        return soundfile.SoundFile(path)
+    content = path.read_bytes()
+    held = flac.held_frames(content)
+    if not held:
+        raise ValueError("it holds no whole frame")
+    return soundfile.SoundFile(io.BytesIO(flac.with_length(content, held)))
 
 
 def _read(file: soundfile.SoundFile, frames: int) -> np.ndarray:
     """Reads float32 samples; 16-bit ones are scaled here, which gives the same values four times as fast."""
+    if not file.seekable() and frames < 0:
+        frames = file.frames
     if file.subtype != "PCM_16":
         return file.read(frames, dtype="float32", always_2d=True)
     return _scaled(file.read(frames, dtype="int16", always_2d=True))
@@ -151,14 +271,19 @@ def _resampler(from_rate: int, to_rate: int, thread: int) -> soxr.ResampleStream
     return soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
 
 
-def load_clip(path: Path, sample_rate: int, start_s: float = 0.0, duration_s: float = math.nan) -> np.ndarray:
+def mix_to_mono(samples: np.ndarray) -> np.ndarray:
+    """Averages the channels: float32 (frames, channels) to (frames,)."""
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+
+
+def load_clip(path: Path, sample_rate: int, start_frame: int = 0, num_frames: int | None = None) -> np.ndarray:
     """Decodes a clip, mixes its channels to one and resamples it.
 
     Args:
         path: audio file.
         sample_rate: of the result, in Hz.
-        start_s: where the clip begins in the file, in seconds.
-        duration_s: its length in seconds; NaN: to the end of the file.
+        start_frame: first sample of the clip, at the file's own rate.
+        num_frames: how many; None: to the end of the file.
 
     Returns:
         float32 (samples,).
@@ -166,9 +291,14 @@ def load_clip(path: Path, sample_rate: int, start_s: float = 0.0, duration_s: fl
     Raises:
         DecodeError: see `read_audio`.
     """
-    samples, info = read_audio(path, start_s, duration_s)
-    mono = samples[:, 0] if info.channels == 1 else samples.mean(axis=1, dtype=np.float32)
-    return resample(mono, info.sample_rate, sample_rate)
+    samples, info = read_audio(path, start_frame, num_frames)
+    return resample(mix_to_mono(samples), info.sample_rate, sample_rate)
+
+
+def _cut_short(available: int, announced: int, layout: WavLayout) -> str:
+    unit = layout.block_align if layout.linear else 1
+    name = "frames" if layout.linear else "bytes of audio"
+    return f"it was cut: it holds {available // unit} of the {announced // unit} {name} it announces"
 
 
 def _reason(path: Path, error: Exception) -> str:
@@ -178,18 +308,12 @@ def _reason(path: Path, error: Exception) -> str:
         return "no such file"
     if not path.stat().st_size:
         return "the file is empty"
-    return str(error).rpartition(": ")[2].replace("Format not recognised.", "it is no WAV, FLAC, OGG or MP3")
-
-
-def _ogg_is_whole(path: Path) -> bool:
-    """An Ogg stream ends with a page flagged as the last; a file cut short lacks it, and decodes without complaint."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _OGG_TAIL_BYTES))
-        tail = file.read()
-    start = tail.rfind(_OGG_PAGE)
-    if start < 0 or start + 27 > len(tail):
-        return False
-    segments = tail[start + 26]
-    table = tail[start + 27 : start + 27 + segments]
-    whole = len(table) == segments and start + 27 + segments + sum(table) <= len(tail)
-    return whole and bool(tail[start + 5] & _OGG_LAST_PAGE_FLAG)
+    if not isinstance(error, soundfile.SoundFileError):
+        return str(error)
+    content = path.read_bytes()
+    announced = flac.announced_frames(content)
+    if announced:
+        held = flac.held_frames(content)
+        return f"it was cut or damaged: its last whole frame ends after {held} of the {announced} frames it announces"
+    reason = str(error).rpartition(": ")[2]
+    return f"libsndfile says: {reason}" if "recognised" not in reason else "it is no WAV, FLAC, OGG or MP3"

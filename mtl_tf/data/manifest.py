@@ -1,20 +1,28 @@
-"""The typed table of clips, and its file."""
+"""The typed table of clips."""
 
-import io
+import os
 from pathlib import Path
 
 import pandas as pd
 
 from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.errors import UserError
-from mtl_tf.files import write_whole
 
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+# What publishers write for the parts of their own division.
+SPELLINGS = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), VALIDATION),
+    **dict.fromkeys(("test", "testing", "eval"), TEST),
+}
 COLUMNS = {
     "clip_id": "string",
     "corpus": "string",
     "path": "string",
     "start_s": "float64",
     "duration_s": "float64",
+    "identity": "string",
+    "copy": "int64",
     "speaker": "string",
     "session": "string",
     "official_split": "string",
@@ -24,6 +32,7 @@ COLUMNS = {
 FACTS = {
     "sample_rate": "int64",
     "channels": "int64",
+    "start_frame": "int64",
     "num_frames": "int64",
     "container": "string",
     "subtype": "string",
@@ -31,6 +40,8 @@ FACTS = {
     "peak": "float64",
     "clipped_fraction": "float64",
     "audio_sha1": "string",
+    "fingerprint": "object",
+    "doubt": "string",
     "error": "string",
 }
 
@@ -44,13 +55,16 @@ def list_clips(corpus: Corpus, root: Path) -> pd.DataFrame:
 
     Returns:
         One row per clip: `COLUMNS`, then the native labels as strings. `start_s` is 0 and `duration_s` NaN where the
-        clip is the whole file. `clip_id` is `CORPUS/PATH` without suffix. `misfit` says why a file has no labels: its
-        name is not one of the published layout.
+        clip is the whole file. `clip_id` is `CORPUS/PATH`, with `@` and the start where it is a part of a file, and
+        unique. `identity` is the publisher's name of the performance, which two files may share, and `copy` is above 0
+        for a file that the publisher made from another. `official_split` is `train`, `validation` or `test`. `misfit`
+        says why a file has no labels: its name is not one of the published layout, or no UTF-8.
 
     Raises:
-        UserError: the folder does not have the published layout.
+        UserError: the folder does not have the published layout, a clip is listed twice, or an official split has
+            another name than the usual ones.
     """
-    table = pd.DataFrame(corpus.read(root))
+    table = pd.DataFrame([_with_printable_name(row) for row in corpus.read(root)])
     if "misfit" in table and table["misfit"].notna().all():
         raise UserError(
             f"corpus {corpus.name}: none of the {len(table)} audio files below {root} fits the published layout; "
@@ -59,26 +73,42 @@ def list_clips(corpus: Corpus, root: Path) -> pd.DataFrame:
     table["corpus"] = corpus.name
     table["start_s"] = table.get("start_s", 0.0)
     table["duration_s"] = table.get("duration_s", float("nan"))
+    table["copy"] = table["copy"].fillna(0) if "copy" in table else 0
     whole_file = table["start_s"].eq(0) & table["duration_s"].isna()
-    name = corpus.name + "/" + table["path"].str.rsplit(".", n=1).str[0]
-    table["clip_id"] = name.where(whole_file, name + "@" + table["start_s"].map("{:.3f}".format))
+    name = corpus.name + "/" + table["path"]
+    table["clip_id"] = name.where(whole_file, name + "@" + table["start_s"].map("{:.6f}".format))
     for column in (*COLUMNS, *corpus.native_labels):
         if column not in table:
             table[column] = None
     types = COLUMNS | dict.fromkeys(corpus.native_labels, "string")
-    return table[list(types)].astype(types).sort_values("clip_id", ignore_index=True)
+    table = table[list(types)].astype(types).sort_values("clip_id", ignore_index=True)
+    repeated = table["clip_id"].duplicated()
+    if repeated.any():
+        raise UserError(
+            f"corpus {corpus.name}: {repeated.sum()} clips are listed twice, such as {table['clip_id'][repeated].iloc[0]}"
+        )
+    table["official_split"] = _usual_names(table["official_split"], corpus.name)
+    return table
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Writes Parquet or CSV, whole or not at all.
+def _usual_names(splits: pd.Series, corpus: str) -> pd.Series:
+    found = splits.str.strip().str.casefold()
+    unknown = splits[splits.notna() & ~found.isin(list(SPELLINGS))]
+    if len(unknown):
+        counts = ", ".join(f"{name!r} ({count} clips)" for name, count in unknown.value_counts().items())
+        raise UserError(
+            f"corpus {corpus}: official_split is {counts}, which is none of {', '.join(SPELLINGS)}; let the reader say "
+            "train, validation or test"
+        )
+    return found.map(SPELLINGS).astype("string")
 
-    Args:
-        table: any table.
-        path: ends in `.parquet` or `.csv`.
-    """
-    content = io.BytesIO()
-    if path.suffix == ".csv":
-        table.to_csv(content, index=False)
-    else:
-        table.to_parquet(content, index=False)
-    write_whole(path, content.getbuffer())
+
+def _with_printable_name(row: dict[str, object]) -> dict[str, object]:
+    """Makes a finding of a file whose name no table and no terminal can hold; its labels may be wrong likewise."""
+    path = str(row["path"])
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        return {"path": shown, "misfit": "named in an encoding other than UTF-8; rename it"}
+    return row

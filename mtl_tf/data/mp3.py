@@ -1,6 +1,5 @@
 """Counts the frames of an MP3 file, whose length its decoders otherwise guess or believe."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 _MPEG_1 = 3
@@ -16,6 +15,7 @@ _BITRATES_KBIT_S = {  # by (MPEG 1?, layer), for indices 1 to 14
 _TRAILING_TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
 _LENGTH_TAGS = (b"Xing", b"Info")
 _FRAMES_FLAG = 1
+_LONGEST_FRAME = 8192
 
 
 class Mp3Error(ValueError):
@@ -30,6 +30,7 @@ class _Frame:
     length: int
     samples: int
     side_information: int
+    free_length: int = 0  # without padding, where the header does not tell the bit rate
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,16 @@ class Mp3Layout:
     Attributes:
         first: byte at which the first frame starts.
         num_frames: frames that hold audio.
+        end: byte behind the last frame.
+        tail: bytes behind it that are neither frames nor tags nor zeros; players pass over them.
         lacks_length_tag: whether the first frame is no Xing or Info tag with the number of frames, though this is layer
-            III. Without one, decoders take the first bit rate for that of the whole file and stop too early.
+            III with bit rates in its frames. Without one, decoders take the first bit rate for that of the whole file and stop too early.
     """
 
     first: int
     num_frames: int
+    end: int
+    tail: int
     lacks_length_tag: bool
 
 
@@ -52,18 +57,30 @@ def read_mp3(content: bytes) -> Mp3Layout:
     """Walks the frames of a file from the first to the last.
 
     Args:
-        content: of the file. ID3, APE and Lyrics tags and trailing zeros are passed over.
+        content: of the file. ID3, APE and Lyrics tags, and zeros before and behind the frames, are passed over.
 
     Raises:
         Mp3Error: the last frame is cut short, bytes between frames are none, or the length tag counts other frames.
     """
-    first = _first_frame(content)
-    frame = _frame_at(content, first)
+    first, frame = _first_frame(content)
     declared = _declared_frames(content, first, frame)
-    count = sum(1 for _ in _frames(content, first, frame)) - (declared is not None)
+    count, end = -(declared is not None), first
+    while end < len(content):
+        following = _frame_at(content, end, frame.free_length)
+        if following is None or following.stream != frame.stream:
+            break
+        if end + following.length > len(content):
+            held = _seconds(count, frame)
+            rest = "" if declared is None else f" of the {_seconds(declared, frame):.2f} s it announces"
+            raise Mp3Error(f"it was cut: it ends in the middle of an MPEG frame, after {held:.2f} s{rest}")
+        count, end = count + 1, end + following.length
+    tail = 0 if content.startswith(_TRAILING_TAGS, end) or not any(content[end:]) else len(content) - end
+    if tail and _has_frames(content, end, frame):
+        raise Mp3Error(f"byte {end} should start an MPEG frame and does not")
     if declared is not None and declared != count:
-        raise Mp3Error(f"it announces {declared} MPEG frames and holds {count}")
-    return Mp3Layout(first, count, lacks_length_tag=declared is None and frame.stream[1] == 3)
+        cut = "it was cut: " if declared > count else ""
+        raise Mp3Error(f"{cut}it announces {declared} MPEG frames and holds {count}")
+    return Mp3Layout(first, count, end, tail, lacks_length_tag=_lacks_tag(declared, frame))
 
 
 def with_length_tag(content: bytes, layout: Mp3Layout) -> bytes:
@@ -85,23 +102,10 @@ def with_length_tag(content: bytes, layout: Mp3Layout) -> bytes:
         if frame.length >= 4 + frame.side_information + len(tag):
             break
     start = bytes(header) + bytes(frame.side_information) + tag
-    return start.ljust(frame.length, b"\0") + content[layout.first :]
+    return start.ljust(frame.length, b"\0") + content[layout.first : layout.end]
 
 
-def _frames(content: bytes, position: int, first: _Frame) -> Iterator[_Frame]:
-    while position < len(content):
-        frame = _frame_at(content, position)
-        if frame is None or frame.stream != first.stream:
-            if content.startswith(_TRAILING_TAGS, position) or not any(content[position:]):
-                return
-            raise Mp3Error(f"byte {position} should start an MPEG frame and does not")
-        if position + frame.length > len(content):
-            raise Mp3Error("it ends in the middle of an MPEG frame")
-        position += frame.length
-        yield frame
-
-
-def _first_frame(content: bytes) -> int:
+def _first_frame(content: bytes) -> tuple[int, _Frame]:
     """Finds the first frame that another one, or the end of the file, follows."""
     position = 0
     while content.startswith(b"ID3", position) and len(content) >= position + 10:
@@ -109,31 +113,79 @@ def _first_frame(content: bytes) -> int:
         footer = 10 if content[position + 5] & 0x10 else 0
         position += 10 + footer + sum((byte & 0x7F) << shift for byte, shift in zip(sizes, (21, 14, 7, 0), strict=True))
     while (position := content.find(b"\xff", position)) >= 0:
-        frame = _frame_at(content, position)
+        frame = _frame_at(content, position) or _free_frame_at(content, position)
         if frame is not None:
-            following = _frame_at(content, position + frame.length)
+            following = _frame_at(content, position + frame.length, frame.free_length)
             if position + frame.length >= len(content) or (following and following.stream == frame.stream):
-                return position
+                return position, frame
         position += 1
     raise Mp3Error("it holds no MPEG frame")
 
 
-def _frame_at(content: bytes, position: int) -> _Frame | None:
+def _has_frames(content: bytes, position: int, first: _Frame) -> bool:
+    """Says whether two frames of a stream follow each other anywhere behind a position, so that what precedes is damage."""
+    while (position := content.find(b"\xff", position)) >= 0:
+        frame = _frame_at(content, position, first.free_length)
+        if frame is not None and frame.stream == first.stream:
+            following = _frame_at(content, position + frame.length, first.free_length)
+            if following is not None and following.stream == first.stream:
+                return True
+        position += 1
+    return False
+
+
+def _lacks_tag(declared: int | None, frame: _Frame) -> bool:
+    return declared is None and frame.stream[1] == 3 and not frame.free_length
+
+
+def _seconds(count: int, frame: _Frame) -> float:
+    version, _, rate_index = frame.stream
+    return max(count, 0) * frame.samples / _SAMPLE_RATES[version][rate_index]
+
+
+def _free_frame_at(content: bytes, position: int) -> _Frame | None:
+    """Reads a frame whose header leaves the bit rate open: it is as long as it is to the next header like it, twice."""
+    header = content[position : position + 4]
+    if len(header) < 4 or header[2] >> 4 != 0:
+        return None
+    place = position + 4
+    while (place := content.find(header[:2], place, position + _LONGEST_FRAME)) >= 0:
+        padding = header[2] >> 1 & 1
+        frame = _frame_at(content, position, place - position - padding * (4 if header[1] >> 1 & 3 == 3 else 1))
+        other = frame and _frame_at(content, place, frame.free_length)
+        if other and other.stream == frame.stream:
+            third = _frame_at(content, place + other.length, frame.free_length)
+            if place + other.length >= len(content) or (third and third.stream == frame.stream):
+                return frame
+        place += 1
+    return None
+
+
+def _frame_at(content: bytes, position: int, free_length: int = 0) -> _Frame | None:
     header = content[position : position + 4]
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return None
     version, layer = header[1] >> 3 & 3, 4 - (header[1] >> 1 & 3)
     bitrate_index, rate_index, padding = header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
-    if version == 1 or layer == 4 or rate_index == 3 or not 1 <= bitrate_index <= 14:
+    if (
+        version == 1
+        or layer == 4
+        or rate_index == 3
+        or bitrate_index == 15
+        or (bitrate_index == 0) != (free_length > 0)
+    ):
         return None
     full = version == _MPEG_1
-    bit_rate = 1000 * _BITRATES_KBIT_S[full, layer][bitrate_index - 1]
     samples = {1: 384, 2: 1152, 3: 1152 if full else 576}[layer]
     slot = 4 if layer == 1 else 1
-    length = (samples // 8 // slot * bit_rate // _SAMPLE_RATES[version][rate_index] + padding) * slot
+    if free_length:
+        length = free_length + padding * slot
+    else:
+        bit_rate = 1000 * _BITRATES_KBIT_S[full, layer][bitrate_index - 1]
+        length = (samples // 8 // slot * bit_rate // _SAMPLE_RATES[version][rate_index] + padding) * slot
     mono = header[3] >> 6 == 3
     side_information = {(True, True): 17, (True, False): 32, (False, True): 9, (False, False): 17}[full, mono]
-    return _Frame((version, layer, rate_index), length, samples, side_information)
+    return _Frame((version, layer, rate_index), length, samples, side_information, free_length)
 
 
 def _declared_frames(content: bytes, first: int, frame: _Frame) -> int | None:

@@ -1,22 +1,31 @@
 """From a corpus folder to its prepared manifest: list, open every file, keep the result until a file changes."""
 
 import hashlib
+import io
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import get_args
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from mtl_tf.config import AuditConfig, DoubtfulClip
+from mtl_tf.config import AuditConfig
 from mtl_tf.corpora import get_corpus
-from mtl_tf.corpora.corpus import Corpus
+from mtl_tf.data import fingerprint
 from mtl_tf.data.audit import OUTSIDE_CAUSES, find_problems, inspect_clips
-from mtl_tf.data.manifest import FACTS, list_clips, write_table
-from mtl_tf.errors import UserError
+from mtl_tf.data.decode import load_clip
+from mtl_tf.data.duplicates import mark_duplicates
+from mtl_tf.data.manifest import FACTS, list_clips
+from mtl_tf.data.store import clip_key
 from mtl_tf.files import write_whole
 from mtl_tf.progress import progress_bar
+from mtl_tf.tables import write_table
 
-MANIFEST, AUDIT, FINGERPRINT = "manifest.parquet", "audit.csv", "fingerprint.json"
+MANIFEST, AUDIT, HEARD = "manifest.parquet", "audit.csv", "heard.parquet"
+MADE_FROM = b"mtl_tf.made_from"
 
 
 def prepare_corpus(
@@ -29,7 +38,7 @@ def prepare_corpus(
 ) -> tuple[pd.DataFrame, Path]:
     """Gives a corpus's manifest with what the audit measured; reuses the last one if no file changed since.
 
-    Writes `manifest.parquet`, `audit.csv` (one row per finding) and `fingerprint.json`.
+    Writes `manifest.parquet`, which says what it was made from, and `audit.csv` (one row per finding).
 
     Args:
         name: of the corpus.
@@ -49,74 +58,106 @@ def prepare_corpus(
     root = corpus.root(data_root, prepared_dir)
     folder = out or prepared_dir / name
     clips = list_clips(corpus, root)
-    fingerprint = _fingerprint(clips, root)
-    manifest = _stored_manifest(folder, fingerprint)
-    if manifest is not None and not manifest["error"].str.startswith(OUTSIDE_CAUSES).any():
-        write_table(find_problems(manifest, corpus, audit), folder / AUDIT)
-        return manifest, root
-    with progress_bar(f"opening {name}", len(clips), quiet) as advance:
-        facts = inspect_clips(clips, root, audit, advance)
-    manifest = pd.concat([clips, facts.astype(FACTS)], axis=1)
-    stored = folder / FINGERPRINT
-    stored.unlink(missing_ok=True)
-    write_table(manifest, folder / MANIFEST)
+    made_from = _made_from(clips, root)
+    manifest = _stored_manifest(folder / MANIFEST, made_from)
+    if manifest is None or manifest["error"].str.startswith(OUTSIDE_CAUSES).any():
+        with progress_bar(f"opening {name}", len(clips), quiet) as advance:
+            facts = inspect_clips(clips, root, audit, advance)
+        manifest = mark_duplicates(
+            pd.concat([clips, facts.astype(FACTS)], axis=1), corpus, lambda row: _load(root, row, fingerprint.RATE)
+        )
+        _store_manifest(manifest, folder / MANIFEST, made_from)
     write_table(find_problems(manifest, corpus, audit), folder / AUDIT)
-    write_whole(stored, json.dumps(fingerprint).encode())
     return manifest, root
 
 
-def leave_out(
-    manifest: pd.DataFrame, problems: pd.DataFrame, corpus: Corpus, config: AuditConfig, listed: Path
-) -> pd.DataFrame:
-    """Applies `audit.on_error` to the findings.
+def heard_peaks(
+    manifest: pd.DataFrame,
+    root: Path,
+    folder: Path,
+    sample_rate: int,
+    crop_s: float | None,
+    num_workers: int = 2,
+    quiet: bool = False,
+) -> pd.Series:
+    """Measures what a network hears of each clip: channels mixed, resampled, cut.
+
+    What was measured for the same samples, rate and cut is read from `folder/heard.parquet`, and added there.
 
     Args:
-        manifest: all clips.
-        problems: what `find_problems` lists.
-        corpus: for the message.
-        config: `on_error`, and the kinds that are accepted or skipped anyway.
-        listed: file with all findings, for the message.
+        manifest: of one corpus.
+        root: its folder.
+        folder: of its prepared files.
+        sample_rate: of the network, in Hz.
+        crop_s: how much of each clip it is given, in seconds; None: all.
+        num_workers: clips decoded at once.
+        quiet: no progress bar.
 
     Returns:
-        The manifest without the clips that have a finding whose kind is not accepted.
-
-    Raises:
-        UserError: there are such clips, and `on_error` is `stop`; or none is left.
+        The largest absolute sample of each clip; 0 for those that cannot be read.
     """
-    serious = problems[~problems["kind"].isin(config.accept)]
-    stopping = serious[~serious["kind"].isin(config.skip)]
-    if len(stopping) and config.on_error == "stop":
-        serious = stopping
-        counts = ", ".join(f"{count} {kind}" for kind, count in serious["kind"].value_counts().items())
-        first = serious.iloc[0]
-        raise UserError(
-            f"corpus {corpus.name}: the audit found {counts}, such as {first['path']} ({first['reason']}); "
-            f"all are listed in {listed}; mend or move the files or give audit.on_error=skip" + _accept_hint(serious)
-        )
-    kept = manifest[~manifest["clip_id"].isin(serious["clip_id"])]
-    if kept.empty:
-        raise UserError(f"corpus {corpus.name}: the audit leaves no clip; the reasons are listed in {listed}")
-    return kept
+    peaks = manifest["peak"].copy()
+    longest = None if crop_s is None else round(crop_s * sample_rate)
+    sound = (manifest["error"] == "") & (manifest["num_frames"] > 0) & manifest["misfit"].isna()
+    cut = False if crop_s is None else manifest["num_frames"] > crop_s * manifest["sample_rate"]
+    rows = manifest[sound & ((manifest["sample_rate"] != sample_rate) | cut)]
+    keys = {
+        row.Index: clip_key(row.audio_sha1, row.channels, row.sample_rate, sample_rate, longest)
+        for row in rows.itertuples()
+    }
+    known = _stored_peaks(folder / HEARD)
+    missing = [index for index, key in keys.items() if key not in known]
+    if missing:
+        with progress_bar("listening", len(missing), quiet) as advance, ThreadPoolExecutor(num_workers) as pool:
+            samples = pool.map(lambda index: _load(root, manifest.loc[index], sample_rate)[:longest], missing)
+            for done, (index, clip) in enumerate(zip(missing, samples, strict=True)):
+                known[keys[index]] = float(np.abs(clip).max(initial=0.0))
+                advance(done + 1)
+        write_table(pd.DataFrame({"key": list(known), "peak": list(known.values())}), folder / HEARD)
+    for index, key in keys.items():
+        peaks[index] = known[key]
+    return peaks
 
 
-def _accept_hint(serious: pd.DataFrame) -> str:
-    kinds = sorted(set(serious["kind"]) & set(get_args(DoubtfulClip)))
-    return f" or audit.accept=[{','.join(kinds)}]" if kinds else ""
+def _load(root: Path, row: pd.Series, sample_rate: int) -> np.ndarray:
+    count = None if np.isnan(row["duration_s"]) else int(row["num_frames"])
+    return load_clip(root / row["path"], sample_rate, int(row["start_frame"]), count)
 
 
-def _stored_manifest(folder: Path, fingerprint: dict[str, str]) -> pd.DataFrame | None:
+def _stored_peaks(path: Path) -> dict[str, float]:
+    try:
+        table = pd.read_parquet(path)
+        return dict(zip(table["key"], table["peak"], strict=True))
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _store_manifest(manifest: pd.DataFrame, path: Path, made_from: dict[str, str]) -> None:
+    """Writes what a manifest was made from into the same file, so that no other process's manifest is taken for it."""
+    table = pa.Table.from_pandas(manifest, preserve_index=False)
+    table = table.replace_schema_metadata((table.schema.metadata or {}) | {MADE_FROM: json.dumps(made_from).encode()})
+    content = io.BytesIO()
+    pq.write_table(table, content)
+    write_whole(path, content.getbuffer())
+
+
+def _stored_manifest(path: Path, made_from: dict[str, str]) -> pd.DataFrame | None:
     """Returns the last manifest if it is of these files and can be read."""
     try:
-        if json.loads((folder / FINGERPRINT).read_text(encoding="utf-8")) == fingerprint:
-            return pd.read_parquet(folder / MANIFEST)
-    except (FileNotFoundError, ValueError):
+        table = pq.read_table(io.BytesIO(path.read_bytes()))
+        if json.loads((table.schema.metadata or {}).get(MADE_FROM, b"{}")) == made_from:
+            return table.to_pandas()
+    except (OSError, ValueError):
         pass
     return None
 
 
-def _fingerprint(clips: pd.DataFrame, root: Path) -> dict[str, str]:
+def _made_from(clips: pd.DataFrame, root: Path) -> dict[str, str]:
     digest = hashlib.sha256(pd.util.hash_pandas_object(clips, index=False).to_numpy().tobytes())
     for path in clips["path"].unique():
-        status = (root / path).stat()
-        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        try:
+            status = os.stat(root / path)  # noqa: PTH116
+        except OSError:  # a name that no table can hold
+            continue
+        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}\n".encode())
     return {"root": str(root.resolve()), "columns": ",".join((*clips.columns, *FACTS)), "files": digest.hexdigest()}

@@ -12,12 +12,14 @@ from sklearn.model_selection import (
 )
 
 from mtl_tf.config import RunConfig, SplitConfig
+from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.errors import UserError
 
-TRAIN, VALIDATION, TEST, UNUSED = "train", "validation", "test", "unused"
+UNUSED = "unused"
 CROSS_VALIDATED = ("k_fold", "grouped_k_fold", "leave_one_group_out")
 POOLED = ("random", "k_fold")
 GROUPED = ("held_out", "grouped_k_fold", "leave_one_group_out")
+MOST_NAMES = 8
 
 
 def num_folds(manifest: pd.DataFrame, config: RunConfig) -> int:
@@ -41,17 +43,20 @@ def num_folds(manifest: pd.DataFrame, config: RunConfig) -> int:
     return next(iter(counts.values()), 1)
 
 
-def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int) -> pd.DataFrame:
+def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int, notes: list[str] | None = None) -> pd.DataFrame:
     """Assigns every clip.
 
     A closed-set task (who speaks) can be scored only on people the network knows. Where the test clips of a corpus are
     all of unknown groups, a share of the clips of the known groups (`known_fraction`) is therefore held out as well;
-    on these clips closed-set tasks are scored and no other task is. The same holds for validation by group.
+    on these clips closed-set tasks are scored and no other task is. The same holds for validation by group. Official
+    validation clips are set aside before anything is held out. A clip that is the same recording as a test clip takes no
+    part.
 
     Args:
         manifest: all clips of the run.
         config: `split`, `corpora.NAME.split`, and the tasks, for which of them is closed-set.
         fold: counted from 0.
+        notes: what a reader of the scores has to know of the division is added to them.
 
     Returns:
         Index as in the manifest; `split` (`train`, `validation`, `test` or `unused`), and `closed_set_only` (bool): the
@@ -60,6 +65,7 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int) -> pd.Data
     Raises:
         UserError: the division asked for is impossible.
     """
+    notes = [] if notes is None else notes
     closed = [task for task in config.tasks.values() if task.closed_set]
     parts = []
     own = [corpus for corpus in config.corpora if _split_of(config, corpus) is not config.split]
@@ -72,17 +78,25 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int) -> pd.Data
     for split, rows in pools:
         if len(rows):
             has_closed = any(set(task.labels) & set(rows["corpus"]) for task in closed)
-            parts.append(_divide(rows, split, fold, has_closed))
+            parts.append(_divide(rows, split, fold, has_closed, notes))
     result = pd.concat(parts).loc[manifest.index]
     if config.split.scored_corpora:
         unscored = ~manifest["corpus"].isin(config.split.scored_corpora) & (result["split"] == TEST)
         result.loc[unscored, "split"] = UNUSED
+    tested = set(manifest["recording"][result["split"] == TEST])
+    again = manifest["recording"].isin(tested) & ~result["split"].isin([TEST, UNUSED])
+    if again.any():
+        result.loc[again, "split"] = UNUSED
+        notes.append(
+            f"{again.sum()} clip{'s take' if again.sum() > 1 else ' takes'} no part: the same recording as a test clip, "
+            f"such as {manifest['path'][again].iloc[0]}"
+        )
     assert_disjoint(manifest, result, config)
     return result
 
 
 def assert_disjoint(manifest: pd.DataFrame, division: pd.DataFrame, config: RunConfig) -> None:
-    """Fails if a test clip's audio, or a group that must be unseen, is also in training.
+    """Fails if the recording of a test clip, or a group that must be unseen, is also in training.
 
     A group that must be unseen in the test must not be in validation either.
 
@@ -90,10 +104,10 @@ def assert_disjoint(manifest: pd.DataFrame, division: pd.DataFrame, config: RunC
         UserError: names what is shared.
     """
     is_test = division["split"] == TEST
-    identified = manifest["audio_sha1"] != ""
-    shared = set(manifest["audio_sha1"][is_test & identified]) & set(manifest["audio_sha1"][~is_test & identified])
+    trained = division["split"].isin([TRAIN, VALIDATION])
+    shared = set(manifest["recording"][is_test]) & set(manifest["recording"][trained])
     if shared:
-        clip = manifest.loc[manifest["audio_sha1"].isin(shared), "path"].iloc[0]
+        clip = manifest.loc[manifest["recording"].isin(shared), "path"].iloc[0]
         raise UserError(f"{len(shared)} clips are in test and in training with the same audio, such as {clip}")
     for corpus, rows in manifest.groupby("corpus"):
         split, here = _split_of(config, corpus), division.loc[rows.index]
@@ -122,8 +136,10 @@ def _split_of(config: RunConfig, corpus: str) -> SplitConfig:
     return own or config.split
 
 
-def _divide(rows: pd.DataFrame, split: SplitConfig, fold: int, has_closed: bool) -> pd.DataFrame:
+def _divide(rows: pd.DataFrame, split: SplitConfig, fold: int, has_closed: bool, notes: list[str]) -> pd.DataFrame:
     groups = _groups(rows, split)
+    if split.strategy in GROUPED:
+        _note_missing(rows, "group", split.group, notes)
     is_test = _test_mask(rows, split, fold)
     if split.strategy != "train_only" and (not is_test.any() or is_test.all()):
         raise UserError(
@@ -137,18 +153,43 @@ def _divide(rows: pd.DataFrame, split: SplitConfig, fold: int, has_closed: bool)
         training = result["split"] == TRAIN
         wanted = has_closed or split.hold_out_known == "always"
         if wanted and held.any() and not groups[held].isin(groups[training]).any():
-            chosen = _draw(rows[training], groups[training], fraction, seed)
+            chosen = _draw_of_each(rows[training], groups[training], fraction, seed, split.group, part, notes)
             result.loc[chosen, ["split", "closed_set_only"]] = [part if has_closed else UNUSED, has_closed]
 
-    hold_out_known(TEST, split.known_fraction, split.seed + 1)
-    training = result["split"] == TRAIN
-    official = (rows["official_split"] == VALIDATION).fillna(False) & training
+    official = (rows["official_split"] == VALIDATION).fillna(False) & (result["split"] == TRAIN)
     if split.strategy == "predefined" and official.any():
         result.loc[official, "split"] = VALIDATION
-    elif split.validation_fraction > 0 and training.any():
+    hold_out_known(TEST, split.known_fraction, split.seed + 1)
+    training = result["split"] == TRAIN
+    if not (result["split"] == VALIDATION).any() and split.validation_fraction > 0 and training.any():
+        if split.validation_group is not None:
+            _note_missing(rows[training], "validation_group", split.validation_group, notes)
         result.loc[_validation(rows[training], split), "split"] = VALIDATION
     hold_out_known(VALIDATION, max(split.validation_fraction, 0.05), split.seed + 2)
     return result
+
+
+def _note_missing(rows: pd.DataFrame, key: str, column: str, notes: list[str]) -> None:
+    """Refuses a division by groups that no clip has, and notes how many clips have none.
+
+    Raises:
+        UserError: no clip of a corpus has a group.
+    """
+    for corpus, own in rows.groupby("corpus"):
+        if column not in own.columns:
+            continue  # what is no column at all has an error of its own
+        missing = int(own[column].isna().sum())
+        if missing == len(own):
+            others = [name for name in own.columns[own.notna().all()] if 1 < own[name].nunique() < len(own)]
+            raise UserError(
+                f"corpus {corpus}: no clip has a {column}, so clips cannot be divided by it; give another split.{key}"
+                + (f", such as {', '.join(others[:6])}" if others else "")
+                + ", or split.strategy=k_fold or random, which let speakers be in training and in test"
+            )
+        if missing:
+            notes.append(
+                f"{missing} of {len(own)} clips of {corpus} have no {column}; each was divided as a {column} of its own"
+            )
 
 
 def _test_mask(rows: pd.DataFrame, split: SplitConfig, fold: int) -> np.ndarray:
@@ -196,7 +237,7 @@ def _official(rows: pd.DataFrame, fold: int) -> np.ndarray:
 
 def _validation(rows: pd.DataFrame, split: SplitConfig) -> pd.Index:
     if split.validation_group is None:
-        return _draw(rows, None, split.validation_fraction, split.seed)
+        return _draw(rows, split.validation_fraction, split.seed)
     groups = _values(rows, "validation_group", split.validation_group)
     splitter = GroupShuffleSplit(1, test_size=split.validation_fraction, random_state=split.seed)
     try:
@@ -205,13 +246,48 @@ def _validation(rows: pd.DataFrame, split: SplitConfig) -> pd.Index:
         raise UserError(f"split.validation_group={split.validation_group} is impossible: {error}") from error
 
 
-def _draw(rows: pd.DataFrame, strata: pd.Series | None, fraction: float, seed: int) -> pd.Index:
-    """Draws a share of rows at random, evenly over the strata if given."""
-    kind = ShuffleSplit if strata is None else StratifiedShuffleSplit
+def _draw(rows: pd.DataFrame, fraction: float, seed: int) -> pd.Index:
+    """Draws a share of rows at random."""
     try:
-        return rows.index[next(kind(1, test_size=fraction, random_state=seed).split(rows, strata))[1]]
+        return rows.index[next(ShuffleSplit(1, test_size=fraction, random_state=seed).split(rows))[1]]
     except ValueError as error:
         raise UserError(f"cannot hold out {fraction:.0%} of {len(rows)} clips: {error}") from error
+
+
+def _draw_of_each(
+    rows: pd.DataFrame, groups: pd.Series, fraction: float, seed: int, name: str, part: str, notes: list[str]
+) -> pd.Index:
+    """Draws a share of the rows of every group that has more than one, at least one row of each.
+
+    Args:
+        rows: to draw from.
+        groups: of each row.
+        fraction: share.
+        seed: of the draw.
+        name: of the column with the groups, for the note.
+        part: what is drawn for, for the note.
+        notes: groups with a single row, of which none can be held out, are added to them.
+    """
+    counts = groups.value_counts()
+    single = sorted(counts.index[counts < 2])
+    if single:
+        names = ", ".join(single[:MOST_NAMES]) + (
+            f" and {len(single) - MOST_NAMES} more" if len(single) > MOST_NAMES else ""
+        )
+        notes.append(f"{name} {names}: one clip only, which trains, so the {part} clips hold none")
+    rows, groups = rows[~groups.isin(single)], groups[~groups.isin(single)]
+    if rows.empty:
+        return rows.index
+    try:
+        drawn = StratifiedShuffleSplit(1, test_size=fraction, random_state=seed).split(rows, groups)
+        return rows.index[next(drawn)[1]]
+    except ValueError:  # fewer clips than groups are asked for, or as many
+        rng = np.random.default_rng(seed)
+        chosen = [
+            rng.choice(members.to_numpy(), max(1, int(fraction * len(members))), replace=False)
+            for members in groups.groupby(groups).groups.values()
+        ]
+        return pd.Index(np.concatenate(chosen))
 
 
 def _groups(rows: pd.DataFrame, split: SplitConfig) -> pd.Series:

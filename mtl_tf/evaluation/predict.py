@@ -10,7 +10,7 @@ from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.mapping import map_clips
 from mtl_tf.evaluation.scores import majority_scores, score_task
 
-CLIP_COLUMNS = ["clip_id", "corpus", "path", "start_s", "duration_s", "speaker", "decoder"]
+CLIP_COLUMNS = ["clip_id", "corpus", "path", "start_frame", "num_frames", "speaker", "decoder"]
 
 
 def predict_clips(
@@ -44,8 +44,8 @@ def tabulate(
     """Lists every scored answer.
 
     Returns:
-        One row per clip and task: `clip_id`, `corpus`, `path`, `start_s`, `duration_s`, `speaker`, `decoder`, `task`,
-        `label`, `predicted`, `probability` (of the predicted class), `probabilities` (list, in the order of the task's
+        One row per clip and task: `clip_id`, `corpus`, `path`, `start_frame`, `num_frames`, `speaker`, `decoder`, `task`,
+        `group` (whose clips are not independent, for intervals; the clip itself in closed-set tasks), `label`, `predicted`, `probability` (of the predicted class), `probabilities` (list, in the order of the task's
         classes).
     """
     parts = []
@@ -56,6 +56,7 @@ def tabulate(
         names = np.array(task.classes)
         part = data.manifest.loc[rows, CLIP_COLUMNS].reset_index(drop=True)
         part["task"] = name
+        part["group"] = part["clip_id"].to_numpy(object) if task.closed_set else fold.groups[rows]
         part["label"] = names[fold.labels[name][rows]]
         part["predicted"] = names[values.argmax(axis=1)]
         part["probability"] = values.max(axis=1)
@@ -74,6 +75,7 @@ def score_fold(
         values = probabilities[name][fold.weights[name][positions] > 0]
         training = (fold.division["split"] == "train").to_numpy() & (fold.weights[name] > 0)
         labels = fold.labels[name]
-        results[name] = score_task(labels[rows], values, task.classes)
+        groups = None if task.closed_set else fold.groups[rows]
+        results[name] = score_task(labels[rows], values, task.classes, groups)
         results[name]["majority"] = majority_scores(labels[training], labels[rows])
     return results

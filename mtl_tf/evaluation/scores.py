@@ -1,5 +1,7 @@
 """Scores of one task on a set of clips, from scikit-learn and scipy."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -8,20 +10,24 @@ from sklearn import metrics
 NUM_RESAMPLES = 1000
 
 
-def score_task(labels: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...]) -> dict[str, object]:
+def score_task(
+    labels: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...], groups: np.ndarray | None = None
+) -> dict[str, object]:
     """Scores one task.
 
     Args:
         labels: int (clips,).
         probabilities: float (clips, classes).
         classes: names of all classes.
+        groups: of each clip, such as its speaker; clips of one group are not independent. None: all are.
 
     Returns:
         Over the classes that occur among the labels: `accuracy` (weighted accuracy, WA), `uar` (unweighted average
         recall, UA), `macro_f1`, `micro_f1`, `weighted_precision` (by support), `roc_auc` (one against the rest, mean
         over classes; None with a single class), `n`, `chance` (one over the number of classes), 95 % intervals
-        `accuracy_interval` (Wilson) and `uar_interval` (percentile bootstrap over clips), `per_class` (precision,
-        recall, f1, n), `classes`, and `confusion` (rows are truth).
+        `accuracy_interval` and `uar_interval`, `interval_groups` (how many groups they were drawn from), `per_class`
+        (precision, recall, f1, n), `classes`, and `confusion` (rows are truth). Intervals are percentile bootstraps over
+        groups; where each clip is a group of its own, or all are of one, over clips, with Wilson's for accuracy.
     """
     predicted = probabilities.argmax(axis=1)
     present = np.unique(labels)
@@ -30,7 +36,7 @@ def score_task(labels: np.ndarray, probabilities: np.ndarray, classes: tuple[str
         labels, predicted, labels=everything, zero_division=0
     )
     hits = int((labels == predicted).sum())
-    wilson = stats.binomtest(hits, len(labels)).proportion_ci(method="wilson")
+    intervals = _intervals(labels, predicted, len(classes), groups)
     return {
         "accuracy": hits / len(labels),
         "uar": float(recall[present].mean()),
@@ -40,8 +46,7 @@ def score_task(labels: np.ndarray, probabilities: np.ndarray, classes: tuple[str
         "roc_auc": _roc_auc(labels, probabilities, present),
         "n": len(labels),
         "chance": 1.0 / len(classes),
-        "accuracy_interval": [float(wilson.low), float(wilson.high)],
-        "uar_interval": _uar_interval(labels, predicted),
+        **intervals,
         "per_class": {
             name: {
                 "precision": float(precision[index]),
@@ -75,19 +80,23 @@ def score_groups(predictions: pd.DataFrame) -> pd.DataFrame:
     """Scores every speaker apart.
 
     Args:
-        predictions: `task`, `corpus`, `speaker`, `label`, `predicted` per clip.
+        predictions: `task`, `corpus`, `speaker`, `label`, `predicted` per clip; with a column `repeat` the clips are
+            there once for each repeat, whose scores are averaged.
 
     Returns:
-        `task`, `corpus`, `speaker`, `n`, `accuracy`, `uar`, sorted by the first three; clips without a speaker
+        `task`, `corpus`, `speaker`, `n` (clips), `accuracy`, `uar`, sorted by the first three; clips without a speaker
         are left out.
     """
     rows = []
     for (task, corpus, speaker), clips in predictions.dropna(subset=["speaker"]).groupby(
         ["task", "corpus", "speaker"], sort=True
     ):
-        correct = (clips["label"] == clips["predicted"]).astype(float)
-        uar = correct.groupby(clips["label"].astype(str)).mean().mean()
-        rows.append((task, corpus, speaker, len(clips), correct.mean(), uar))
+        repeats = [part for _, part in clips.groupby("repeat")] if "repeat" in clips else [clips]
+        scores = []
+        for part in repeats:
+            correct = (part["label"] == part["predicted"]).astype(float)
+            scores.append((correct.mean(), correct.groupby(part["label"].astype(str)).mean().mean()))
+        rows.append((task, corpus, speaker, len(repeats[0]), *np.mean(scores, axis=0)))
     return pd.DataFrame(rows, columns=["task", "corpus", "speaker", "n", "accuracy", "uar"])
 
 
@@ -98,16 +107,33 @@ def _roc_auc(labels: np.ndarray, probabilities: np.ndarray, present: np.ndarray)
     return float(np.mean(areas))
 
 
-def _uar_interval(labels: np.ndarray, predicted: np.ndarray) -> list[float]:
-    if len(labels) < 2:
-        return [0.0, 1.0]  # one clip says nothing about others, and cannot be drawn anew
+def _intervals(
+    labels: np.ndarray, predicted: np.ndarray, num_classes: int, groups: np.ndarray | None
+) -> dict[str, object]:
+    numbers = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    if numbers.max() == 0:
+        numbers = np.arange(len(labels))  # one group says nothing about others
+    count = int(numbers.max()) + 1
+    totals, hits = np.zeros((count, num_classes)), np.zeros((count, num_classes))
+    np.add.at(totals, (numbers, labels), 1)
+    np.add.at(hits, (numbers, labels), predicted == labels)
 
-    def uar(labels: np.ndarray, predicted: np.ndarray) -> float:
-        clips = np.bincount(labels)
-        hits = np.bincount(labels, weights=labels == predicted)
-        return float((hits[clips > 0] / clips[clips > 0]).mean())
+    def resampled(score: Callable[[np.ndarray, np.ndarray], float]) -> list[float]:
+        def statistic(drawn: np.ndarray) -> float:
+            times = np.bincount(drawn, minlength=count)
+            return score(times @ hits, times @ totals)
 
-    interval = stats.bootstrap(
-        (labels, predicted), uar, paired=True, vectorized=False, n_resamples=NUM_RESAMPLES, method="percentile", rng=0
-    ).confidence_interval
-    return [float(interval.low), float(interval.high)]
+        interval = stats.bootstrap(
+            (np.arange(count),), statistic, vectorized=False, n_resamples=NUM_RESAMPLES, method="percentile", rng=0
+        ).confidence_interval
+        return [float(interval.low), float(interval.high)]
+
+    if count < 2:  # one clip says nothing about others, and cannot be drawn anew
+        return {"accuracy_interval": [0.0, 1.0], "uar_interval": [0.0, 1.0], "interval_groups": 1}
+    if count == len(labels):
+        wilson = stats.binomtest(int(hits.sum()), count).proportion_ci(method="wilson")
+        accuracy = [float(wilson.low), float(wilson.high)]
+    else:
+        accuracy = resampled(lambda right, total: float(right.sum() / total.sum()))
+    uar = resampled(lambda right, total: float((right[total > 0] / total[total > 0]).mean()))
+    return {"accuracy_interval": accuracy, "uar_interval": uar, "interval_groups": count}

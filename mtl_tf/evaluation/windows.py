@@ -6,8 +6,8 @@ from typing import Self
 
 import numpy as np
 
-from mtl_tf.command_line import positive_number
 from mtl_tf.errors import UserError
+from mtl_tf.values import positive_number
 
 
 @dataclass(frozen=True)

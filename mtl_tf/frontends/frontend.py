@@ -55,6 +55,11 @@ class FrontEnd(keras.layers.Layer):
         raise NotImplementedError
 
     @property
+    def min_samples(self) -> int:
+        """Fewest samples that make a frame; shorter clips are refused, or padded where they are served."""
+        return 1
+
+    @property
     def frequencies_hz(self) -> np.ndarray | None:
         """Centre of each bin, rising; None where bins are no frequencies."""
         return None
@@ -196,7 +201,10 @@ def _last_true(values):
 
 
 def stretch(features, mask, num_frames: int):
-    """Resizes the valid frames of each clip to a number of frames by linear interpolation, as images are resized.
+    """Resizes the valid frames of each clip to a number of frames, as images are resized.
+
+    More frames come by linear interpolation. Fewer come by averaging with a triangle as wide as the reduction, so that
+    every frame counts as much as any other, and no short sound falls between two of the result.
 
     Args:
         features: float (batch, frames, bins).
@@ -209,11 +217,12 @@ def stretch(features, mask, num_frames: int):
     count = ops.sum(ops.cast(mask, "float32"), axis=1, keepdims=True)  # (batch, 1)
     place = (ops.arange(num_frames, dtype="float32")[None, :] + 0.5) * count / num_frames - 0.5
     place = ops.clip(place, 0.0, ops.maximum(count - 1.0, 0.0))  # (batch, num_frames)
-    below = ops.floor(place)
-    above = ops.minimum(below + 1.0, ops.maximum(count - 1.0, 0.0))
-    share = (place - below)[:, :, None]
-    rows = [_take_rows(features, ops.cast(index, "int32")) for index in (below, above)]
-    return rows[0] * (1.0 - share) + rows[1] * share
+    reach = ops.maximum(count / num_frames, 1.0)[:, :, None]  # (batch, 1, 1)
+    frame = ops.arange(ops.shape(features)[1], dtype="float32")[None, None, :]
+    weights = ops.maximum(1.0 - ops.abs(frame - place[:, :, None]) / reach, 0.0)  # (batch, num_frames, frames)
+    weights *= ops.cast(mask, "float32")[:, None, :]
+    weights /= ops.maximum(ops.sum(weights, axis=2, keepdims=True), 1e-9)
+    return ops.matmul(weights, features)
 
 
 def _take_rows(values, index):

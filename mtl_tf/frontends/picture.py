@@ -18,8 +18,8 @@ class Picture(Spectrogram):
     frames fill the picture.
 
     Lu et al. 2020, section 4, feeds spectrograms "of size 256 x 256" or "224 x 224" with "three channels: red, green
-    and blue" and says no more. Chosen here: decibels from the clip's maximum down to `top_db` below it, linear
-    interpolation in time, triangle filter in frequency, matplotlib's colour map, looked up after resizing.
+    and blue" and says no more. Chosen here: decibels from the clip's maximum down to `top_db` below it, averaging with
+    a triangle as wide as the reduction in time and in frequency, matplotlib's colour map, looked up after resizing.
 
     Args:
         sample_rate: of the waveform, in Hz.

@@ -67,6 +67,11 @@ class SpectralFrontEnd(FrontEnd):
         raise NotImplementedError
 
     @property
+    def min_samples(self) -> int:
+        """Length of the Fourier transform."""
+        return self.n_fft
+
+    @property
     def frame_period_s(self) -> float:
         """Time from one frame to the next, in seconds."""
         return self.hop_length / self.sample_rate

@@ -1,11 +1,11 @@
 """Our scores beside the published ones, under every protocol of an experiment."""
 
-import json
 from pathlib import Path
 
 from mtl_tf.config import PublishedConfig, RunConfig
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.run_files import load_config
+from mtl_tf.runs.names import METRICS
+from mtl_tf.runs.read import load_config, load_metrics
 
 # What two runs may differ in and still be the same experiment under two protocols.
 _FREE = {"protocol", "split", "resume", "quiet"}
@@ -25,7 +25,7 @@ def runs_by_protocol(folder: Path, config: RunConfig) -> dict[str, Path]:
         return {}
     found = {config.protocol: folder}
     wanted = config.model_dump(exclude=_FREE)
-    for path in sorted(folder.resolve().parent.glob("*/metrics.json"), reverse=True):
+    for path in sorted(folder.resolve().parent.glob(f"*/{METRICS}"), reverse=True):
         try:
             other = load_config(path.parent)
         except UserError:
@@ -63,7 +63,7 @@ def compare_published(folder: Path, config: RunConfig, metrics: dict) -> list[di
 
 
 def _read(folder: Path) -> dict:
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return load_metrics(folder)
 
 
 def _result(metrics: dict, entry: PublishedConfig) -> dict[str, object]:

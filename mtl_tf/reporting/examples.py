@@ -39,7 +39,7 @@ def load_examples(
 
     Args:
         sample_rate: of the model, in Hz.
-        examples: rows with `corpus`, `path`, `start_s` and `duration_s`.
+        examples: rows with `corpus`, `path`, `start_frame` and `num_frames`.
         roots: folder of each corpus.
         crop_s: how much of each clip the run uses, in seconds, by corpus.
 
@@ -48,7 +48,7 @@ def load_examples(
     """
     clips = []
     for row in examples.itertuples():
-        samples = load_clip(roots[row.corpus] / row.path, sample_rate, row.start_s, row.duration_s)
+        samples = load_clip(roots[row.corpus] / row.path, sample_rate, row.start_frame, row.num_frames)
         limit = crop_s.get(row.corpus)
         clips.append(samples if limit is None else samples[: round(limit * sample_rate)])
     return clips

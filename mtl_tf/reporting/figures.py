@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mtl_tf.tasks import metric_label
+from mtl_tf.metrics import metric_title
 
 _TICKS_KHZ = (0, 0.5, 1, 2, 4, 6, 8, 12, 16, 20)
 _STYLE = {
@@ -50,7 +50,7 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
             for prefix, style in (("", "-"), ("val_", "--")):
                 name = f"{prefix}{task}_{metric}"
                 if name in averaged:
-                    label = f"{task} {metric_label(metric)}" if not prefix else None
+                    label = f"{task} {metric_title(metric)}" if not prefix else None
                     axes[1].plot(
                         averaged.index + 1, 100 * averaged[name], style, color=color, label=label, marker=marker
                     )
@@ -114,7 +114,7 @@ def score_bars(scores: dict[str, dict[str, float]], metrics: dict[str, str]) -> 
                     ends = [row - 0.4, row + 0.4]
                     axes.plot([100 * level] * 2, ends, style, color=color, linewidth=width, label=label)
             axes.text(value + 1, row - 0.34, f"{value:.1f}", va="center", fontsize=8)
-        axes.set_yticks(range(len(tasks)), [f"{task} ({metric_label(metrics[task])})" for task in tasks])
+        axes.set_yticks(range(len(tasks)), [f"{task} ({metric_title(metrics[task])})" for task in tasks])
         axes.set(xlim=(0, 107), xlabel="% of test clips, line: 95 % interval")
         axes.invert_yaxis()
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)

@@ -12,18 +12,27 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
-from mtl_tf.data.splits import TRAIN
+from mtl_tf.data.manifest import TRAIN
 from mtl_tf.evaluation.attention import attention_weights, has_attention
-from mtl_tf.evaluation.load_run import load_model
-from mtl_tf.evaluation.run_files import load_config, load_division, load_thresholds, part_folders
 from mtl_tf.files import write_whole
+from mtl_tf.metrics import metric_title
 from mtl_tf.reporting import figures
 from mtl_tf.reporting.comparison import compare_published
 from mtl_tf.reporting.examples import choose_examples, load_examples, playable
 from mtl_tf.reporting.words import check_thresholds, describe_fitting, describe_scores, percent, telling_speakers
-from mtl_tf.tasks import metric_label
+from mtl_tf.runs import names
+from mtl_tf.runs.load_model import load_model
+from mtl_tf.runs.read import (
+    load_audit,
+    load_config,
+    load_division,
+    load_history,
+    load_metrics,
+    load_speakers,
+    load_thresholds,
+    part_folders,
+)
 
-REPORT = "report.html"
 MAX_AUDIT_ROWS = 200
 
 
@@ -44,15 +53,15 @@ def write_report(folder: Path) -> Path:
         UserError: the run is not finished, or what it left is damaged.
     """
     config = load_config(folder)
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    history = pd.read_csv(folder / "history.csv")
-    predictions = pd.read_parquet(folder / "predictions.parquet")
-    audit = pd.read_csv(folder / "audit.csv")
+    metrics = load_metrics(folder)
+    history = load_history(folder)
+    predictions = pd.read_parquet(folder / names.PREDICTIONS)
+    audit = load_audit(folder)
     chosen = config.main_metrics()
     environment = Environment(
         loader=PackageLoader("mtl_tf", "reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"percent": percent, "metric_label": metric_label}
+    environment.filters |= {"percent": percent, "metric_title": metric_title}
     page = environment.get_template("report.html.j2").render(
         config=config,
         metrics=metrics,
@@ -75,15 +84,15 @@ def write_report(folder: Path) -> Path:
         },
         fitting=describe_fitting(history, chosen, metrics["clips"]["validation"]),
         thresholds=check_thresholds(load_thresholds(folder), predictions),
-        speakers=telling_speakers(pd.read_csv(folder / "speakers.csv", dtype={"speaker": str}), metrics["test"]),
+        speakers=telling_speakers(load_speakers(folder), metrics["test"]),
         examples=_examples(folder, config),
         audit=audit,
         audit_rows=audit.head(MAX_AUDIT_ROWS).itertuples(),
-        environment=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
+        environment=json.loads((folder / names.ENVIRONMENT).read_text(encoding="utf-8")),
         configuration=yaml.safe_dump(config.model_dump(), sort_keys=False, allow_unicode=True),
         run=folder,
     )
-    path = folder / REPORT
+    path = folder / names.REPORT
     write_whole(path, page.encode())
     return path
 
@@ -113,7 +122,7 @@ def known_speakers(folder: Path) -> dict[str, tuple[int, int]]:
         division = load_division(place)
         training = division[division["split"] == TRAIN]
         trained = set(zip(training["corpus"], training["speaker"], strict=True))
-        predictions = pd.read_parquet(place / "predictions.parquet").dropna(subset="speaker")
+        predictions = pd.read_parquet(place / names.PREDICTIONS).dropna(subset="speaker")
         for task, rows in predictions.groupby("task", sort=False):
             heard = sum(speaker in trained for speaker in zip(rows["corpus"], rows["speaker"], strict=True))
             before = counts.get(str(task), (0, 0))
@@ -129,7 +138,7 @@ def _examples(folder: Path, config: RunConfig) -> dict[str, list[dict[str, Any]]
         `sound`; the last two are None where there is none.
     """
     place = part_folders(folder)[0]
-    predictions = pd.read_parquet(place / "predictions.parquet")
+    predictions = pd.read_parquet(place / names.PREDICTIONS)
     model = load_model(place)
     roots = {
         name: get_corpus(corpus.name).root(config.data_root, Path(config.prepared_dir))

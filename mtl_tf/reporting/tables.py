@@ -1,6 +1,5 @@
 """Tables on the terminal."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -8,12 +7,16 @@ from rich.console import Console
 from rich.table import Table
 
 from mtl_tf.corpora.corpus import Corpus
+from mtl_tf.data.prepare import AUDIT, MANIFEST
 from mtl_tf.reporting.words import percent, telling_speakers
+from mtl_tf.runs import names
+from mtl_tf.runs.read import load_metrics, load_speakers
+from mtl_tf.tables import read_table
 
 
-def print_scores(folder: Path, name: str = "metrics.json") -> None:
+def print_scores(folder: Path, name: str = names.METRICS) -> None:
     """Prints the scores of every task of a run beside chance and a majority guess, in per cent."""
-    metrics = json.loads((folder / name).read_text(encoding="utf-8"))
+    metrics = load_metrics(folder, name)
     table = Table(title=f"Test scores of {folder} (%)")
     for heading in ("task", "accuracy", "UAR", "macro F1", "chance", "majority accuracy", "clips"):
         table.add_column(heading, justify="left" if heading == "task" else "right")
@@ -30,8 +33,8 @@ def print_scores(folder: Path, name: str = "metrics.json") -> None:
 
 def print_details(folder: Path) -> None:
     """Prints the scores per class and per speaker that `evaluate_run` wrote."""
-    metrics = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    speakers = telling_speakers(pd.read_csv(folder / "speakers.csv", dtype={"speaker": str}), metrics["test"])
+    metrics = load_metrics(folder, names.EVALUATION)
+    speakers = telling_speakers(load_speakers(folder), metrics["test"])
     for task, scores in metrics["test"].items():
         classes = Table(title=f"{task}: per class (%)")  # which folds that do not have the same classes lack
         for heading in ("class", "precision", "recall", "F1", "clips"):
@@ -52,7 +55,7 @@ def print_details(folder: Path) -> None:
 
 def print_audit(corpus: Corpus, manifest: pd.DataFrame, folder: Path) -> None:
     """Prints what a corpus holds and what the audit found."""
-    findings = pd.read_csv(folder / "audit.csv")
+    findings = read_table(folder / AUDIT)
     readable = manifest[manifest["error"] == ""]
     hours = float((readable["num_frames"] / readable["sample_rate"]).sum()) / 3600
     rates = ", ".join(f"{count} at {rate} Hz" for rate, count in readable["sample_rate"].value_counts().items())
@@ -74,8 +77,8 @@ def print_audit(corpus: Corpus, manifest: pd.DataFrame, folder: Path) -> None:
             f"{count} {kind} ({first[kind]}{', ...' if count > 1 else ''})"
             for kind, count in findings["kind"].value_counts().items()
         )
-        console.print(f"audit: {counts}; listed in {folder / 'audit.csv'}")
-    console.print(f"{folder / 'manifest.parquet'}")
+        console.print(f"audit: {counts}; listed in {folder / AUDIT}")
+    console.print(f"{folder / MANIFEST}")
 
 
 def _console() -> Console:

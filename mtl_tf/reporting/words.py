@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtl_tf.tasks import metric_label
+from mtl_tf.metrics import metric_title
 
 MOST_MISTAKES = 3
 WIDE_GAP = 0.15  # between training and validation clips
@@ -57,7 +57,7 @@ def describe_fitting(history: pd.DataFrame, metrics: dict[str, str], num_validat
         seen, new = kept.get(f"{task}_{metric}", np.nan), kept.get(f"val_{task}_{metric}", np.nan)
         if seen - new > WIDE_GAP:
             sentences.append(
-                f"{task}: {percent(seen)} % {metric_label(metric)} on training clips and {percent(new)} % on "
+                f"{task}: {percent(seen)} % {metric_title(metric)} on training clips and {percent(new)} % on "
                 "validation clips. The network knows by heart what it has seen; more clips, more dropout or a smaller "
                 "model may help."
             )

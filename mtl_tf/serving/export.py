@@ -16,8 +16,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_model
-from mtl_tf.evaluation.run_files import load_classes, load_config, load_thresholds, longest_clip
+from mtl_tf.runs.load_model import load_model
+from mtl_tf.runs.read import load_classes, load_config, load_lengths, load_thresholds, longest_clip
 from mtl_tf.serving import model_card, portable, warm_up
 from mtl_tf.serving.checks import foreign_operations, parity
 from mtl_tf.serving.options import WAV_RATES
@@ -98,6 +98,7 @@ def _export(
         "classes": classes,
         "decision": "largest probability",
         "thresholds": load_thresholds(folder),
+        "lengths": load_lengths(folder),
         "wav_rates": rates,
         "frontend": config.frontend.model_dump(),
         "model": config.model.name,

@@ -7,7 +7,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import get_corpus
-from mtl_tf.evaluation.run_files import load_thresholds, longest_clip
+from mtl_tf.runs.names import ENVIRONMENT
+from mtl_tf.runs.read import load_metrics, load_thresholds, longest_clip
 
 FILE = "model_card.md"
 
@@ -41,7 +42,7 @@ def model_card(
         longest=longest_clip(config),
         division=_division(config),
         thresholds={task: entries for task, entries in load_thresholds(run).items() if entries},
-        metrics=json.loads((run / "metrics.json").read_text(encoding="utf-8")),
+        metrics=load_metrics(run),
         corpora=[get_corpus(corpus.name) for corpus in config.corpora.values()],
         command=_command(run),
         run=run,
@@ -63,5 +64,5 @@ def _division(config: RunConfig) -> str:
 
 
 def _command(run: Path) -> str:
-    path = run / "environment.json"
+    path = run / ENVIRONMENT
     return json.loads(path.read_text(encoding="utf-8")).get("command", "") if path.is_file() else ""

@@ -8,7 +8,6 @@ from mtl_tf.errors import UserError
 
 KEYS = ("run", "name", "version", "saved_models_dir", "wav_rates", "formats")
 FORMATS = ("onnx", "lite", "lite_int8")
-LOUDEST = 10.0  # decoders of lossy files overshoot 1; integers not scaled down are far above
 WAV_RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_model
-from mtl_tf.evaluation.run_files import load_config, longest_clip
+from mtl_tf.runs.load_model import load_model
+from mtl_tf.runs.read import load_config, longest_clip
 
 FILES = {"onnx": "model.onnx", "lite": "model.tflite", "lite_int8": "model_int8.tflite"}
 OPSET = 17
@@ -114,7 +114,7 @@ def to_onnx(model: keras.Model, longest: int | None) -> tuple[bytes, Callable]:
     import tf2onnx
 
     signature = [tf.TensorSpec([None, None], tf.float32, name="waveform")]
-    shortest = model.get_layer("frontend").get_config().get("n_fft", 1)
+    shortest = model.get_layer("frontend").min_samples
 
     def answer(waveform: tf.Tensor) -> dict[str, tf.Tensor]:
         missing = tf.maximum(shortest - tf.shape(waveform)[1], 0)  # to one frame

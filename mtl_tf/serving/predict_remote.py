@@ -5,11 +5,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtl_tf.command_line import positive_number
 from mtl_tf.data.decode import load_clip
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.windows import Windows
+from mtl_tf.runs.predict_files import length_warning
 from mtl_tf.serving.client import Client
+from mtl_tf.values import positive_number
 
 
 def predict_remote(values: dict[str, str], files: Sequence[Path]) -> None:
@@ -36,6 +37,8 @@ def predict_remote(values: dict[str, str], files: Sequence[Path]) -> None:
             failed += 1
             print(f"error: {record['error']}", file=sys.stderr)
         else:
+            if "warning" in record:
+                print(record.pop("warning"), file=sys.stderr)
             print(json.dumps(record))
     if failed:
         raise UserError(f"{failed} of the files could not be answered")
@@ -48,5 +51,8 @@ def _windows(client: Client, files: Sequence[Path], windows: Windows):
         except UserError as error:
             yield {"file": str(file), "error": str(error)}
             continue
+        unfit = client.unfit_length(round(windows.window_s * client.details["sample_rate"]))
+        if unfit:
+            print(length_warning(file, unfit, client.details["lengths"], False), file=sys.stderr)
         for start_s, answers in client.predict_windows(waveform, windows.window_s, windows.hop_s):
-            yield {"file": str(file), "start_s": start_s} | client.name_answers(answers)
+            yield {"file": str(file), "start_s": start_s} | client.name_answers(answers, unfit is None)

@@ -6,13 +6,13 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from mtl_tf.serving.options import LOUDEST
+from mtl_tf.data.decode import LOUDEST
 from mtl_tf.serving.wav_bytes import WavDecoder
 
 WINDOWS_AT_ONCE, SECONDS_AT_ONCE = 16, 160  # computed together, so that memory is bounded
 MOST_WINDOWS = 36_000  # an hour at ten a second
 LONGEST_STEP_S = 3600.0
-MOST_SECONDS = 3600  # of the clips of a request that come as bytes, each as long as the longest
+MOST_SECONDS = 3600  # of the clips of a request, each counted as the longest
 WAVEFORM = tf.TensorSpec([None, None], tf.float32, name="waveform")
 WAV = tf.TensorSpec([], tf.string)
 RAGGED = tf.RaggedTensorSpec([None], tf.float32, ragged_rank=0)
@@ -46,7 +46,8 @@ class ServedModel(tf.Module):
     A request is refused (INVALID_ARGUMENT) if an input has another number of axes, if a waveform is empty, not finite
     or above 10 (integers that were not scaled down), if `length` is not between 1 and the samples there are, if
     `window_s` or `hop_s` is not above 0 or is above an hour or they make more than 36,000 windows, and if bytes are no
-    whole WAV file of a declared rate, or clips that come as bytes make more than an hour, each counted as the longest.
+    whole WAV file of a declared rate, or the clips make more than an hour, each counted as the longest (`windows` takes
+    recordings of any length).
     No answer ever holds a NaN.
 
     Args:
@@ -73,7 +74,7 @@ class ServedModel(tf.Module):
         self.asset_files = [tf.saved_model.Asset(str(path)) for path in asset_files]
         frontend = model.get_layer("frontend")
         self._sample_rate, self._longest = frontend.sample_rate, longest
-        self._shortest = frontend.get_config().get("n_fft", 1)  # shorter clips do not fill one frame
+        self._shortest = frontend.min_samples  # shorter clips do not fill one frame
         self._details = details
         self._classes = {task: tf.constant(names) for task, names in classes.items()}
         decoder = WavDecoder(self._sample_rate, wav_rates or [self._sample_rate])
@@ -118,6 +119,9 @@ class ServedModel(tf.Module):
             )
             with tf.control_dependencies([not_empty, in_range]):
                 waveform = waveform[:, : self._longest]
+            seconds = tf.size(waveform, out_type=tf.int64) // self._sample_rate
+            with tf.control_dependencies([_few_enough(seconds)]):
+                waveform = tf.identity(waveform)
             short = tf.maximum(self._shortest - tf.shape(waveform)[1], 0)
             outputs = compute(tf.pad(waveform, [[0, 0], [0, short]]))
             return {
@@ -138,11 +142,7 @@ class ServedModel(tf.Module):
         """Pads clips to the longest, unless a few bytes would so become more than memory holds."""
         seconds = waveforms.bounding_shape(out_type=tf.int64)
         seconds = seconds[0] * seconds[1] // self._sample_rate
-        few = tf.debugging.Assert(
-            seconds <= MOST_SECONDS,
-            [f"clips as long as the longest come to more than {MOST_SECONDS} s, ask for fewer at once;", seconds],
-        )
-        with tf.control_dependencies([few]):
+        with tf.control_dependencies([_few_enough(seconds)]):
             return waveforms.to_tensor()
 
     def _windows(self, waveform: tf.Tensor, window_s: tf.Tensor, hop_s: tf.Tensor) -> Answers:
@@ -209,6 +209,11 @@ class ServedModel(tf.Module):
             return {"classes": tf.repeat(names[None], tf.shape(scores)[0], axis=0), "scores": scores}
 
         return _signature(classify, tf.TensorSpec([None], tf.string, name="inputs"))
+
+
+def _few_enough(seconds: tf.Tensor) -> tf.Operation:
+    message = f"clips as long as the longest come to more than {MOST_SECONDS} s, ask for fewer at once, or in windows;"
+    return tf.debugging.Assert(seconds <= MOST_SECONDS, [message, seconds])
 
 
 def _signature(function: Callable[..., Answers], *inputs: tf.TensorSpec) -> tf.types.experimental.PolymorphicFunction:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from mtl_tf.data.wav import HUGE, IMPLAUSIBLE, LIMITS, NEAR
 from mtl_tf.serving.resampler import Resampler
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_UNKNOWN_SIZES = (0x7FFFFFFF, 0xFFFFFFFF)
 MOST_CHUNKS = 1000
 ENCODINGS = ((_PCM, 8), (_PCM, 16), (_PCM, 24), (_PCM, 32), (_FLOAT, 32), (_FLOAT, 64))
 
@@ -45,7 +45,7 @@ class WavDecoder:
         """
         wav = _Bytes(content, number)
         with wav.require((wav.text(0) == b"RIFF") & (wav.text(8) == b"WAVE"), "is not a RIFF/WAVE file"):
-            form, data, data_size = wav.chunks()
+            form, data, data_size, parts = wav.chunks()
         with wav.require((form >= 0) & (data >= 0), "has no fmt chunk before its data chunk"):
             tag, channels, rate = wav.number(form, 2), wav.number(form + 2, 2), wav.number(form + 4, 4)
             align, bits = wav.number(form + 12, 2), wav.number(form + 14, 2)
@@ -53,14 +53,14 @@ class WavDecoder:
         matches = tf.stack([(tag == code) & (bits == width) for code, width in ENCODINGS])
         rate_matches = tf.constant(self._rates, tf.int64) == rate
         available = wav.size - data
-        unknown = tf.reduce_any(tf.constant(_UNKNOWN_SIZES, tf.int64) == data_size)
-        size = tf.where(unknown, available, data_size)
+        size = tf.where(wav.is_placeholder(data, data_size), available, data_size)
         wanted = f"has a sample rate that is none of {', '.join(map(str, self._rates))} Hz:"
         with (
             wav.require(tf.reduce_any(matches), "has an encoding that is not read; its format and bits are", tag, bits),
             wav.require((channels > 0) & (align == channels * bits // 8), "has a block size that does not fit:", align),
             wav.require(tf.reduce_any(rate_matches), wanted, rate),
             wav.require(size <= available, "ends before the bytes of audio it announces:", size),
+            wav.require(parts == 1, "holds several data chunks, which only a reader of whole files joins:", parts),
         ):
             frames = size // tf.maximum(align, 1)
         with wav.require(frames > 0, "holds no samples"):
@@ -100,24 +100,41 @@ class _Bytes:
         digits = tf.pad(digits, [[0, width - tf.size(digits)]])
         return tf.reduce_sum(digits * [256**place for place in range(width)])
 
-    def chunks(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Finds the positions of the contents of `fmt ` and `data`, -1 where missing, and the size that data claims."""
+    def is_placeholder(self, data: tf.Tensor, declared: tf.Tensor) -> tf.Tensor:
+        """Says whether the size of a `data` chunk means "to the end", by the rule of `mtl_tf.data.wav.is_placeholder`."""
+        available = self.size - data
+        head = tf.cast(tf.io.decode_raw(self.text(data), tf.uint8), tf.int32)
+        printable = (tf.size(head) == 4) & tf.reduce_all((head >= 32) & (head < 127))
+        follows = (available >= 8) & printable & (self.number(data + 4, 4) + 8 <= available)
+        near = tf.reduce_any(tf.abs(declared - tf.constant(LIMITS, tf.int64)) <= NEAR)
+        huge = (declared > available) & (declared >= HUGE) & ((declared > IMPLAUSIBLE * available) | near)
+        return tf.where(declared == 0, (available > 0) & ~follows, huge)
 
-        def search(position: tf.Tensor, form: tf.Tensor, data: tf.Tensor, size: tf.Tensor) -> tuple:
+    def chunks(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Finds the positions of the contents of `fmt ` and of the first `data`, -1 where missing.
+
+        Returns:
+            The two positions, the size that `data` claims, and the number of `data` chunks.
+        """
+
+        def search(position: tf.Tensor, form: tf.Tensor, data: tf.Tensor, size: tf.Tensor, parts: tf.Tensor) -> tuple:
             name, length = self.text(position), self.number(position + 4, 4)
             form = tf.where((name == b"fmt ") & (form < 0) & (length >= 16), position + 8, form)
             found = (name == b"data") & (form >= 0)
-            data, size = tf.where(found, position + 8, data), tf.where(found, length, size)
-            return position + 8 + length + length % 2, form, data, size
+            first = found & (data < 0)
+            data, size = tf.where(first, position + 8, data), tf.where(first, length, size)
+            last = first & self.is_placeholder(position + 8, length)
+            following = tf.where(last, self.size, position + 8 + length + length % 2)
+            return following, form, data, size, parts + tf.cast(found, tf.int64)
 
-        none, start = tf.constant(-1, tf.int64), tf.constant(12, tf.int64)
-        _, form, data, size = tf.while_loop(
-            lambda position, form, data, size: (position + 8 <= self.size) & (data < 0),
+        none, start, zero = (tf.constant(number, tf.int64) for number in (-1, 12, 0))
+        _, form, data, size, parts = tf.while_loop(
+            lambda position, form, data, size, parts: position + 8 <= self.size,
             search,
-            (start, none, none, none),
+            (start, none, none, none, zero),
             maximum_iterations=MOST_CHUNKS,
         )
-        return form, data, size
+        return form, data, size, parts
 
 
 def _reader(tag: int, bits: int, payload: tf.Tensor) -> Callable[[], tf.Tensor]:

@@ -1,6 +1,7 @@
 """What happens after each epoch: score, history, checkpoints, early stopping, progress."""
 
 import math
+import time
 from pathlib import Path
 
 import keras
@@ -9,10 +10,13 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mtl_tf.data.manifest import write_table
 from mtl_tf.errors import UserError
-from mtl_tf.tasks import metric_label
+from mtl_tf.metrics import METRICS, TRACKED, metric_title
+from mtl_tf.runs import names
+from mtl_tf.tables import write_table
 from mtl_tf.training.checkpoint import Checkpoint
+
+NOT_FINITE = "the training loss or a weight is not finite after epoch {epoch}; give a smaller training.learning_rate"
 
 
 def monitored(logs: dict[str, float], monitor: str, main_metrics: dict[str, str]) -> float:
@@ -31,15 +35,17 @@ def monitored(logs: dict[str, float], monitor: str, main_metrics: dict[str, str]
     else:
         names = [f"val_{monitor.replace('.', '_')}"]
     scores = [logs[name] for name in names if name in logs]
-    sign = -1.0 if monitor == "loss" or monitor.endswith(".cross_entropy") else 1.0
+    watched = METRICS.get(monitor.rpartition(".")[2])
+    sign = -1.0 if monitor == "loss" or (watched and not watched.higher_is_better) else 1.0
     return sign * sum(scores) / len(scores) if scores else math.nan
 
 
 class EpochKeeper(keras.callbacks.Callback):
     """Keeps history and checkpoints after each epoch and stops a run that no longer improves.
 
-    Writes, under the run folder, `checkpoints/best.npz` when the score improves, `checkpoints/last.npz` and
-    `history.csv` after every epoch. Without validation the last epoch is the best.
+    Writes, under the run folder, `checkpoints/best-EPOCH.npz` when the score improves, `checkpoints/last.npz` and
+    `history.csv` after every epoch. The best checkpoint before is removed once `last.npz` knows of the new one, so that
+    a kill at any moment leaves the two that belong together. Without validation the last epoch is the best.
 
     Args:
         folder: of the run.
@@ -55,7 +61,7 @@ class EpochKeeper(keras.callbacks.Callback):
         super().__init__()
         self.folder, self.history = folder, history
         self.monitor, self.main_metrics, self.patience = monitor, main_metrics, patience
-        self.last, self.best = last_checkpoint(folder), best_checkpoint(folder)
+        self.last = last_checkpoint(folder)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Records the epoch; the last checkpoint is written last, so that an epoch is whole or is repeated.
@@ -66,16 +72,17 @@ class EpochKeeper(keras.callbacks.Callback):
         logs = {name: float(value) for name, value in (logs or {}).items()}
         # oneDNN's kernels for max and ReLU turn NaN into numbers, so that the loss can be finite when weights are not
         if not math.isfinite(logs.get("loss", 0.0)) or not _all_finite(self.model.weights):
-            raise UserError(
-                f"the training loss or a weight is not finite after epoch {epoch + 1}; "
-                "give a smaller training.learning_rate"
-            )
+            raise UserError(NOT_FINITE.format(epoch=epoch + 1))
         score = monitored(logs, self.monitor, self.main_metrics)
         self.history.append({"epoch": epoch, "score": score, **logs})
+        best = best_checkpoint(self.folder, self.history)
         if best_epoch(self.history) == epoch:
-            self.best.save(self.model, self.history, optimizer=False)
+            best.save(self.model, self.history, optimizer=False)
         self.last.save(self.model, self.history)
-        write_table(pd.DataFrame(self.history), self.folder / "history.csv")
+        for path in best.path.parent.glob(names.BEST_CHECKPOINT.format(epoch="*")):
+            if path != best.path:
+                path.unlink()
+        write_table(pd.DataFrame(self.history), self.folder / names.HISTORY)
         if exhausted(self.history, self.patience):
             self.model.stop_training = True
 
@@ -97,14 +104,53 @@ def exhausted(history: list[dict], patience: int | None) -> bool:
     return bool(history) and patience is not None and history[-1]["epoch"] - best_epoch(history) >= patience
 
 
-def best_checkpoint(folder: Path) -> Checkpoint:
-    """Returns the checkpoint of the best epoch."""
-    return Checkpoint(folder / "checkpoints" / "best.npz")
+def best_checkpoint(folder: Path, history: list[dict]) -> Checkpoint:
+    """Returns the checkpoint of the best epoch of a history."""
+    return Checkpoint(folder / names.CHECKPOINTS / names.BEST_CHECKPOINT.format(epoch=best_epoch(history)))
 
 
 def last_checkpoint(folder: Path) -> Checkpoint:
     """Returns the checkpoint a killed run carries on from."""
-    return Checkpoint(folder / "checkpoints" / "last.npz")
+    return Checkpoint(folder / names.CHECKPOINTS / names.LAST_CHECKPOINT)
+
+
+class EpochLogs(keras.callbacks.Callback):
+    """Makes the logs of an epoch say what they seem to say, before others read them.
+
+    `loss` and `val_loss` become the sum over the tasks of what a task weighs times the mean cross-entropy of its
+    labelled clips: Keras averages batches, however few labels they have, so its value depends on the order of the clips.
+    Scores of tasks without any validation label, for which Keras logs 0, are taken out. `seconds` is the time of the
+    epoch with its validation.
+
+    Args:
+        task_weights: task to what its loss weighs.
+        scored: tasks that validation clips are labelled for.
+    """
+
+    def __init__(self, task_weights: dict[str, float], scored: list[str]) -> None:
+        super().__init__()
+        self.task_weights, self.scored = task_weights, scored
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Starts the clock."""
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Changes the logs in place.
+
+        Raises:
+            UserError: the loss is not finite.
+        """
+        logs["seconds"] = time.perf_counter() - self.start
+        if not math.isfinite(logs["loss"]):
+            raise UserError(NOT_FINITE.format(epoch=epoch + 1))
+        for task in set(self.task_weights) - set(self.scored):
+            for metric in (*TRACKED, "loss"):
+                logs.pop(f"val_{task}_{metric}", None)
+        for prefix, tasks in (("", list(self.task_weights)), ("val_", self.scored)):
+            if f"{prefix}loss" in logs and tasks:
+                losses = [self.task_weights[task] * logs[f"{prefix}{task}_cross_entropy"] for task in tasks]
+                logs[f"{prefix}loss"] = float(sum(losses))
 
 
 class RichProgress(keras.callbacks.Callback):
@@ -142,7 +188,7 @@ class RichProgress(keras.callbacks.Callback):
         scores = []
         for task, metric in self.main_metrics.items():
             if f"val_{task}_{metric}" in logs:
-                scores.append(f"{task} {metric_label(metric)} {100 * logs[f'val_{task}_{metric}']:.1f}")
+                scores.append(f"{task} {metric_title(metric)} {100 * logs[f'val_{task}_{metric}']:.1f}")
         line = f"epoch {epoch + 1:>3}/{self.epochs}  training loss {logs.get('loss', math.nan):.3f}"
         line += f"  validation: {', '.join(scores)} %" if scores else ""
         self.progress.console.print(line, highlight=False, soft_wrap=True)

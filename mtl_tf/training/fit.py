@@ -2,7 +2,6 @@
 
 import math
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +12,18 @@ import tensorflow as tf
 from mtl_tf.config import RunConfig, TrainingConfig
 from mtl_tf.data.assemble import FoldData, RunData
 from mtl_tf.data.clip_source import ClipSource
+from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.data.mapping import map_batches
 from mtl_tf.data.pipeline import evaluation_dataset, training_dataset
 from mtl_tf.data.sampling import EpochSampler
-from mtl_tf.data.splits import TEST, TRAIN, VALIDATION
+from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.build import build_model, build_trunk, count_parameters
-from mtl_tf.training.callbacks import EpochKeeper, RichProgress, best_checkpoint, exhausted, last_checkpoint
+from mtl_tf.runs import names
+from mtl_tf.training.callbacks import EpochKeeper, EpochLogs, RichProgress, best_checkpoint, exhausted, last_checkpoint
 from mtl_tf.training.checkpoint import save_model
-from mtl_tf.training.losses import task_loss
+from mtl_tf.training.losses import TaskLoss
 from mtl_tf.training.metrics import tracked_metrics
 
 
@@ -84,7 +85,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
     first = len(history)
     scored = fold.scored_tasks(VALIDATION)
     callbacks = [
-        EpochTimer(),
+        EpochLogs(fold.task_weights, scored),
         EpochKeeper(
             folder, history, options.monitor, _only(config.main_metrics(), scored), options.early_stopping_patience
         ),
@@ -98,7 +99,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         )
         callbacks.append(RichProgress(options.epochs, steps, _only(config.main_metrics(), scored)))
     if options.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
+        callbacks.append(keras.callbacks.TensorBoard(folder / names.TENSORBOARD, write_graph=False))
     validation_positions = fold.positions(VALIDATION)
     validation = None
     if len(validation_positions):
@@ -108,7 +109,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
             source,
             positions,
             fold.labels,
-            fold.training_weights,
+            fold.weights,
             sampler,
             config.pipeline,
             range(first, options.epochs),
@@ -126,9 +127,11 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
             )
         except tf.errors.OpError as error:
             raise source.explain(error) from error
-    save_model(model, folder / "last.keras")
-    best_checkpoint(folder).restore(model, optimizer=False)
-    save_model(model, folder / "model.keras")
+    save_model(model, folder / names.LAST_MODEL)
+    best = best_checkpoint(folder, history)
+    if not best.restore(model, optimizer=False):
+        raise UserError(f"{best.path} is missing; give resume=false to start anew")
+    save_model(model, folder / names.MODEL)
     return TrainedModel(model, history, int(sampler.counts().sum()))
 
 
@@ -148,8 +151,8 @@ def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> k
     )
     model.compile(
         optimizer=build_optimizer(options, steps_per_epoch),
-        loss={name: task_loss(options.reduction) for name in fold.tasks},
-        loss_weights={name: options.loss_weights.get(name, 1.0) for name in fold.tasks},
+        loss={name: TaskLoss(options.reduction, fold.class_weights[name]) for name in fold.tasks},
+        loss_weights=dict(fold.task_weights),
         weighted_metrics={
             name: tracked_metrics(task.num_classes, prefix=f"{name}_" if len(fold.tasks) == 1 else "")
             for name, task in fold.tasks.items()
@@ -206,18 +209,6 @@ def fit_normalization(frontend: FrontEnd, source: ClipSource, positions: np.ndar
         squares += np.square(frames).sum(axis=0)
     mean = total / count
     frontend.set_statistics(mean, np.sqrt(np.maximum(squares / count - np.square(mean), 0.0)))
-
-
-class EpochTimer(keras.callbacks.Callback):
-    """Adds the seconds an epoch took, with its validation, to its logs."""
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Starts the clock."""
-        self.start = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Reads the clock."""
-        logs["seconds"] = time.perf_counter() - self.start
 
 
 def _only(values: dict[str, str], names: list[str]) -> dict[str, str]:

@@ -12,12 +12,13 @@ from sklearn.svm import SVC
 from mtl_tf.config import RunConfig
 from mtl_tf.data.assemble import FoldData
 from mtl_tf.data.clip_source import ClipSource
-from mtl_tf.data.manifest import write_table
+from mtl_tf.data.manifest import TRAIN, VALIDATION
 from mtl_tf.data.mapping import map_clips
-from mtl_tf.data.splits import TRAIN, VALIDATION
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_model, build_trunk
 from mtl_tf.models.svm import SupportVectors
+from mtl_tf.runs import names
+from mtl_tf.tables import write_table
 from mtl_tf.training.checkpoint import save_model
 from mtl_tf.training.fit import TrainedModel, announce, fit_normalization, seed_everything
 
@@ -63,8 +64,8 @@ def train_svm(config: RunConfig, fold: FoldData, source: ClipSource, folder: Pat
         model.get_layer(name).set_weights([kernel, offsets])
     history = {"epoch": 0, "score": float("nan"), **_scores(model, source, fold, config)}
     history["seconds"] = time.perf_counter() - start
-    write_table(pd.DataFrame([history]), folder / "history.csv")
-    for name in ("last.keras", "model.keras"):
+    write_table(pd.DataFrame([history]), folder / names.HISTORY)
+    for name in (names.LAST_MODEL, names.MODEL):
         save_model(model, folder / name)
     return TrainedModel(model, [history], len(positions))
 

@@ -1,17 +1,51 @@
 """Losses of the tasks, and how they are averaged over a batch in which labels are missing."""
 
+from collections.abc import Sequence
+
 import keras
+from keras import ops
 
-REDUCTIONS = {"per_batch": "sum_over_batch_size", "per_label": "mean_with_sample_weight"}
 
-
-def task_loss(reduction: str) -> keras.losses.Loss:
-    """Returns the cross-entropy of a single-label task.
+@keras.saving.register_keras_serializable(package="mtl_tf")
+class TaskLoss(keras.losses.Loss):
+    """Cross-entropy of a single-label task over the clips that carry its label.
 
     With labels in a quarter of the batch, `per_batch` gives the task a quarter of the gradient it gets with
-    `per_label`; both give 0 for a batch without any label of the task.
+    `per_label`; both give 0 for a batch without any label of the task. Classes are weighed here and not in the sample
+    weights, which the metrics see too, so that scores of training clips are comparable with those of others.
 
     Args:
-        reduction: `per_batch` divides by the number of clips in the batch, `per_label` by the sum of the weights.
+        averaging: `per_batch` divides by the number of clips in the batch, `per_label` by the sum of the weights.
+        class_weights: what a clip of each class weighs; None: 1.
+        name: of the loss.
     """
-    return keras.losses.SparseCategoricalCrossentropy(reduction=REDUCTIONS[reduction])
+
+    def __init__(self, averaging: str, class_weights: Sequence[float] | None = None, name: str = "task_loss", **kwargs):
+        super().__init__(name=name, **(kwargs | {"reduction": "sum"}))
+        self.averaging = averaging
+        self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """Computes the loss of a batch.
+
+        Args:
+            y_true: int (batch,).
+            y_pred: float (batch, classes), probabilities.
+            sample_weight: float (batch,), 0 where the label is missing; None: all count.
+
+        Returns:
+            A scalar.
+        """
+        labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        losses = ops.sparse_categorical_crossentropy(labels, ops.cast(y_pred, "float32"))  # (batch,)
+        weights = ops.ones_like(losses)
+        if sample_weight is not None:
+            weights = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        if self.class_weights is not None:
+            weights *= ops.take(ops.convert_to_tensor(self.class_weights, "float32"), labels)
+        count = ops.sum(weights) if self.averaging == "per_label" else ops.cast(ops.size(losses), "float32")
+        return ops.sum(losses * weights) / ops.where(count > 0, count, 1.0)
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments."""
+        return super().get_config() | {"averaging": self.averaging, "class_weights": self.class_weights}

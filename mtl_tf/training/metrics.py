@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from mtl_tf.metrics import TRACKED
+
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
 class UnweightedAverageRecall(keras.metrics.Metric):
@@ -73,7 +75,7 @@ class MacroF1(UnweightedAverageRecall):
 
 
 def tracked_metrics(num_classes: int, prefix: str = "") -> list[keras.metrics.Metric]:
-    """Returns the metrics of one single-label task: accuracy, UAR, macro F1 and the mean loss over labelled clips.
+    """Returns the tracked metrics of `mtl_tf.metrics` for one single-label task.
 
     Keras's own log of a head's loss averages over batches regardless of how many of their clips are labelled.
 
@@ -81,9 +83,10 @@ def tracked_metrics(num_classes: int, prefix: str = "") -> list[keras.metrics.Me
         num_classes: of the task.
         prefix: put before the names; Keras itself prefixes the output's name where a model has several.
     """
-    return [
-        keras.metrics.SparseCategoricalAccuracy(name=f"{prefix}accuracy"),
-        UnweightedAverageRecall(num_classes, name=f"{prefix}uar"),
-        MacroF1(num_classes, name=f"{prefix}macro_f1"),
-        keras.metrics.SparseCategoricalCrossentropy(name=f"{prefix}cross_entropy"),
-    ]
+    makers = {
+        "uar": lambda name: UnweightedAverageRecall(num_classes, name=name),
+        "accuracy": lambda name: keras.metrics.SparseCategoricalAccuracy(name=name),
+        "macro_f1": lambda name: MacroF1(num_classes, name=name),
+        "cross_entropy": lambda name: keras.metrics.SparseCategoricalCrossentropy(name=name),
+    }
+    return [makers[name](prefix + name) for name in TRACKED]

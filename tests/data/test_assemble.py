@@ -9,7 +9,7 @@ from mtl_tf.errors import UserError
 
 def test_a_corpus_without_any_label_is_refused(small_run, tone_corpus):
     write_fixture(get_corpus("esc10"), tone_corpus / "esc10")
-    config = compose([*small_run, "corpus=[fsdd,esc10]", "audit.accept=[wrong_duration]"])
+    config = compose([*small_run, "corpus=[fsdd,esc10]", "task=[digit,speaker]", "audit.accept=[wrong_duration]"])
     with pytest.raises(UserError, match=r"no clip of esc10 has a label of digit, speaker"):
         divide(assemble(config), config, 0)
 

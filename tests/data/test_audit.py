@@ -12,8 +12,10 @@ from mtl_tf.corpora.fixture import write_fixture
 from mtl_tf.data import audit
 from mtl_tf.data.assemble import assemble
 from mtl_tf.data.audit import find_problems
-from mtl_tf.data.prepare import leave_out, prepare_corpus
+from mtl_tf.data.leave_out import leave_out
+from mtl_tf.data.prepare import prepare_corpus
 from mtl_tf.errors import UserError
+from mtl_tf.tables import read_table
 
 FSDD = get_corpus("fsdd")
 RATE = 8000
@@ -21,7 +23,7 @@ LISTED = Path("prepared/fsdd/audit.csv")
 
 
 def write(path, samples, rate=RATE, subtype="PCM_16"):
-    soundfile.write(path, np.asarray(samples, np.float32), rate, subtype)
+    soundfile.write(path, np.asarray(samples, np.float32), rate, None if path.suffix == ".mp3" else subtype)
 
 
 @pytest.fixture
@@ -43,6 +45,8 @@ def damaged(tmp_path):
     write(folder / "0_copy_of_9.wav", tone)
     write(folder / "2_noframes_9.wav", [])
     (folder / "2_text_9.wav").write_text("this is no audio")
+    write(folder / "2_odd_9.mp3", tone + 0.02 * rng.standard_normal(4000))
+    (folder / "2_odd_9.mp3").write_bytes((folder / "2_odd_9.mp3").read_bytes() + b"not audio at all")
     write(folder / "2_cut_9.wav", tone * 0.9)
     content = (folder / "2_cut_9.wav").read_bytes()
     (folder / "2_cut_9.wav").write_bytes(content[:-1000])
@@ -62,6 +66,7 @@ EXPECTED = {
     "noframes": "empty",
     "text": "corrupt",
     "cut": "corrupt",
+    "odd": "doubtful_end",
 }
 
 
@@ -71,7 +76,7 @@ def prepare(tmp_path, config=None):
 
 def test_every_kind_of_damage_is_listed_once_with_its_reason(damaged):
     prepare(damaged)
-    table = pd.read_csv(damaged / "prepared" / "fsdd" / "audit.csv")
+    table = read_table(damaged / "prepared" / "fsdd" / "audit.csv")
     found = {path.split("_")[1]: kind for path, kind in zip(table["path"], table["kind"], strict=True)}
     assert found == EXPECTED
     assert len(table) == len(EXPECTED)
@@ -105,8 +110,8 @@ def test_a_clip_shorter_than_a_frame_is_too_short(damaged):
 
 def test_the_list_a_run_stops_with_holds_what_only_the_run_finds(small_run):
     with pytest.raises(UserError, match=rf"48 too_short.*{LISTED}"):
-        assemble(compose([*small_run, "frontend.n_fft=8192", "pipeline.clip_s=2"]))
-    assert (pd.read_csv(LISTED)["kind"] == "too_short").sum() == 48
+        assemble(compose([*small_run, "pipeline.clip_s=2"]), min_samples=8192)
+    assert (read_table(LISTED)["kind"] == "too_short").sum() == 48
 
 
 def test_a_converted_copy_passes_and_a_stray_rate_does_not(tmp_path):
@@ -148,7 +153,7 @@ def test_other_thresholds_list_other_findings_without_opening_again(tmp_path):
     write_fixture(FSDD, tmp_path / "data" / "fsdd")
     for config, findings in ((AuditConfig(), 0), (AuditConfig(min_duration_s=1.0), len(FSDD.example_files))):
         prepare(tmp_path, config)
-        assert len(pd.read_csv(tmp_path / "prepared" / "fsdd" / "audit.csv")) == findings
+        assert len(read_table(tmp_path / "prepared" / "fsdd" / "audit.csv")) == findings
 
 
 def test_kinds_to_skip_are_left_out_and_others_still_stop(damaged):
@@ -173,11 +178,10 @@ def test_nothing_is_opened_again_until_a_file_changes(tmp_path, monkeypatch):
     assert (changed["peak"] == 0).sum() == 1
 
 
-@pytest.mark.parametrize("name", ["fingerprint.json", "manifest.parquet"])
-def test_what_was_prepared_and_is_damaged_is_prepared_again(name, tmp_path):
+def test_what_was_prepared_and_is_damaged_is_prepared_again(tmp_path):
     write_fixture(FSDD, tmp_path / "data" / "fsdd")
     first, _ = prepare(tmp_path)
-    (damaged,) = (tmp_path).rglob(name)
+    (damaged,) = (tmp_path).rglob("manifest.parquet")
     damaged.write_bytes(damaged.read_bytes()[:20])
     again, _ = prepare(tmp_path)
     pd.testing.assert_frame_equal(first, again, check_dtype=False)

@@ -56,13 +56,13 @@ def test_channels_are_averaged(tmp_path):
 
 def test_a_part_of_a_file_is_cut_at_the_sample(tmp_path):
     soundfile.write(tmp_path / "a.wav", STEREO[:, 0], RATE, "FLOAT")
-    np.testing.assert_array_equal(load_clip(tmp_path / "a.wav", RATE, 0.25, 0.5), STEREO[4000:12000, 0])
+    np.testing.assert_array_equal(load_clip(tmp_path / "a.wav", RATE, 4000, 8000), STEREO[4000:12000, 0])
 
 
 def test_a_part_beyond_the_end_is_an_error(tmp_path):
     soundfile.write(tmp_path / "a.wav", STEREO[:, 0], RATE)
-    with pytest.raises(DecodeError, match="ends before"):
-        load_clip(tmp_path / "a.wav", RATE, 0.75, 0.5)
+    with pytest.raises(DecodeError, match="it holds 16000 of the 20000 frames that the clip needs"):
+        load_clip(tmp_path / "a.wav", RATE, 12000, 8000)
 
 
 @pytest.mark.parametrize("container", ["wav", "flac", "ogg"])
@@ -132,7 +132,7 @@ def test_a_long_wav_cut_short_is_refused(tmp_path):
     soundfile.write(path, STEREO, RATE, "PCM_16", format="RF64")
     assert read_audio(path)[0].shape == STEREO.shape
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(DecodeError, match="ends before the 16000 frames"):
+    with pytest.raises(DecodeError, match="it was cut: it holds 15750 of the 16000 frames it announces"):
         read_audio(path)
 
 
@@ -142,8 +142,8 @@ def test_a_part_of_a_file_is_that_part(container, tmp_path):
     soundfile.write(path, STEREO, RATE, "PCM_16", format=container)
     whole, _ = soundfile.read(path, dtype="float32")
     for start, frames in ((0, 7), (100, 250), (len(whole) - 5, 5)):
-        samples, info = read_audio(path, start / RATE, frames / RATE)
+        samples, info = read_audio(path, start, frames)
         np.testing.assert_array_equal(samples, whole[start : start + frames])
         assert (info.num_frames, info.channels, info.container) == (len(whole), 2, container)
-    with pytest.raises(DecodeError, match="ends before"):
-        read_audio(path, (len(whole) - 5) / RATE, 6 / RATE)
+    with pytest.raises(DecodeError, match="that the clip needs"):
+        read_audio(path, len(whole) - 5, 6)

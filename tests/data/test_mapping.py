@@ -27,6 +27,7 @@ def clips(tmp_path):
         soundfile.write(tmp_path / f"{index}.wav", values, 8000, "FLOAT")
     table = pd.DataFrame({"path": [f"{index}.wav" for index in range(len(samples))], "corpus": "x", "start_s": 0.0})
     table = table.assign(duration_s=np.nan, decoder="soundfile", plain_pcm_bits=0)
+    table = table.assign(start_frame=0, num_frames=LENGTHS, audio_sha1="")
     return samples, ClipSource.from_manifest(table, {"x": tmp_path}, {"x": None}, 8000)
 
 

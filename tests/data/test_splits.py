@@ -14,7 +14,7 @@ def manifest(corpus="c", speakers=6, takes=10, **columns):
     rows["corpus"] = corpus
     rows["clip_id"] = [f"{corpus}/{number}" for number in range(len(rows))]
     rows["path"] = rows["clip_id"] + ".wav"
-    rows["audio_sha1"] = rows["clip_id"]
+    rows["audio_sha1"] = rows["recording"] = rows["clip_id"]
     rows["official_split"] = pd.Series([None] * len(rows), dtype="string")
     rows["official_fold"] = pd.Series([None] * len(rows), dtype="Int64")
     return rows.assign(**columns)
@@ -145,11 +145,17 @@ def test_a_group_in_validation_and_training_is_an_error():
         assert_disjoint(table, division, setting)
 
 
-def test_the_same_audio_in_training_and_test_is_an_error():
-    table = manifest()
-    table.loc[table["speaker"].isin(["s0", "s5"]), "audio_sha1"] = "same"
+def test_recordings_that_are_tested_are_left_out_of_training_and_this_is_noted():
+    table, notes = manifest(), []
+    same = (table["speaker"] == "s0") & (table["take"] < 3) | (table["speaker"] == "s5") & (table["take"] == 0)
+    table.loc[same, "recording"] = "one"
+    setting = config({"strategy": "held_out", "test_groups": ["s5"]})
+    division = split_clips(table, setting, 0, notes)
+    assert (division["split"][same & (table["speaker"] == "s0")] == "unused").all()
+    assert notes == [f"3 clips take no part: the same recording as a test clip, such as {table['path'][0]}"]
+    division["split"] = division["split"].replace("unused", "train")
     with pytest.raises(UserError, match="in test and in training with the same audio"):
-        split_clips(table, config({"strategy": "held_out", "test_groups": ["s5"]}), 0)
+        assert_disjoint(table, division, setting)
 
 
 @pytest.mark.parametrize(

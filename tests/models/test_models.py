@@ -11,7 +11,7 @@ from mtl_tf.models.build import TRUNKS, build_model, build_trunk, count_paramete
 from mtl_tf.models.fu2020 import AttentionCNNBLSTM
 from mtl_tf.models.heads import classification_head
 from mtl_tf.models.pooling import LocalAttentionPooling
-from mtl_tf.training.losses import task_loss
+from mtl_tf.training.losses import TaskLoss
 
 RNG = np.random.default_rng(0)
 
@@ -174,7 +174,7 @@ def test_mixed_precision_learns_from_silence_and_full_scale(name, policy):
     keras.config.set_dtype_policy(policy)
     try:
         model = small_model(name)
-        model.compile(keras.optimizers.SGD(0.01), loss={task: task_loss("per_batch") for task in TASKS})
+        model.compile(keras.optimizers.SGD(0.01), loss={task: TaskLoss("per_batch") for task in TASKS})
     finally:
         keras.config.set_dtype_policy("float32")
     before = [np.asarray(variable) for variable in model.trainable_variables]
@@ -212,7 +212,7 @@ def test_training_statistics_leave_padding_out(name):
 
 def test_clips_without_a_label_leave_that_head_as_it_is():
     model = small_model("shared_dnn")
-    model.compile(keras.optimizers.SGD(0.1), loss={task: task_loss("per_batch") for task in TASKS})
+    model.compile(keras.optimizers.SGD(0.1), loss={task: TaskLoss("per_batch") for task in TASKS})
     heads = {task: model.get_layer(task).get_weights() for task in TASKS}
     trunk = model.get_layer("trunk").get_weights()
     weights = {"emotion": np.ones(4, np.float32), "speaker": np.zeros(4, np.float32)}

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from mtl_tf.data.decode import load_clip
-from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.runs.load_model import load_model
 from mtl_tf.serving.export import export_run
 from mtl_tf.serving.portable import write_portable
 

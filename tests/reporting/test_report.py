@@ -13,14 +13,14 @@ import yaml
 
 from mtl_tf.compose import compose
 from mtl_tf.evaluation.attention import attention_weights
-from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.runs.load_model import load_model
 from mtl_tf.frontends.log_mel import LogMel
 from mtl_tf.frontends.spectrogram import Spectrogram
 from mtl_tf.reporting import examples, figures
 from mtl_tf.reporting.report import known_speakers, write_report
 from mtl_tf.reporting.tables import print_audit, print_details, print_scores
 from mtl_tf.reporting.words import check_thresholds, describe_fitting, describe_scores, percent, telling_speakers
-from mtl_tf.training.run import run_experiment
+from mtl_tf.experiment import run_experiment
 
 
 class Collector(HTMLParser):
@@ -120,7 +120,7 @@ def test_examples_are_read_as_the_run_reads_them(finished_run):
     expected, _ = soundfile.read(roots["fsdd"] / table["path"].iloc[0], dtype="float32")
     np.testing.assert_array_equal(first, expected)
     assert len(examples.load_examples(8000, table, roots, {"fsdd": 0.1})[0]) == 800
-    part = table.assign(start_s=0.05, duration_s=0.1)
+    part = table.assign(start_frame=400, num_frames=800)
     np.testing.assert_array_equal(examples.load_examples(8000, part, roots, {})[0], expected[400:1200])
 
 
@@ -151,7 +151,7 @@ def test_figures_are_pngs_for_odd_inputs():
 
 def test_tables_are_printed(finished_run, capsys):
     from mtl_tf.corpora import get_corpus
-    from mtl_tf.evaluation.evaluate import evaluate_run
+    from mtl_tf.runs.score_again import evaluate_run
 
     evaluate_run(finished_run)
     print_scores(finished_run)

@@ -16,7 +16,7 @@ from loopback_server import LoopbackServer
 from mutation import mutants
 
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.runs.load_model import load_model
 from mtl_tf.serving.client import Client
 from mtl_tf.serving.export import export_run
 from mtl_tf.serving.warm_up import wav_bytes

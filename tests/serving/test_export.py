@@ -13,7 +13,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from mtl_tf import compose
 from mtl_tf.benchmarks.c_loader import CLoader, CLoaderError, signature_tensors
-from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.runs.load_model import load_model
 from mtl_tf.serving.checks import foreign_operations, parity
 from mtl_tf.serving.export import export_run
 

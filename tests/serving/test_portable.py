@@ -9,7 +9,7 @@ import tensorflow as tf
 from small_models import SMALL, small_model
 
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.runs.load_model import load_model
 from mtl_tf.serving.export import export_run
 from mtl_tf.serving.portable import to_lite, to_onnx, write_portable
 

@@ -9,7 +9,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from mtl_tf.data.decode import load_clip
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.runs.load_model import load_model
 from mtl_tf.serving.export import export_run
 
 

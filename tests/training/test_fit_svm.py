@@ -6,12 +6,13 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import SVC
 
 from mtl_tf.compose import compose
-from mtl_tf.evaluation.evaluate import evaluate_run
-from mtl_tf.evaluation.load_run import load_model
+from mtl_tf.runs.score_again import evaluate_run
+from mtl_tf.runs.load_model import load_model
 from mtl_tf.models.svm import SupportVectors
 from mtl_tf.serving.export import export_run
 from mtl_tf.training.fit_svm import one_against_rest
-from mtl_tf.training.run import run_experiment
+from mtl_tf.runs.read import load_history
+from mtl_tf.experiment import run_experiment
 
 
 def test_the_network_decides_as_scikit_learns_machine():
@@ -36,7 +37,7 @@ def test_a_run_with_it_is_a_run_like_others(small_run, tmp_path):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["test"]["digit"]["accuracy"] >= 0.9
     assert evaluate_run(folder)["digit"]["accuracy"] == metrics["test"]["digit"]["accuracy"]
-    history = pd.read_csv(folder / "history.csv")
+    history = load_history(folder)
     assert {"digit_uar", "val_digit_uar", "loss", "val_loss", "seconds"} <= set(history.columns)
     assert (folder / "report.html").is_file()
     assert load_model(folder).get_layer("trunk").num_vectors == metrics["clips"]["train"]

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
-from mtl_tf.training.losses import task_loss
+from mtl_tf.training.losses import TaskLoss
 from mtl_tf.training.metrics import MacroF1, UnweightedAverageRecall, tracked_metrics
 
 RNG = np.random.default_rng(0)
@@ -20,7 +20,7 @@ def batches(count=6):
 
 def test_tracked_metrics_are_scikit_learns_over_labelled_clips():
     seen = list(batches())
-    accuracy, uar, macro_f1, cross_entropy = tracked_metrics(CLASSES)
+    uar, accuracy, macro_f1, cross_entropy = tracked_metrics(CLASSES)
     for labels, probabilities, weights in seen:
         for metric in (accuracy, uar, macro_f1, cross_entropy):
             metric.update_state(labels, probabilities, sample_weight=weights)
@@ -59,7 +59,7 @@ def test_uar_without_weights_without_labels_and_after_reset():
 @pytest.mark.parametrize(("reduction", "expected"), [("per_batch", np.log(2) / 4), ("per_label", np.log(2))])
 def test_reductions_with_a_label_in_a_quarter_of_the_batch(reduction, expected):
     probabilities = np.full((4, 2), 0.5, np.float32)
-    value = task_loss(reduction)(np.zeros(4, np.int32), probabilities, sample_weight=np.array([1, 0, 0, 0], np.float32))
+    value = TaskLoss(reduction)(np.zeros(4, np.int32), probabilities, sample_weight=np.array([1, 0, 0, 0], np.float32))
     np.testing.assert_allclose(float(value), expected, rtol=1e-6)
 
 
@@ -69,6 +69,6 @@ def test_a_batch_without_any_label_has_no_loss_and_no_gradient(reduction):
 
     logits = tf.Variable(np.zeros((4, 2), np.float32))
     with tf.GradientTape() as tape:
-        value = task_loss(reduction)(np.zeros(4, np.int32), keras.ops.softmax(logits), sample_weight=np.zeros(4))
+        value = TaskLoss(reduction)(np.zeros(4, np.int32), keras.ops.softmax(logits), sample_weight=np.zeros(4))
     assert float(value) == 0
     assert not np.asarray(tape.gradient(value, logits)).any()

@@ -1,50 +1,54 @@
-"""A whole run: data, every fold, scores, report."""
+"""A whole run: data, every fold, scores."""
 
 import gc
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from mtl_tf.config import RunConfig
 from mtl_tf.data.assemble import FoldData, RunData, assemble, divide
-from mtl_tf.data.clip_source import SHARDS, ClipSource, decoder_of
-from mtl_tf.data.manifest import write_table
-from mtl_tf.data.splits import CROSS_VALIDATED, TEST, VALIDATION, num_folds
+from mtl_tf.data.clip_source import ClipSource, decoder_of
+from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
+from mtl_tf.data.splits import CROSS_VALIDATED, num_folds
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.cross_validation import merge_parts
+from mtl_tf.evaluation.lengths import clip_lengths
 from mtl_tf.evaluation.predict import predict_clips, score_fold, tabulate
 from mtl_tf.evaluation.scores import score_groups
 from mtl_tf.evaluation.thresholds import find_thresholds
+from mtl_tf.files import write_json
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_trunk, count_parameters
-from mtl_tf.reporting.comparison import runs_by_protocol
-from mtl_tf.reporting.report import write_report
+from mtl_tf.runs import names
+from mtl_tf.runs.folder import LABEL, run_folder
+from mtl_tf.runs.merge import merge_parts
+from mtl_tf.tables import write_table
 from mtl_tf.training.fit import train_fold
 from mtl_tf.training.fit_svm import train_svm
-from mtl_tf.training.run_folder import METRICS, run_folder, write_json
 
 
-def run_experiment(config: RunConfig) -> Path:
+def walk(config: RunConfig, finish: Callable[[Path], None]) -> Path:
     """Carries out a run and writes its folder.
 
     Args:
         config: of the run.
+        finish: is given the folder once all scores are there, and makes `report.html` of it, by which a run counts as
+            finished.
 
     Returns:
-        The folder, with `config.yaml`, `environment.json`, `audit.csv`, `splits.parquet`, `history.csv`,
-        `predictions.parquet`, `speakers.csv`, `metrics.json`, `model.keras` and `report.html`; in a cross-validation
-        these but the first three are also in `folds/K`, and models only there; likewise `repeats/K`.
+        The folder, with the files of `mtl_tf.runs.names`; in a cross-validation those of one fold are also in `folds/K`,
+        and models only there; likewise `repeats/K`.
 
     Raises:
         UserError: a mistake in configuration or data.
         OSError: the disk is full; what was written before is intact.
     """
     # A value that the layers refuse stops the run before anything is read or written.
-    build_frontend(config.frontend.name, config.options("frontend"))
+    min_samples = build_frontend(config.frontend.name, config.options("frontend")).min_samples
     build_trunk(config.model.name, config.options("model"))
-    data = assemble(config)
+    data = assemble(config, min_samples)
     data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline, config.frontend.sample_rate)
     folds = _folds(config, data)
     if len(folds) > 1 and config.repeats > 1:
@@ -53,44 +57,28 @@ def run_experiment(config: RunConfig) -> Path:
         )
     kind = "repeat" if config.repeats > 1 else "fold"
     numbers = list(range(config.repeats)) if config.repeats > 1 else folds
+    places = ["."] if len(numbers) == 1 else [f"{kind}s/{number}" for number in numbers]
     divisions = [divide(data, config, fold) for fold in (folds * config.repeats)]
-    _announce_findings(data, divisions[0])
+    _announce_findings(data, divisions)
     source = build_source(config, data)
-    with run_folder(config) as folder:
-        write_table(data.audit, folder / "audit.csv")
-        for number, division in zip(numbers, divisions, strict=True):
-            place = folder if len(numbers) == 1 else folder / f"{kind}s" / str(number)
-            place.mkdir(parents=True, exist_ok=True)
-            if not (place / METRICS).is_file():
+    tables = {place: _listed(data, division) for place, division in zip(places, divisions, strict=True)}
+    with run_folder(config, tables) as folder:
+        write_table(data.audit, folder / names.AUDIT)
+        for number, place, division in zip(numbers, places, divisions, strict=True):
+            if not (folder / place / names.METRICS).is_file():
                 if len(numbers) > 1 and not config.quiet:
                     print(f"{kind} {number}, {numbers.index(number) + 1} of {len(numbers)}", file=sys.stderr)
                 own = config.model_copy(update={"seed": config.seed + number}) if kind == "repeat" else config
-                _run_fold(own, data, division, source, place)
+                _run_fold(own, data, division, source, folder / place)
                 gc.collect()
         if len(numbers) > 1:
             merge_parts(folder, kind, numbers)
-        write_report(folder)
-        for other in runs_by_protocol(folder, config).values():
-            if other != folder:
-                write_report(other)
+        finish(folder)
     return folder
 
 
-def _announce_findings(data: RunData, fold: FoldData) -> None:
-    if fold.num_unlabelled():
-        print(f"{fold.num_unlabelled()} clips carry no label of any task and take no part", file=sys.stderr)
-    for left_out, fate in ((True, "left out"), (False, "used in spite of what was found")):
-        findings = data.audit[data.audit["left_out"] == left_out]
-        if len(findings):
-            kinds = ", ".join(f"{count} {kind}" for kind, count in findings["kind"].value_counts().items())
-            clips = findings["clip_id"].nunique()
-            print(
-                f"audit: {clips} clip{'s' if clips > 1 else ''} {fate} ({kinds}), listed in audit.csv", file=sys.stderr
-            )
-
-
 def build_source(config: RunConfig, data: RunData) -> ClipSource:
-    """Gives the samples of all clips of a run, from shards if it asks for them."""
+    """Gives the samples of all clips of a run, from stores if it asks for them."""
     source = ClipSource.from_manifest(
         data.manifest,
         data.roots,
@@ -98,16 +86,38 @@ def build_source(config: RunConfig, data: RunData) -> ClipSource:
         config.frontend.sample_rate,
     )
     if config.pipeline.shards:
-        identities = (data.manifest["clip_id"] + ":" + data.manifest["audio_sha1"]).tolist()
-        folder = Path(config.prepared_dir) / SHARDS / f"{'+'.join(config.corpora)}-{config.frontend.sample_rate}"
-        source.use_shards(folder, identities, config.pipeline.num_parallel_calls, config.quiet)
+        folders = {name: Path(config.prepared_dir) / corpus.name for name, corpus in config.corpora.items()}
+        source.use_stores(data.manifest, folders, config.pipeline.num_parallel_calls, config.quiet)
     return source
 
 
+def _listed(data: RunData, fold: FoldData) -> pd.DataFrame:
+    """Lists the clips of a fold as `splits.parquet` does: what they are, where they are, and their labels."""
+    columns = ["clip_id", "corpus", "speaker", "decoder", "audio_sha1"]
+    labels = fold.names.add_prefix(LABEL)
+    table = pd.concat([data.manifest[columns], fold.division, labels], axis=1)
+    return table.assign(group=fold.groups)
+
+
+def _announce_findings(data: RunData, folds: list[FoldData]) -> None:
+    if folds[0].num_unlabelled():
+        print(f"{folds[0].num_unlabelled()} clips carry no label of any task and take no part", file=sys.stderr)
+    for left_out, fate in ((True, "left out"), (False, "used in spite of what was found")):
+        findings = data.audit[data.audit["left_out"] == left_out]
+        if len(findings):
+            kinds = ", ".join(f"{count} {kind}" for kind, count in findings["kind"].value_counts().items())
+            clips = findings["clip_id"].nunique()
+            print(
+                f"audit: {clips} clip{'s' if clips > 1 else ''} {fate} ({kinds}), listed in {names.AUDIT}",
+                file=sys.stderr,
+            )
+    for note in dict.fromkeys(note for fold in folds for note in fold.notes):
+        print(f"note: {note}", file=sys.stderr)
+
+
 def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSource, folder: Path) -> None:
-    division = pd.concat([data.manifest[["clip_id", "corpus", "speaker", "decoder"]], fold.division], axis=1)
-    write_table(division, folder / "splits.parquet")
-    write_json({name: list(task.classes) for name, task in fold.tasks.items()}, folder / "classes.json")
+    write_json({name: list(task.classes) for name, task in fold.tasks.items()}, folder / names.CLASSES)
+    write_json(clip_lengths(data, fold, config), folder / names.LENGTHS)
     if config.model.name == "svm":
         trained = train_svm(config, fold, source, folder)
     else:
@@ -115,13 +125,13 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
     validation, together = fold.positions(VALIDATION), config.training.steps_per_execution
     if len(validation):
         answers = predict_clips(trained.model, source, validation, config.pipeline, together)
-        write_json(find_thresholds(answers, validation, fold), folder / "thresholds.json")
+        write_json(find_thresholds(answers, validation, fold), folder / names.THRESHOLDS)
     positions = fold.positions(TEST)
     probabilities = predict_clips(trained.model, source, positions, config.pipeline, together)
     predictions = tabulate(probabilities, positions, data, fold)
-    write_table(predictions, folder / "predictions.parquet")
-    write_table(score_groups(predictions), folder / "speakers.csv")
-    parts = {part: len(fold.positions(part)) for part in ("train", "validation", "test")}
+    write_table(predictions, folder / names.PREDICTIONS)
+    write_table(score_groups(predictions), folder / names.SPEAKERS)
+    parts = {part: len(fold.positions(part)) for part in (TRAIN, VALIDATION, TEST)}
     decoders = data.manifest["decoder"].value_counts().to_dict()
     write_json(
         {
@@ -131,6 +141,8 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
                 "left_out": int(data.audit.loc[data.audit["left_out"], "clip_id"].nunique()),
                 "unlabelled": fold.num_unlabelled(),
             },
+            "task_weights": fold.task_weights,
+            "notes": fold.notes,
             "decoders": {name: int(count) for name, count in decoders.items()},
             "cost": {
                 "parameters": count_parameters(trained.model),
@@ -140,7 +152,7 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
                 "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             },
         },
-        folder / METRICS,
+        folder / names.METRICS,
     )
 
 

@@ -6,9 +6,9 @@ from zipfile import BadZipFile, is_zipfile
 import keras
 
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.run_files import find_model
 from mtl_tf.frontends import build as frontends  # noqa: F401 registers the layers a model is loaded with
 from mtl_tf.models import build  # noqa: F401
+from mtl_tf.runs.read import find_model
 from mtl_tf.training import metrics  # noqa: F401
 
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from mtl_tf.data.decode import DecodeError, load_clip
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.run_files import find_model, load_classes, load_config, load_thresholds, longest_clip
+from mtl_tf.evaluation.lengths import Lengths, unfit_length
 from mtl_tf.evaluation.thresholds import Threshold, trust
 from mtl_tf.evaluation.windows import Windows
+from mtl_tf.runs.read import find_model, load_classes, load_config, load_lengths, load_thresholds, longest_clip
 
 WINDOWS_AT_ONCE = 32
 
@@ -36,11 +37,11 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
     if not any(file.exists() for file in files):
         raise UserError(f"cannot decode {files[0]}: no such file")
 
-    from mtl_tf.evaluation.load_run import load_model  # takes seconds, too long for a mistyped name
+    from mtl_tf.runs.load_model import load_model  # takes seconds, too long for a mistyped name
 
     model = load_model(folder)
-    rate = config.frontend.sample_rate
-    shortest = config.options("frontend").get("n_fft", 1)
+    lengths = load_lengths(folder)
+    rate, shortest = config.frontend.sample_rate, model.get_layer("frontend").min_samples
     if windows is not None and round(windows.window_s * rate) < shortest:
         raise UserError(f"window_s={windows.window_s:g} is shorter than one analysis frame of {shortest / rate:.3f} s")
     longest = longest_clip(config)
@@ -57,11 +58,28 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
             print(f"error: {error}", file=sys.stderr)
             continue
         parts = iter([(None, samples[:longest])]) if windows is None else windows.cut(samples, rate)
+        seconds = len(samples[:longest]) / rate if windows is None else windows.window_s
+        unfit = unfit_length(seconds, lengths)
+        if unfit:
+            print(length_warning(file, unfit, lengths, windows is None), file=sys.stderr)
         for start_s, answers in _answer(model, parts):
             place = {"file": str(file)} | ({} if start_s is None else {"start_s": start_s})
-            print(json.dumps(place | answer_records(answers, classes, thresholds)))
+            print(json.dumps(place | answer_records(answers, classes, {} if unfit else thresholds)))
     if failed:
         raise UserError(f"{len(failed)} of the files could not be answered")
+
+
+def length_warning(file: Path, unfit: str, lengths: Lengths, whole: bool) -> str:
+    """Words the warning that answers for a file are not to be trusted.
+
+    Args:
+        file: its name.
+        unfit: what `unfit_length` said.
+        lengths: of the clips that the model was trained on.
+        whole: whether the file was answered whole, so that windows would help.
+    """
+    advice = f"; window_s={lengths['trained_s']:g} answers it in parts" if whole else "; give another window_s"
+    return f"warning: {file}: {unfit}, so its answer is given no trust{advice}"
 
 
 def _answer(

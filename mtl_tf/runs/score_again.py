@@ -1,5 +1,6 @@
 """Scores a finished run again from its model and its division."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,17 +8,17 @@ import pandas as pd
 
 from mtl_tf.data.assemble import assemble
 from mtl_tf.data.clip_source import ClipSource, decoder_of
-from mtl_tf.data.manifest import write_table
+from mtl_tf.data.manifest import TEST, TRAIN
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.cross_validation import merge_scores
-from mtl_tf.evaluation.load_run import load_model
 from mtl_tf.evaluation.predict import predict_clips
-from mtl_tf.evaluation.run_files import load_classes, load_config, load_division, part_folders
 from mtl_tf.evaluation.scores import majority_scores, score_groups, score_task
-from mtl_tf.tasks import class_names
-from mtl_tf.training.run_folder import write_json
-
-EVALUATION = "evaluation.json"
+from mtl_tf.files import write_json
+from mtl_tf.runs import names
+from mtl_tf.runs.load_model import load_model
+from mtl_tf.runs.merge import merge_scores
+from mtl_tf.runs.read import load_classes, load_config, load_division, part_folders
+from mtl_tf.tables import write_table
+from mtl_tf.tasks import Task, class_names, index_labels
 
 
 def evaluate_run(folder: Path, data_root: str | None = None) -> dict[str, dict[str, object]]:
@@ -40,11 +41,12 @@ def evaluate_run(folder: Path, data_root: str | None = None) -> dict[str, dict[s
     if places == [folder]:
         return results[0]
     kind = places[0].parent.name.removesuffix("s")
-    merged = merge_scores(list(results), pd.concat(answers), kind)
     numbers = [int(place.name) for place in places]
+    every = pd.concat([answer.assign(**{kind: number}) for answer, number in zip(answers, numbers, strict=True)])
+    merged = merge_scores(list(results), every, kind)
     parts = [{kind: number, "test": result} for number, result in zip(numbers, results, strict=True)]
-    write_json({"test": merged, f"{kind}s": parts}, folder / EVALUATION)
-    write_table(score_groups(pd.concat(answers)), folder / "speakers.csv")
+    write_json({"test": merged, f"{kind}s": parts}, folder / names.EVALUATION)
+    write_table(score_groups(every), folder / names.SPEAKERS)
     return merged
 
 
@@ -52,33 +54,40 @@ def _evaluate_part(folder: Path, data_root: str | None) -> tuple[dict[str, dict[
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
     if data_root is not None:
         config = config.model_copy(update={"data_root": data_root})
-    data = assemble(config)
+    data = assemble(config, model.get_layer("frontend").min_samples)
     sample_rate = config.frontend.sample_rate
     manifest = data.manifest.assign(decoder=decoder_of(data.manifest, config.pipeline, sample_rate))
     division = load_division(folder)
-    missing = division.index[division["split"] == "test"].difference(pd.Index(manifest["clip_id"]))
+    missing = division.index[division["split"] == TEST].difference(pd.Index(manifest["clip_id"]))
     if len(missing):
         raise UserError(f"{len(missing)} test clips of {folder} are no longer there, such as {missing[0]}")
     division = division.reindex(manifest["clip_id"])
-    positions = np.flatnonzero((division["split"] == "test").to_numpy())
+    manifest = manifest.assign(group=division["group"].to_numpy(object))
+    parts = division["split"].to_numpy(object)
+    positions = np.flatnonzero(parts == TEST)
+    changed = (division["audio_sha1"].to_numpy(object) != manifest["audio_sha1"].to_numpy(object))[positions]
+    if changed.any():
+        first = manifest["clip_id"].iloc[positions[changed][0]]
+        print(f"note: {changed.sum()} test clips hold other audio than in training, such as {first}", file=sys.stderr)
     source = ClipSource.from_manifest(
         manifest, data.roots, {name: item.crop_s for name, item in config.corpora.items()}, sample_rate
     )
     probabilities = predict_clips(model, source, positions, config.pipeline, config.training.steps_per_execution)
     results, answers = {}, []
-    for name, task in config.tasks.items():
-        index = {label: number for number, label in enumerate(classes[name])}
-        labels = class_names(name, task, manifest).map(lambda label, index=index: index.get(label, -1)).to_numpy(int)
+    for name, options in config.tasks.items():
+        task = Task(name, tuple(classes[name]), options.main_metric, options.closed_set)
+        labels = index_labels(task, class_names(name, options, manifest), parts == TRAIN)
         scored = labels[positions] >= 0
         if not task.closed_set:
             scored &= ~division["closed_set_only"].to_numpy(bool)[positions]
-        truth, values = labels[positions][scored], probabilities[name][scored]
-        training = labels[((division["split"] == "train") & (labels >= 0)).to_numpy(bool)]
-        results[name] = score_task(truth, values, tuple(classes[name])) | {"majority": majority_scores(training, truth)}
-        answer = manifest.loc[positions[scored], ["corpus", "speaker"]].assign(task=name)
-        names = np.array(classes[name])
-        columns = {"label": names[truth], "predicted": names[values.argmax(axis=1)], "probabilities": list(values)}
+        rows, truth, values = positions[scored], labels[positions][scored], probabilities[name][scored]
+        training = labels[(parts == TRAIN) & (labels >= 0)]
+        groups = manifest["clip_id" if task.closed_set else "group"].to_numpy(object)[rows]
+        results[name] = score_task(truth, values, task.classes, groups) | {"majority": majority_scores(training, truth)}
+        answer = manifest.loc[rows, ["corpus", "speaker"]].assign(task=name, group=groups)
+        called = np.array(task.classes, object)
+        columns = {"label": called[truth], "predicted": called[values.argmax(axis=1)], "probabilities": list(values)}
         answers.append(answer.assign(**columns))
-    write_json({"test": results}, folder / EVALUATION)
-    write_table(score_groups(pd.concat(answers)), folder / "speakers.csv")
+    write_json({"test": results}, folder / names.EVALUATION)
+    write_table(score_groups(pd.concat(answers)), folder / names.SPEAKERS)
     return results, pd.concat(answers)

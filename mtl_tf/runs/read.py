@@ -8,8 +8,20 @@ import pandas as pd
 from mtl_tf import compose
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
-
-PARTS = ("folds", "repeats")
+from mtl_tf.runs.names import (
+    AUDIT,
+    CLASSES,
+    CONFIG,
+    HISTORY,
+    LENGTHS,
+    METRICS,
+    MODEL,
+    PARTS,
+    SPEAKERS,
+    SPLITS,
+    THRESHOLDS,
+)
+from mtl_tf.tables import parse_boolean, parse_number, read_table
 
 
 def load_config(folder: Path) -> RunConfig:
@@ -19,10 +31,10 @@ def load_config(folder: Path) -> RunConfig:
         UserError: there is none.
     """
     place = folder.resolve()
-    if (folder / "config.yaml").is_file() or place.parent.name not in PARTS:
-        return compose.load(folder / "config.yaml")
-    config, number = compose.load(place.parent.parent / "config.yaml"), int(place.name)
-    changed = {"fold": number} if place.parent.name == "folds" else {"seed": config.seed + number, "repeats": 1}
+    if (folder / CONFIG).is_file() or place.parent.name not in PARTS:
+        return compose.load(folder / CONFIG)
+    config, number = compose.load(place.parent.parent / CONFIG), int(place.name)
+    changed = {"fold": number} if place.parent.name == PARTS[0] else {"seed": config.seed + number, "repeats": 1}
     return config.model_copy(update=changed)
 
 
@@ -46,7 +58,7 @@ def find_model(folder: Path) -> Path:
         UserError: this is no folder of a run, or it has no model (a run of several folds or repeats keeps one in each).
     """
     load_config(folder)
-    path = folder / "model.keras"
+    path = folder / MODEL
     if not path.is_file():
         first = part_folders(folder)[0]
         hint = "has the run finished?" if first == folder else f"choose one of its {first.parent.name}, such as {first}"
@@ -60,7 +72,7 @@ def load_classes(folder: Path) -> dict[str, list[str]]:
     Raises:
         UserError: they are missing or damaged.
     """
-    path = folder / "classes.json"
+    path = folder / CLASSES
     if not path.is_file():
         raise UserError(f"{path} is missing; is {folder} the folder of a run?")
     try:
@@ -78,24 +90,70 @@ def load_thresholds(folder: Path) -> dict[str, list[dict[str, float]]]:
     Raises:
         UserError: it is damaged.
     """
-    path = folder / "thresholds.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError as error:
-        raise UserError(f"{path} is damaged: {error}") from error
+    return _read_json(folder / THRESHOLDS, {})
+
+
+def load_lengths(folder: Path) -> dict[str, float]:
+    """Reads `lengths.json` of a run, see `mtl_tf.evaluation.lengths`; nothing where it is missing.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    return _read_json(folder / LENGTHS, {})
+
+
+def load_metrics(folder: Path, name: str = METRICS) -> dict:
+    """Reads the scores of a run.
+
+    Args:
+        folder: of the run.
+        name: `metrics.json` or `evaluation.json`.
+
+    Raises:
+        UserError: they are missing or damaged.
+    """
+    metrics = _read_json(folder / name, None)
+    if metrics is None:
+        raise UserError(f"{folder / name} is missing; has the run finished?")
+    return metrics
+
+
+def load_history(folder: Path) -> pd.DataFrame:
+    """Reads `history.csv` of a run: one row per epoch (and fold or repeat), all columns numbers."""
+    path = folder / HISTORY
+    counts = [name for name in ("epoch", "fold", "repeat") if name in read_table(path)]
+    return read_table(path, dict.fromkeys(counts, int), default=parse_number)
+
+
+def load_speakers(folder: Path) -> pd.DataFrame:
+    """Reads `speakers.csv` of a run, see `score_groups`."""
+    return read_table(folder / SPEAKERS, {"n": int, "accuracy": parse_number, "uar": parse_number})
+
+
+def load_audit(folder: Path) -> pd.DataFrame:
+    """Reads `audit.csv` of a run: the findings, and which of them left a clip out."""
+    return read_table(folder / AUDIT, {"left_out": parse_boolean})
 
 
 def load_division(folder: Path) -> pd.DataFrame:
-    """Reads `splits.parquet` of a run: every clip's `corpus`, `speaker`, `decoder`, `split` and `closed_set_only`.
+    """Reads `splits.parquet` of a run.
 
     Returns:
-        One row per clip, by `clip_id`.
+        One row per clip, by `clip_id`: `corpus`, `speaker`, `decoder`, `audio_sha1`, `split`, `closed_set_only`,
+        `label.TASK` (the class name in each task) and `group`.
 
     Raises:
         UserError: it is missing or damaged.
     """
-    path = folder / "splits.parquet"
+    path = folder / SPLITS
     try:
         return pd.read_parquet(path).set_index("clip_id")
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def _read_json(path: Path, missing: object) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else missing
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}") from error

@@ -14,14 +14,14 @@ from conftest import ROOT
 
 from mtl_tf import compose
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.cross_validation import merge_parts
-from mtl_tf.evaluation.evaluate import evaluate_run
-from mtl_tf.evaluation.load_run import load_model
-from mtl_tf.evaluation.predict_files import predict_files
-from mtl_tf.evaluation.run_files import load_classes, load_config
+from mtl_tf.runs.merge import merge_parts
+from mtl_tf.runs.score_again import evaluate_run
+from mtl_tf.runs.load_model import load_model
+from mtl_tf.runs.predict_files import predict_files
+from mtl_tf.runs.read import load_classes, load_config, load_history
 from mtl_tf.evaluation.windows import Windows
-from mtl_tf.training import run_folder
-from mtl_tf.training.run import run_experiment
+from mtl_tf.runs import folder as run_folder
+from mtl_tf.experiment import run_experiment
 
 FILES = {
     *("config.yaml", "metrics.json", "predictions.parquet", "history.csv", "audit.csv", "model.keras", "report.html"),
@@ -167,7 +167,7 @@ def test_any_container_rate_and_channels_are_answered_and_bad_files_named(finish
 def test_an_unfinished_run_is_carried_on_and_a_finished_one_is_not(small_run, monkeypatch):
     overrides = [*small_run, "training.epochs=2"]
     with monkeypatch.context() as patch:
-        patch.setattr("mtl_tf.training.run.predict_clips", interrupt)
+        patch.setattr("mtl_tf.runs.walk.predict_clips", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run_experiment(compose.compose(overrides))
     (first,) = (ROOT.__class__("runs") / "fsdd").iterdir()
@@ -184,10 +184,10 @@ def interrupt(*arguments):
 
 def test_a_running_run_is_left_alone_and_named(small_run, capsys):
     config = compose.compose(small_run)
-    with run_folder.run_folder(config) as first, run_folder.run_folder(config) as second:
+    with run_folder.run_folder(config, {}) as first, run_folder.run_folder(config, {}) as second:
         assert first != second
         assert f"another process is at work on the same run in {first}; this" in capsys.readouterr().err
-    with run_folder.run_folder(config) as third:
+    with run_folder.run_folder(config, {}) as third:
         assert third in (first, second)
 
 
@@ -226,7 +226,7 @@ def test_repeats_differ_by_their_seed_and_the_best_is_named(small_run):
     assert found["test"]["digit"]["best"]["accuracy"] == max(values)
     assert found["test"]["digit"]["n"] == 20
     assert load_config(folder / "repeats" / "2").seed == 2
-    histories = [pd.read_csv(folder / "repeats" / str(number) / "history.csv")["loss"][0] for number in range(3)]
+    histories = [load_history(folder / "repeats" / str(number))["loss"][0] for number in range(3)]
     assert len(set(histories)) == 3
     assert "mean" in (folder / "report.html").read_text() and "3 repeats" in (folder / "report.html").read_text()
     with pytest.raises(UserError, match="choose one of its repeats"):

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_tf.data.manifest import write_table
 from mtl_tf.evaluation.scores import score_groups, score_task
-from mtl_tf.training.run_folder import write_json
-
-AVERAGED = ("accuracy", "uar", "macro_f1", "micro_f1", "weighted_precision", "roc_auc")
+from mtl_tf.files import write_json
+from mtl_tf.metrics import SCORED
+from mtl_tf.runs import names
+from mtl_tf.runs.read import load_history
+from mtl_tf.tables import write_table
 
 
 def merge_parts(folder: Path, kind: str, numbers: list[int]) -> None:
@@ -27,18 +28,24 @@ def merge_parts(folder: Path, kind: str, numbers: list[int]) -> None:
         numbers: theirs.
     """
     places = [folder / f"{kind}s" / str(number) for number in numbers]
-    metrics = [json.loads((place / "metrics.json").read_text(encoding="utf-8")) for place in places]
-    for name, read in (("history.csv", pd.read_csv), ("predictions.parquet", pd.read_parquet)):
-        tables = [read(place / name).assign(**{kind: number}) for place, number in zip(places, numbers, strict=True)]
-        write_table(pd.concat(tables, ignore_index=True), folder / name)
-    predictions = pd.read_parquet(folder / "predictions.parquet")
-    write_table(score_groups(predictions), folder / "speakers.csv")
+    metrics = [json.loads((place / names.METRICS).read_text(encoding="utf-8")) for place in places]
+    histories = [load_history(place).assign(**{kind: number}) for place, number in zip(places, numbers, strict=True)]
+    write_table(pd.concat(histories, ignore_index=True), folder / names.HISTORY)
+    answers = [
+        pd.read_parquet(place / names.PREDICTIONS).assign(**{kind: number})
+        for place, number in zip(places, numbers, strict=True)
+    ]
+    predictions = pd.concat(answers, ignore_index=True)
+    write_table(predictions, folder / names.PREDICTIONS)
+    write_table(score_groups(predictions), folder / names.SPEAKERS)
     result = {
         "test": merge_scores([part["test"] for part in metrics], predictions, kind),
         f"{kind}s": [{kind: number, "test": part["test"]} for number, part in zip(numbers, metrics, strict=True)],
         "clips": metrics[0]["clips"]
         | {part: round(float(np.mean([entry["clips"][part] for entry in metrics]))) for part in ("train", "validation")}
         | {"test": int(predictions["clip_id"].nunique())},
+        "task_weights": metrics[0]["task_weights"],
+        "notes": list(dict.fromkeys(note for part in metrics for note in part["notes"])),
         "decoders": metrics[0]["decoders"],
         "cost": {
             "parameters": metrics[0]["cost"]["parameters"],
@@ -50,7 +57,7 @@ def merge_parts(folder: Path, kind: str, numbers: list[int]) -> None:
             "peak_memory_mb": max(entry["cost"]["peak_memory_mb"] for entry in metrics),
         },
     }
-    write_json(result, folder / "metrics.json")
+    write_json(result, folder / names.METRICS)
 
 
 def merge_scores(parts: list[dict[str, dict]], predictions: pd.DataFrame, kind: str) -> dict[str, dict[str, object]]:
@@ -58,7 +65,7 @@ def merge_scores(parts: list[dict[str, dict]], predictions: pd.DataFrame, kind: 
 
     Args:
         parts: of each, task to scores.
-        predictions: of all together; `task`, `label` and `probabilities`.
+        predictions: of all together; `task`, `group`, `label` and `probabilities`.
         kind: `fold` or `repeat`.
 
     Returns:
@@ -78,18 +85,19 @@ def _merge_folds(scores: list[dict], predictions: pd.DataFrame) -> dict[str, obj
         return number
     classes = tuple(scores[0]["classes"])
     index = {name: position for position, name in enumerate(classes)}
-    pooled = score_task(predictions["label"].map(index).to_numpy(int), np.stack(predictions["probabilities"]), classes)
-    return pooled | {"pooled": {name: pooled[name] for name in AVERAGED}} | number
+    labels, values = predictions["label"].map(index).to_numpy(int), np.stack(predictions["probabilities"])
+    pooled = score_task(labels, values, classes, predictions["group"].to_numpy(object))
+    return pooled | {"pooled": {name: pooled[name] for name in SCORED}} | number
 
 
 def _best(scores: list[dict]) -> dict[str, object]:
     best = max(scores, key=lambda score: score["accuracy"])
-    return best | {"best": {name: best[name] for name in AVERAGED}}
+    return best | {"best": {name: best[name] for name in SCORED}}
 
 
 def _means(scores: list[dict]) -> dict[str, object]:
     means: dict[str, object] = {}
-    for name in AVERAGED:
+    for name in SCORED:
         values = [score[name] for score in scores if score[name] is not None]
         means[name] = float(np.mean(values)) if values else None
         means[f"{name}_std"] = float(np.std(values, ddof=1)) if len(values) > 1 else None

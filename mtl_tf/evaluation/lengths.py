@@ -1,0 +1,52 @@
+"""How long the clips are that a model was trained on, beyond which its answers are not to be trusted."""
+
+import numpy as np
+
+from mtl_tf.config import RunConfig
+from mtl_tf.data.assemble import FoldData, RunData
+from mtl_tf.data.manifest import TRAIN, VALIDATION
+
+FAR = 2.0  # so many times as long as the longest clip, or as short as the shortest
+
+Lengths = dict[str, float]
+
+
+def clip_lengths(data: RunData, fold: FoldData, config: RunConfig) -> Lengths:
+    """Measures the clips of a fold as the network is given them.
+
+    Args:
+        data: of the run.
+        fold: whose training and validation clips count: the former it learned from, by the latter `trust` is set.
+        config: for the cuts.
+
+    Returns:
+        `shortest_s` and `longest_s`, in seconds, and `trained_s`, to which training crops or pads them.
+    """
+    positions = np.concatenate([fold.positions(TRAIN), fold.positions(VALIDATION)])
+    rows = data.manifest.loc[positions]
+    seconds = (rows["num_frames"] / rows["sample_rate"]).to_numpy()
+    crops = (
+        rows["corpus"].map({name: corpus.crop_s or np.inf for name, corpus in config.corpora.items()}).to_numpy(float)
+    )
+    seconds = np.minimum(seconds, crops)
+    return {
+        "shortest_s": round(float(seconds.min()), 3),
+        "longest_s": round(max(float(seconds.max()), config.pipeline.clip_s), 3),
+        "trained_s": config.pipeline.clip_s,
+    }
+
+
+def unfit_length(seconds: float, lengths: Lengths) -> str | None:
+    """Says why answers for a clip of such a length cannot be trusted, or None.
+
+    Args:
+        seconds: length of the clip.
+        lengths: what `clip_lengths` gave; empty where it is not known.
+
+    >>> unfit_length(699, {"shortest_s": 0.2, "longest_s": 0.75})
+    'it lasts 699.00 s, and the model learned from clips of 0.20 to 0.75 s'
+    """
+    if not lengths or lengths["shortest_s"] / FAR <= seconds <= lengths["longest_s"] * FAR:
+        return None
+    span = f"{lengths['shortest_s']:.2f} to {lengths['longest_s']:.2f} s"
+    return f"it lasts {seconds:.2f} s, and the model learned from clips of {span}"
