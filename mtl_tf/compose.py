@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -14,16 +15,30 @@ from mtl_tf.files import write_whole
 from mtl_tf.idle import drop_idle_keys
 from mtl_tf.metrics import TRACKED
 from mtl_tf.overrides import Override, read_override, remove_value, set_value, typed_value
+from mtl_tf.published import published_figures
 
 CONFIG_DIR = Path(__file__).resolve().parent / "configs"  # in a checkout a link to the folder at the top
 RESERVED = ("waveform", "frontend", "trunk", "embedding", "start_s")  # layers and outputs of every model
 GROUPS = ("experiment", "protocol", "corpus", "task", "frontend", "model")
 
 
+@lru_cache
 def choices(group: str) -> dict[str, str]:
-    """Returns the choices of a config group: short name to path below the group, without suffix."""
-    folder = CONFIG_DIR / group
-    return {path.stem: path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.rglob("*.yaml"))}
+    """Returns the choices of a config group: short name to path below the group, without suffix.
+
+    A file with `variants`, which change some of its keys each, stands for these and not for itself.
+    """
+    folder, found = CONFIG_DIR / group, {}
+    for path in sorted(folder.rglob("*.yaml")):
+        below = path.relative_to(folder).with_suffix("").as_posix()
+        names = list(_variants(path)) if group == "experiment" else []
+        found |= dict.fromkeys(names or [path.stem], below)
+    return dict(sorted(found.items()))
+
+
+def _variants(path: Path) -> dict[str, dict]:
+    text = path.read_text(encoding="utf-8")
+    return yaml.safe_load(text)["variants"] if "\nvariants:" in text else {}
 
 
 def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None) -> RunConfig:
@@ -60,6 +75,11 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
             composed = OmegaConf.to_container(hydra_compose("run", overrides=chosen), resolve=True)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"cannot read the configuration: {' '.join(str(error).split())}") from error
+    name = Path(experiment).name
+    for key, value in composed.pop("variants", {}).get(name, {}).items():
+        set_value(composed, key, value)
+    composed["experiment"] = name
+    composed.setdefault("published", published_figures(CONFIG_DIR / "published", name))
     for key, override in arguments.items():
         if key in GROUPS:
             continue
@@ -70,7 +90,6 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
         if value == {} and ("." not in key or key in ("frontend.name", "model.name")):
             raise UserError(f"{key}={{}}: give keys of it one by one")
         set_value(composed, key, value)
-    composed["experiment"] = choices("experiment")[Path(experiment).name].rpartition("/")[2]
     for section in ("frontend", "model"):
         composed[section] = _known_options(section, composed.get(section) or {}, arguments)
     known = {group: choices(group) for group in ("task", "corpus")}
@@ -78,6 +97,17 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
     config = validate(composed)
     _check_protocol(config)
     return config
+
+
+@lru_cache
+def _file_of(group: str, name: str) -> dict:
+    path = CONFIG_DIR / group / f"{choices(group)[name]}.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def shipped_options(group: str, name: str) -> dict:
+    """Returns the keys and values of a front end or model as its file has them, its class under `name`."""
+    return dict(_file_of(group, name))
 
 
 def validate(values: dict) -> RunConfig:
@@ -169,7 +199,7 @@ def _known_options(section: str, values: dict, arguments: Collection[str]) -> di
     name = str(values.get("name", ""))
     if name not in known:
         raise UserError(f"{section}.name is '{name}'.{nearest_hint(name, known)}")
-    keys = yaml.safe_load((CONFIG_DIR / section / f"{known[name]}.yaml").read_text(encoding="utf-8"))
+    keys = _file_of(section, name)
     for key in values:
         if key not in keys and (f"{section}.{key}" in arguments or section not in arguments):
             full = [f"{section}.{name}" for name in keys]

@@ -205,6 +205,7 @@ class PublishedConfig(Section):
         "mean", description="compare with the mean of our repeats, or with the one that is best on the test clips"
     )
     source: str = Field(description="paper and table")
+    remark: str = Field("", description="what the paper leaves open")
 
 
 class RunConfig(Section):

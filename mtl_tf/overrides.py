@@ -112,7 +112,9 @@ def remove_value(values: dict, key: str) -> None:
         values = values.get(part, {}) if isinstance(values, dict) else {}
     if not isinstance(values, dict) or last not in values:
         known = [".".join([*path, name]) for name in values] if isinstance(values, dict) else []
-        raise UserError(f"~{key}: neither the experiment nor a group sets it." + (nearest_hint(key, known) if known else ""))
+        raise UserError(
+            f"~{key}: neither the experiment nor a group sets it." + (nearest_hint(key, known) if known else "")
+        )
     del values[last]
 
 

@@ -3,12 +3,11 @@
 import json
 from pathlib import Path
 
-from mtl_tf.benchmarks.cases import CASES, COMPARED, FRONTENDS
+from mtl_tf.benchmarks.cases import CASES, COMPARED, MODELS
 from mtl_tf.command_line import read_arguments
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.files import write_whole
 
-MODELS = ",".join(CASES)
 DEFAULTS = {
     "pipeline": {"num_clips": 512, "clip_s": 3.0, "file_rate": 48000, "num_parallel_calls": 2},
     "step": {"models": ",".join(COMPARED), "rounds": 9, "out": ""},
@@ -22,8 +21,8 @@ DEFAULTS = {
         "batching": False,
         "out": "",
     },
-    "tasks": {"models": ",".join(FRONTENDS), "rounds": 9, "out": ""},
-    "gpu": {"models": MODELS, "batch_size": 0, "policy": "float32", "out": ""},
+    "tasks": {"models": ",".join(MODELS), "rounds": 9, "out": ""},
+    "gpu": {"models": ",".join(CASES), "batch_size": 0, "policy": "float32", "out": ""},
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mtl_tf.benchmarks.cases import FRONTENDS, check_names
+from mtl_tf.benchmarks.cases import COMPARED, MODELS, check_names
 from mtl_tf.benchmarks.serve import load_as_served
 from mtl_tf.tasks import Task
 
@@ -41,7 +41,7 @@ def measure_tasks(models: list[str], rounds: int) -> list[TaskCost]:
     Raises:
         UserError: an unknown model.
     """
-    check_names(models, FRONTENDS)
+    check_names(models, MODELS)
     return [_measure(name, rounds) for name in models]
 
 
@@ -51,7 +51,7 @@ def _measure(name: str, rounds: int) -> TaskCost:
         _save(name, 1, one)
         _save(name, NUM_TASKS, four)
         shared, *singles = (load_as_served(version) for version in (four, *[one] * NUM_TASKS))
-    samples = round(CLIP_S * FRONTENDS[name][1]["sample_rate"])
+    samples = round(CLIP_S * COMPARED[name].frontend_options["sample_rate"])
     clips = (0.1 * np.random.default_rng(0).standard_normal((1, samples))).astype(np.float32)
     ways = (
         lambda: singles[0](clips),
@@ -82,7 +82,9 @@ def _save(name: str, num_tasks: int, folder: Path) -> None:
     keras.utils.set_random_seed(0)
     classes = tuple(map(str, range(NUM_CLASSES)))
     tasks = {f"task_{number}": Task(f"task_{number}", classes) for number in range(num_tasks)}
-    model = build_model(build_frontend(*FRONTENDS[name]), build_trunk(name, {}), tasks)
+    model = build_model(
+        build_frontend(COMPARED[name].frontend, COMPARED[name].frontend_options), build_trunk(name, {}), tasks
+    )
     served = ServedModel(model, {task: list(classes) for task in tasks})
     tf.saved_model.save(served, str(folder), signatures={"serving_default": served.signatures()["serving_default"]})
 

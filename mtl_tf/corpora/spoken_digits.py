@@ -71,7 +71,9 @@ class SpokenDigits(Corpus):
         if not _is_whole(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             with folder.with_name("audio.lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)  # of two runs that start at once, one must not replace what the other reads
+                fcntl.flock(
+                    lock, fcntl.LOCK_EX
+                )  # of two runs that start at once, one must not replace what the other reads
                 if not _is_whole(folder):
                     self.make(folder)
         return folder

@@ -9,7 +9,7 @@ from mtl_tf.config import AuditConfig, DoubtfulClip
 from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.errors import UserError
 
-MOST_CLASSES = 4
+MOST_CLASSES, LEAST_SHARE = 4, 0.05
 
 
 def leave_out(
@@ -63,7 +63,7 @@ def count_hits(manifest: pd.DataFrame, problems: pd.DataFrame, columns: tuple[st
         columns: with the classes.
 
     Returns:
-        Such as "17 of 40 clips of silence", at most four.
+        Such as "17 of 40 clips of silence", at most four, and none of which less than 5 % is hit.
     """
     hit = manifest["clip_id"].isin(problems["clip_id"])
     found = []
@@ -73,6 +73,7 @@ def count_hits(manifest: pd.DataFrame, problems: pd.DataFrame, columns: tuple[st
         found += [
             (int(count) / int(totals[label]), int(count), int(totals[label]), label) for label, count in hits.items()
         ]
+    found = [entry for entry in found if entry[0] >= LEAST_SHARE]
     found.sort(key=lambda entry: (-entry[0], -entry[1], str(entry[3])))
     return [f"{count} of {total} clips of {label}" for _, count, total, label in found[:MOST_CLASSES]]
 

@@ -18,8 +18,17 @@ from mtl_tf.files import write_whole
 from mtl_tf.metrics import metric_title
 from mtl_tf.reporting import figures
 from mtl_tf.reporting.comparison import compare_published
+from mtl_tf.reporting.counts import class_counts, group_name
 from mtl_tf.reporting.examples import choose_examples, load_examples, playable
-from mtl_tf.reporting.words import check_thresholds, describe_fitting, describe_scores, percent, telling_speakers
+from mtl_tf.reporting.words import (
+    check_thresholds,
+    describe_fitting,
+    describe_interval,
+    describe_scores,
+    describe_weights,
+    percent,
+    telling_speakers,
+)
 from mtl_tf.runs import names
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.read import (
@@ -86,6 +95,12 @@ def write_report(folder: Path) -> Path:
         thresholds=check_thresholds(load_thresholds(folder), predictions),
         speakers=telling_speakers(load_speakers(folder), metrics["test"]),
         examples=_examples(folder, config),
+        notes=metrics["notes"],
+        weights=describe_weights(metrics["task_weights"]),
+        intervals={
+            task: describe_interval(scores, group_name(config, task)) for task, scores in metrics["test"].items()
+        },
+        class_counts=class_counts(load_division(part_folders(folder)[0]), list(config.tasks)),
         audit=audit,
         audit_rows=audit.head(MAX_AUDIT_ROWS).itertuples(),
         environment=json.loads((folder / names.ENVIRONMENT).read_text(encoding="utf-8")),

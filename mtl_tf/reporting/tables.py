@@ -5,13 +5,17 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from mtl_tf.corpora.corpus import Corpus
+from mtl_tf.data.leave_out import count_hits
 from mtl_tf.data.prepare import AUDIT, MANIFEST
 from mtl_tf.reporting.words import percent, telling_speakers
 from mtl_tf.runs import names
 from mtl_tf.runs.read import load_metrics, load_speakers
 from mtl_tf.tables import read_table
+
+MOST_VALUES = 24
 
 
 def print_scores(folder: Path, name: str = names.METRICS) -> None:
@@ -41,14 +45,14 @@ def print_details(folder: Path) -> None:
             classes.add_column(heading, justify="left" if heading == "class" else "right")
         for label, entry in scores.get("per_class", {}).items():
             values = (percent(entry[key]) for key in ("precision", "recall", "f1"))
-            classes.add_row(label, *values, str(entry["n"]))
+            classes.add_row(Text(label), *values, str(entry["n"]))
         if classes.row_count:
             _console().print(classes)
         people = Table(title=f"{task}: per speaker (%)")
         for heading in ("corpus", "speaker", "accuracy", "UAR", "clips"):
             people.add_column(heading, justify="left" if heading in ("corpus", "speaker") else "right")
         for row in speakers[speakers["task"] == task].itertuples():
-            people.add_row(row.corpus, row.speaker, percent(row.accuracy), percent(row.uar), str(row.n))
+            people.add_row(row.corpus, Text(row.speaker), percent(row.accuracy), percent(row.uar), str(row.n))
         if people.row_count:
             _console().print(people)
 
@@ -69,6 +73,8 @@ def print_audit(corpus: Corpus, manifest: pd.DataFrame, folder: Path) -> None:
         console.print(f"note: published at {listed} Hz, so this is a converted copy; figures may differ from papers")
     if manifest["misfit"].isna().sum() < (corpus.num_published or 0):
         console.print(f"note: {corpus.num_published} clips are published, so this is a part of the corpus")
+    for line in count_lines(manifest, corpus):
+        console.print(Text(line))
     if findings.empty:
         console.print("audit: every clip decodes, nothing to report")
     else:
@@ -77,8 +83,32 @@ def print_audit(corpus: Corpus, manifest: pd.DataFrame, folder: Path) -> None:
             f"{count} {kind} ({first[kind]}{', ...' if count > 1 else ''})"
             for kind, count in findings["kind"].value_counts().items()
         )
-        console.print(f"audit: {counts}; listed in {folder / AUDIT}")
+        console.print(Text(f"audit: {counts}; listed in {folder / AUDIT}"))
+        columns = tuple(column for column in corpus.native_labels if manifest[column].nunique() <= MOST_VALUES)
+        hits = count_hits(manifest, findings, columns)
+        if hits:
+            console.print(Text(f"that is {', '.join(hits)}"))
     console.print(f"{folder / MANIFEST}")
+
+
+def count_lines(manifest: pd.DataFrame, corpus: Corpus) -> list[str]:
+    """Counts the clips per native label, speaker, official part and official fold, a line each.
+
+    Args:
+        manifest: of one corpus.
+        corpus: for its labels.
+    """
+    lines = []
+    for column in (*corpus.native_labels, "official_split", "official_fold", "speaker"):
+        counts = manifest[column].dropna().astype(str).value_counts()
+        if len(counts) > MOST_VALUES:
+            fewest, most = counts.min(), counts.max()
+            lines.append(f"{column}: {len(counts)} values, {fewest} to {most} clips each")
+        elif len(counts):
+            listed = ", ".join(f"{value} {counts[value]}" for value in sorted(counts.index))
+            missing = int(manifest[column].isna().sum())
+            lines.append(f"{column}: {listed}" + (f"; none {missing}" if missing else ""))
+    return lines
 
 
 def _console() -> Console:

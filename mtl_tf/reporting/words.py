@@ -9,6 +9,7 @@ from mtl_tf.metrics import metric_title
 
 MOST_MISTAKES = 3
 WIDE_GAP = 0.15  # between training and validation clips
+FEW_GROUPS = 10
 FEW_CLIPS = 100  # the 95 % interval of a share of so many is 0.1 to both sides
 
 
@@ -35,6 +36,29 @@ def describe_scores(scores: dict[str, Any]) -> str:
     names = scores["classes"]
     mistakes = [f"{names[truth]} for {names[answer]} ({count})" for truth, answer, count in pairs if count]
     return text + (f" Most often mistaken: {', '.join(mistakes)}." if mistakes else "")
+
+
+def describe_interval(scores: dict[str, Any], group: str) -> str:
+    """Says what a task's 95 % intervals cover.
+
+    Args:
+        scores: of the task, as in `metrics.json`.
+        group: what its clips are grouped by.
+    """
+    count = scores.get("interval_groups")
+    if count is None:
+        return ""
+    if count == scores["n"]:
+        return f"clip by clip ({count} clips)"
+    few = "; with so few, they are too narrow" if count < FEW_GROUPS else ""
+    return f"over {count} {group}s, since clips of one {group} are not independent{few}"
+
+
+def describe_weights(weights: dict[str, float]) -> str:
+    """Says what each task weighs in the loss, where they differ."""
+    if len({round(weight, 3) for weight in weights.values()}) < 2:
+        return ""
+    return ", ".join(f"{task} {weight:.2f}" for task, weight in weights.items())
 
 
 def describe_fitting(history: pd.DataFrame, metrics: dict[str, str], num_validation: int) -> list[str]:
