@@ -4,10 +4,10 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import FrameType
 
-from mtl_tf.errors import UserError, nearest_hint
+from mtl_tf.errors import UserError
 
 
 def run_command(
@@ -56,52 +56,6 @@ def run_command(
         if isinstance(error, OSError):
             _stop(_explain(error))
         raise
-
-
-def read_arguments(
-    arguments: Sequence[str], known: Sequence[str], files: bool = False, flags: Sequence[str] = ()
-) -> tuple[dict, list[str]]:
-    """Reads `key=value` arguments, also typed `--key value`, of the scripts that take no configuration.
-
-    Args:
-        arguments: as typed.
-        known: the keys this script takes.
-        files: whether further words are files.
-        flags: keys without a value, given as `--key`.
-
-    Returns:
-        The keys with their values, and the files.
-
-    Raises:
-        UserError: an unknown key, one without its value, or a word that is neither key nor file.
-    """
-    values, words, waiting = {}, [], list(arguments)
-    while waiting:
-        argument = waiting.pop(0)
-        key, separator, value = argument.removeprefix("--").partition("=")
-        if argument.startswith("--") and key in flags and not separator:
-            values[key] = ""
-        elif argument.startswith("--") and key in known and not separator:
-            if not waiting:
-                raise UserError(f"{argument} needs a value")
-            values[key] = _expanded(waiting.pop(0))
-        elif separator and key in known and value:
-            values[key] = _expanded(value)
-        elif files and not argument.startswith("--") and (not separator or os.path.exists(argument)):  # noqa: PTH110
-            words.append(argument)
-        elif key in known:
-            raise UserError(f"{key} needs a value: {key}=VALUE")
-        else:
-            hint = nearest_hint(key, [*known, *flags])
-            if not separator and not argument.startswith("-") and hint.startswith(" Known"):
-                hint = f" Did you mean {known[0]}={argument}?"
-            raise UserError(f"unknown argument {argument}.{hint}")
-    return values, words
-
-
-def _expanded(value: str) -> str:
-    """Replaces `~` by the home folder, which shells do not behind `key=`."""
-    return os.path.expanduser(value) if value.startswith("~") else value  # noqa: PTH111
 
 
 def _interrupt(frame: FrameType | None, message: str) -> None:

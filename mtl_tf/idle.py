@@ -8,9 +8,9 @@ def drop_idle_keys(
 ) -> None:
     """Takes keys out of a composed configuration that belong to a task or corpus that was not chosen.
 
-    `task=[...]` alone leaves out the corpora that have no label for these tasks, `corpus=[...]` alone the tasks that have
-    no label there. What an experiment says of either goes with them: keys, loss weights, the score to watch, published
-    figures. A name that is no task or corpus at all is left for the schema to refuse.
+    `task=[...]` alone leaves out the corpora that have no label for these tasks, `corpus=[...]` alone the tasks that
+    have no label there. What an experiment says of either goes with them: keys, loss weights, the score to watch,
+    published figures. A name that is no task or corpus at all is left for the schema to refuse.
 
     Args:
         values: the composed configuration, changed in place.

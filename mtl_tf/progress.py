@@ -1,10 +1,39 @@
 """Progress on the terminal, with rich."""
 
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def say(text: str, quiet: bool = False) -> None:
+    """Says on standard error what takes the next seconds."""
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
+class Stages:
+    """Names the stages of something that takes long: a line each, with how many are left and how long they may take.
+
+    Args:
+        title: what is being done.
+        total: number of stages.
+        quiet: say nothing.
+    """
+
+    def __init__(self, title: str, total: int, quiet: bool = False) -> None:
+        self.title, self.total, self.quiet = title, total, quiet
+        self.done, self.start = 0, time.monotonic()
+
+    def next(self, what: str) -> None:
+        """Begins the next stage."""
+        self.done += 1
+        passed = time.monotonic() - self.start
+        left = f", about {passed / (self.done - 1) * (self.total - self.done + 1):.0f} s left" if self.done > 1 else ""
+        say(f"{self.title}: {what} ({self.done} of {self.total}{left})", self.quiet)
 
 
 @contextmanager

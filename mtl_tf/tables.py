@@ -91,7 +91,9 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     """
     content = io.BytesIO()
     if path.suffix == ".csv":
-        table.to_csv(content, index=False)
+        # pandas leaves a carriage return in a cell bare unless told to quote all text
+        bare = any(table[name].astype(str).str.contains("\r").any() for name in table.select_dtypes(exclude="number"))
+        table.to_csv(content, index=False, quoting=csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL)
     else:
         table.to_parquet(content, index=False)
     write_whole(path, content.getbuffer())

@@ -9,9 +9,11 @@ prints the scores, also per class and per speaker.
 
 from pathlib import Path
 
-from mtl_tf.command_line import read_arguments, run_command
+from mtl_tf.command_line import run_command
 from mtl_tf.errors import UserError
+from mtl_tf.progress import say
 from mtl_tf.runs.read import load_config
+from mtl_tf.values import read_arguments
 
 
 def main(arguments: list[str]) -> None:
@@ -21,6 +23,7 @@ def main(arguments: list[str]) -> None:
         raise UserError("give run=DIR, a folder that scripts/train.py printed")
     folder = Path(values["run"])
     load_config(folder)
+    say("loading TensorFlow and the model, some ten seconds")
 
     from mtl_tf.reporting.tables import print_details, print_scores
     from mtl_tf.runs.score_again import evaluate_run

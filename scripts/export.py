@@ -9,9 +9,11 @@ prints the version folder as its last line. WAV files of the given rates are ans
 ONNX and LiteRT files are written into the version's assets.extra if asked for (ONNX needs the extra onnx).
 """
 
-from mtl_tf.command_line import read_arguments, run_command
+from mtl_tf.command_line import run_command
+from mtl_tf.progress import say
 from mtl_tf.runs.read import find_model
 from mtl_tf.serving.options import KEYS, read_export_options
+from mtl_tf.values import read_arguments
 
 
 def main(arguments: list[str]) -> None:
@@ -19,6 +21,7 @@ def main(arguments: list[str]) -> None:
     values, _ = read_arguments(arguments, KEYS)
     options = read_export_options(values)
     find_model(options.run)
+    say("loading TensorFlow and the model, some ten seconds")
 
     from mtl_tf.serving.export import export_run
 

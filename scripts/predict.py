@@ -13,8 +13,9 @@ A file that cannot be decoded is named on standard error; the others are answere
 
 from pathlib import Path
 
-from mtl_tf.command_line import read_arguments, run_command
+from mtl_tf.command_line import run_command
 from mtl_tf.errors import UserError
+from mtl_tf.values import read_arguments
 
 KEYS = ["run", "server", "name", "timeout_s", "window_s", "hop_s"]
 

@@ -10,8 +10,9 @@ audit lists, or 2 with one line on standard error.
 
 from pathlib import Path
 
-from mtl_tf.command_line import read_arguments, run_command
+from mtl_tf.command_line import run_command
 from mtl_tf.config_help import audit_help_text
+from mtl_tf.values import read_arguments
 
 
 def main(arguments: list[str]) -> None:
@@ -35,9 +36,8 @@ def main(arguments: list[str]) -> None:
         download_corpus(corpus, values.get("data_root"))
     prepared = Path(values.get("prepared_dir", "prepared"))
     out = Path(values["out"]) if "out" in values else prepared / corpus.name
-    manifest, _ = prepare_corpus(
-        corpus.name, values.get("data_root"), prepared, read_section(AuditConfig, "audit", values), out
-    )
+    audit = read_section(AuditConfig, "audit", values)
+    manifest, _ = prepare_corpus(corpus.name, values.get("data_root"), prepared, audit, out)
     print_audit(corpus, manifest, out)
 
 

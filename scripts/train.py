@@ -7,13 +7,13 @@ Writes runs/NAME/<time>/ with config.yaml, metrics.json, predictions.parquet, hi
 report.html, and prints that folder as its last line. The same command carries on a run that was interrupted.
 """
 
-import sys
 from pathlib import Path
 
 from mtl_tf.command_line import run_command
 from mtl_tf.compose import compose
 from mtl_tf.config_help import help_text
 from mtl_tf.corpora import get_corpus
+from mtl_tf.progress import say
 
 
 def main(arguments: list[str]) -> None:
@@ -21,8 +21,7 @@ def main(arguments: list[str]) -> None:
     config = compose(arguments)
     for corpus in config.corpora.values():
         get_corpus(corpus.name).root(config.data_root, Path(config.prepared_dir))
-    if not config.quiet and sys.stderr.isatty():
-        print(f"{config.experiment}: loading TensorFlow and the corpora", file=sys.stderr)
+    say(f"{config.experiment}: loading TensorFlow and the corpora, some ten seconds", config.quiet)
 
     from mtl_tf.experiment import run_experiment
     from mtl_tf.reporting.tables import print_scores

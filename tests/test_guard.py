@@ -7,8 +7,9 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from mtl_tf import compose
+from mtl_tf import compose, metrics
 from mtl_tf.corpora import corpus_names
+from mtl_tf.runs import names as run_names
 
 PACKAGE = ROOT / "mtl_tf"
 ORDER = (
@@ -19,12 +20,17 @@ ORDER = (
     "models",
     "training",
     "evaluation",
+    "runs",
     "reporting",
     "serving",
     "benchmarks",
 )
-# Steps that a run of the training room walks at its end, through the rooms behind it.
-ALLOWED_BACK = {"training/run.py"}
+# Names alone, which import nothing, so that every room may ask for them.
+LEAVES = {"mtl_tf.runs.names"}
+
+
+# Modules at the top that stand before the scripts, and that no room asks back.
+DOORS = {"command_line", "experiment", "config_help"}
 
 
 def modules():
@@ -64,15 +70,65 @@ def test_keys_of_a_config_are_the_arguments_of_its_layer(group):
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_no_import_goes_back(path):
     room = path.relative_to(PACKAGE).parts[0]
-    if room not in ORDER or path.relative_to(PACKAGE).as_posix() in ALLOWED_BACK:
-        return
+    for name in imports_of(path):
+        parts = name.split(".")
+        if parts[0] != "mtl_tf" or len(parts) < 2 or name in LEAVES:
+            continue
+        if room in ORDER and parts[1] in ORDER:
+            assert ORDER.index(parts[1]) <= ORDER.index(room), f"{path} imports {name}"
+        assert parts[1] not in DOORS or room.removesuffix(".py") in DOORS, (
+            f"{path} imports {name}, which is for scripts"
+        )
+
+
+def imports_of(path):
+    """Lists the modules that a file imports; of `from package import module` the module."""
+    found = []
     for node in ast.walk(ast.parse(path.read_text())):
-        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "mtl_tf" and len(parts) > 1 and parts[1] in ORDER:
-                assert ORDER.index(parts[1]) <= ORDER.index(room), f"{path} imports {name}"
+        found += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules = [name for name in whole if (ROOT / (name.replace(".", "/") + ".py")).is_file()]
+            found += modules or [node.module]
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(LEAVES))
+def test_what_every_room_may_import_imports_nothing(name):
+    assert imports_of(ROOT / (name.replace(".", "/") + ".py")) == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_tables_are_read_in_one_place(path):
+    """A library that guesses types makes true of any text and a number of `01`; `mtl_tf.tables` does not."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
+    used = {(node.value.id, node.attr) for node in nodes if isinstance(node.value, ast.Name)}
+    readers = {(name, attribute) for name, attribute in used if name in ("pd", "pandas", "np", "numpy", "csv")}
+    forbidden = {"read_csv", "read_table", "read_excel", "reader", "DictReader", "genfromtxt", "loadtxt"}
+    assert path.stem == "tables" or not {attribute for _, attribute in readers} & forbidden
+
+
+def test_names_of_a_runs_files_stand_in_one_module():
+    names = {
+        value for key, value in vars(run_names).items() if key.isupper() and isinstance(value, str) and "." in value
+    }
+    kept = {"audit.csv"}  # a corpus that is prepared has one too
+    for path in modules():
+        if path.stem != "names":
+            strings = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+            assert not strings & (names - kept), path
+
+
+def test_metrics_are_listed_once_and_computed_where_the_list_says():
+    import numpy as np
+
+    from mtl_tf.evaluation.scores import score_task
+    from mtl_tf.training.metrics import tracked_metrics
+
+    assert {metric.name for metric in tracked_metrics(3)} == set(metrics.TRACKED)
+    scores = score_task(np.array([0, 1]), np.eye(2), ("a", "b"))
+    assert set(metrics.SCORED) <= set(scores)
+    assert set(metrics.MAIN) <= set(metrics.TRACKED) & set(metrics.SCORED)
 
 
 def imported_by(folder):

@@ -57,11 +57,14 @@ def test_a_closed_set_with_listed_classes_indexes_those_of_training_alone():
 @pytest.mark.parametrize(("one", "other"), [("american", "American"), ("new_zealand", "New Zealand"), ("a-b", "AB")])
 def test_classes_that_are_spelt_alike_are_named_with_their_corpora(one, other):
     config = TaskConfig(labels={name: LabelsConfig(column="emotion") for name in "ab"})
-    with pytest.raises(UserError, match=r"are spelt alike; make one class of them with tasks\.accent\.labels\..\.map") as caught:
-        build_tasks({"accent": config}, manifest(["a", "a", "b"], [one, "irish", other]))
+    table = manifest(["a", "a", "b"], [one, "irish", other])
+    with pytest.raises(
+        UserError, match=r"are spelt alike; make one class of them with tasks\.accent\.labels"
+    ) as caught:
+        build_tasks({"accent": config}, table)
     assert f"{one!r} (corpus a)" in str(caught.value) and f"{other!r} (corpus b)" in str(caught.value)
     listed = TaskConfig(classes=[one, other, "irish"], labels=config.labels)
-    assert len(build_tasks({"accent": listed}, manifest(["a", "a", "b"], [one, "irish", other]))[0]["accent"].classes) == 3
+    assert len(build_tasks({"accent": listed}, table)[0]["accent"].classes) == 3
 
 
 def test_people_of_two_corpora_are_different_people():

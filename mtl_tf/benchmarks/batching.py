@@ -1,8 +1,8 @@
 """An exported model whose requests are put together, to be measured beside the plain one."""
 
-import re
 import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +21,44 @@ def read_batching(path: Path) -> dict[str, int | list[int]]:
         path: of the file.
 
     Raises:
-        UserError: it is missing, or lacks a number.
+        UserError: it is missing, is no such file, or lacks a number.
     """
+    from google.protobuf import text_format
+
     try:
-        text = re.sub(r"#.*", "", path.read_text())
+        found = text_format.Parse(path.read_text(encoding="utf-8"), _parameters()())
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; scripts/export.py writes it beside the versions") from error
-    found = {name: re.search(rf"\b{name}\s*:?\s*{{\s*value\s*:\s*(\d+)\s*}}", text) for name in _NUMBERS}
-    missing = [name for name, match in found.items() if match is None]
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}; remove it and export again") from error
+    missing = [name for name in _NUMBERS if not found.HasField(name)]
     if missing:
         raise UserError(f"{path} does not say {missing[0]}; remove it and export again")
-    sizes = [int(size) for size in re.findall(rf"\b{_SIZES}\s*:\s*(\d+)", text)]
-    return {name: int(match[1]) for name, match in found.items()} | {_SIZES: sizes or None}
+    sizes = list(getattr(found, _SIZES))
+    return {name: getattr(found, name).value for name in _NUMBERS} | {_SIZES: sizes or None}
+
+
+@lru_cache
+def _parameters() -> type:
+    """Makes the message of TF Serving's `BatchingParameters`, which no package ships; only its names count."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
+
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="mtl_tf/batching.proto", package="mtl_tf", syntax="proto3")
+    file.dependency.append(wrappers_pb2.DESCRIPTOR.name)
+    message = file.message_type.add(name="BatchingParameters")
+    for number, name in enumerate(_NUMBERS, start=1):
+        message.field.add(
+            name=name,
+            number=number,
+            label=field.LABEL_OPTIONAL,
+            type=field.TYPE_MESSAGE,
+            type_name=".google.protobuf.Int64Value",
+        )
+    message.field.add(name=_SIZES, number=len(_NUMBERS) + 1, label=field.LABEL_REPEATED, type=field.TYPE_INT64)
+    pool = descriptor_pool.Default()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("mtl_tf.BatchingParameters"))
 
 
 def load_batched(version: Path, intra_op_threads: int) -> Callable[[np.ndarray], dict[str, np.ndarray]]:

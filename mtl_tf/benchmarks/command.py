@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from mtl_tf.benchmarks.cases import CASES, COMPARED, MODELS
-from mtl_tf.command_line import read_arguments
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.files import write_whole
+from mtl_tf.values import read_arguments
 
 DEFAULTS = {
     "pipeline": {"num_clips": 512, "clip_s": 3.0, "file_rate": 48000, "num_parallel_calls": 2},

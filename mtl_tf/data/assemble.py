@@ -171,8 +171,8 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
     note_small_tasks(fold_data.num_labels(TRAIN), config.training, notes)
     if fold_data.num_unscorable():
         notes.append(
-            f"{fold_data.num_unscorable()} clips take no part though they carry a label: it is of a class (a speaker) that "
-            "no training clip has"
+            f"{fold_data.num_unscorable()} clips take no part though they carry a label: it is of a class (a speaker) "
+            "that no training clip has"
         )
     return fold_data
 
@@ -182,8 +182,8 @@ def _check_labels(fold: FoldData, manifest: pd.DataFrame, config: RunConfig) -> 
     useless = sorted(set(config.corpora) - set(manifest["corpus"][labelled]))
     if useless:
         raise UserError(
-            f"no clip of {', '.join(useless)} has a label of {', '.join(fold.tasks)}; leave the corpus out, or name its "
-            f"labels with tasks.TASK.labels.{useless[0]}.column=COLUMN"
+            f"no clip of {', '.join(useless)} has a label of {', '.join(fold.tasks)}; leave the corpus out, or name "
+            f"its labels with tasks.TASK.labels.{useless[0]}.column=COLUMN"
         )
     missing = set(fold.tasks) - set(fold.scored_tasks(TEST))
     if missing:
@@ -193,8 +193,8 @@ def _check_labels(fold: FoldData, manifest: pd.DataFrame, config: RunConfig) -> 
     task, _, metric = config.training.monitor.partition(".")
     if metric and task not in fold.scored_tasks(VALIDATION):
         raise UserError(
-            f"training.monitor={config.training.monitor}: no validation clip has a label for {task}, so no epoch could be "
-            "chosen by it; raise split.validation_fraction, or watch another task, the mean or the loss"
+            f"training.monitor={config.training.monitor}: no validation clip has a label for {task}, so no epoch could "
+            "be chosen by it; raise split.validation_fraction, or watch another task, the mean or the loss"
         )
 
 

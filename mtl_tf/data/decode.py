@@ -64,8 +64,8 @@ def read_audio(path: Path, start_frame: int = 0, num_frames: int | None = None) 
         float32 samples (frames, channels) in [-1, 1] at the file's own rate, and what the file is.
 
     Raises:
-        DecodeError: the file is missing, empty, corrupt, not finite, above 10, of no plausible rate, or shorter than its
-            header or the clip says.
+        DecodeError: the file is missing, empty, corrupt, not finite, above 10, of no plausible rate, or shorter than
+            its header or the clip says.
     """
     try:
         layout = read_layout(path)
@@ -175,7 +175,7 @@ def _read_plain(
 
 
 def _open(path: Path, layout: WavLayout | None) -> tuple[list[soundfile.SoundFile], str]:
-    """Opens a file, each link of a chain apart, what decoders stumble over mended in memory; and says what is doubtful."""
+    """Opens a file, each link of a chain apart, and mends in memory what decoders stumble over."""
     if layout is not None:
         if layout.tag in MPEG_IN_WAV:
             content = path.read_bytes()

@@ -24,8 +24,8 @@ def fingerprint(mono: np.ndarray, sample_rate: int) -> bytes:
     """Computes a fingerprint as Haitsma and Kalker (ISMIR 2002) do: a bit for each band and step of 16 ms.
 
     A bit says whether the difference in energy to the next band grows from one step to the next. Departures: bands are
-    spaced on the mel scale, steps are longer (16 ms), and the fingerprint begins with the mean and the deviation of each
-    band, by which candidates are found.
+    spaced on the mel scale, steps are longer (16 ms), and the fingerprint begins with the mean and the deviation of
+    each band, by which candidates are found.
 
     Args:
         mono: float32 (samples,); of a longer clip the first 20 s count.

@@ -85,7 +85,8 @@ def list_clips(corpus: Corpus, root: Path) -> pd.DataFrame:
     repeated = table["clip_id"].duplicated()
     if repeated.any():
         raise UserError(
-            f"corpus {corpus.name}: {repeated.sum()} clips are listed twice, such as {table['clip_id'][repeated].iloc[0]}"
+            f"corpus {corpus.name}: {repeated.sum()} clips are listed twice, "
+            f"such as {table['clip_id'][repeated].iloc[0]}"
         )
     table["official_split"] = _usual_names(table["official_split"], corpus.name)
     return table

@@ -43,7 +43,8 @@ class Mp3Layout:
         end: byte behind the last frame.
         tail: bytes behind it that are neither frames nor tags nor zeros; players pass over them.
         lacks_length_tag: whether the first frame is no Xing or Info tag with the number of frames, though this is layer
-            III with bit rates in its frames. Without one, decoders take the first bit rate for that of the whole file and stop too early.
+            III with bit rates in its frames. Without one, decoders take the first bit rate for that of the whole file
+            and stop too early.
     """
 
     first: int
@@ -123,7 +124,7 @@ def _first_frame(content: bytes) -> tuple[int, _Frame]:
 
 
 def _has_frames(content: bytes, position: int, first: _Frame) -> bool:
-    """Says whether two frames of a stream follow each other anywhere behind a position, so that what precedes is damage."""
+    """Says whether two frames of a stream follow each other behind a position, so that what precedes is damage."""
     while (position := content.find(b"\xff", position)) >= 0:
         frame = _frame_at(content, position, first.free_length)
         if frame is not None and frame.stream == first.stream:

@@ -49,8 +49,8 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int, notes: lis
     A closed-set task (who speaks) can be scored only on people the network knows. Where the test clips of a corpus are
     all of unknown groups, a share of the clips of the known groups (`known_fraction`) is therefore held out as well;
     on these clips closed-set tasks are scored and no other task is. The same holds for validation by group. Official
-    validation clips are set aside before anything is held out. A clip that is the same recording as a test clip takes no
-    part.
+    validation clips are set aside before anything is held out. A clip that is the same recording as a test clip takes
+    no part.
 
     Args:
         manifest: all clips of the run.
@@ -88,8 +88,8 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int, notes: lis
     if again.any():
         result.loc[again, "split"] = UNUSED
         notes.append(
-            f"{again.sum()} clip{'s take' if again.sum() > 1 else ' takes'} no part: the same recording as a test clip, "
-            f"such as {manifest['path'][again].iloc[0]}"
+            f"{again.sum()} clip{'s take' if again.sum() > 1 else ' takes'} no part: the same recording as a test "
+            f"clip, such as {manifest['path'][again].iloc[0]}"
         )
     assert_disjoint(manifest, result, config)
     return result

@@ -28,8 +28,8 @@ class WavLayout:
         block_align: bytes of one frame, or of one block where the encoding packs frames into blocks.
         linear: whether every frame is `block_align` bytes, so that bytes count frames.
         missing: bytes that the last `data` chunk announces and the file does not hold.
-        open_end: whether the size of the last `data` chunk is none that a file of this length can have, as writers leave
-            it that cannot go back: the audio goes to the end of the file.
+        open_end: whether the size of the last `data` chunk is none that a file of this length can have, as writers
+            leave it that cannot go back: the audio goes to the end of the file.
         plain_pcm_bits: 16 or 24 where the file is integer PCM and every chunk is whole, even-sized and inside the file;
             else None. Only such files are decoded by tensorflow-io, which hangs, dies or misreads on others.
     """
@@ -119,8 +119,8 @@ def read_layout(path: Path) -> WavLayout | None:
 def is_placeholder(declared: int, available: int, chunk_follows: bool) -> bool:
     """Says whether the size of a `data` chunk stands for "to the end of the file".
 
-    A writer that cannot go back leaves 0, with samples behind it, or a size that no file of this length can have. A file
-    that was cut announces more than it holds too, but less than a gibibyte and not many times as much.
+    A writer that cannot go back leaves 0, with samples behind it, or a size that no file of this length can have. A
+    file that was cut announces more than it holds too, but less than a gibibyte and not many times as much.
 
     Args:
         declared: what the chunk says, in bytes.
@@ -157,7 +157,7 @@ def one_data_chunk(path: Path, layout: WavLayout) -> bytes:
 
 
 def _next_chunk(file: BinaryIO, position: int, size: int) -> bool:
-    """Says whether a chunk's head stands at a position: four printable letters, and a size that the file has room for."""
+    """Says whether a chunk's head stands at a position: four printable letters, and a size the file has room for."""
     file.seek(position)
     head = file.read(8)
     if len(head) < 8:

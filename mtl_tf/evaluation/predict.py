@@ -44,9 +44,9 @@ def tabulate(
     """Lists every scored answer.
 
     Returns:
-        One row per clip and task: `clip_id`, `corpus`, `path`, `start_frame`, `num_frames`, `speaker`, `decoder`, `task`,
-        `group` (whose clips are not independent, for intervals; the clip itself in closed-set tasks), `label`, `predicted`, `probability` (of the predicted class), `probabilities` (list, in the order of the task's
-        classes).
+        One row per clip and task: `clip_id`, `corpus`, `path`, `start_frame`, `num_frames`, `speaker`, `decoder`,
+        `task`, `group` (whose clips are not independent, for intervals; the clip itself in closed-set tasks), `label`,
+        `predicted`, `probability` (of the predicted class), `probabilities` (list, in the order of the task's classes).
     """
     parts = []
     for name, task in fold.tasks.items():

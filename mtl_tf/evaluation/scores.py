@@ -26,8 +26,8 @@ def score_task(
         recall, UA), `macro_f1`, `micro_f1`, `weighted_precision` (by support), `roc_auc` (one against the rest, mean
         over classes; None with a single class), `n`, `chance` (one over the number of classes), 95 % intervals
         `accuracy_interval` and `uar_interval`, `interval_groups` (how many groups they were drawn from), `per_class`
-        (precision, recall, f1, n), `classes`, and `confusion` (rows are truth). Intervals are percentile bootstraps over
-        groups; where each clip is a group of its own, or all are of one, over clips, with Wilson's for accuracy.
+        (precision, recall, f1, n), `classes`, and `confusion` (rows are truth). Intervals are percentile bootstraps
+        over groups; where each clip is a group of its own, or all are of one, over clips, with Wilson's for accuracy.
     """
     predicted = probabilities.argmax(axis=1)
     present = np.unique(labels)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from mtl_tf.data.assemble import FoldData
 
 SHARES_RIGHT = (0.9, 0.95, 0.99)
+UNSURE = 0.05  # of a one-sided interval, so that a two-sided one has twice as much
 
 Threshold = dict[str, float]
 
@@ -51,7 +52,7 @@ def confidence_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> list
     sure, right = sure[order], (probabilities.argmax(axis=1) == labels)[order]
     count = np.arange(1, len(sure) + 1)
     ends = np.append(sure[:-1] != sure[1:], True)[: len(sure)]  # answers that are as sure go together
-    surely = np.array([_lower_limit(int(hits), int(n)) for hits, n in zip(np.cumsum(right), count, strict=True)])
+    surely = proportion_confint(np.cumsum(right), count, alpha=2 * UNSURE, method="wilson")[0]
     thresholds = []
     for share in SHARES_RIGHT:
         reached = ends & (surely >= share)
@@ -65,11 +66,6 @@ def confidence_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> list
                 }
             )
     return thresholds
-
-
-def _lower_limit(hits: int, count: int) -> float:
-    test = stats.binomtest(hits, count, alternative="greater")
-    return float(test.proportion_ci(confidence_level=0.95, method="wilson").low)
 
 
 def trust(probability: float, thresholds: Sequence[Threshold]) -> float | None:

@@ -43,9 +43,10 @@ def run_folder(config: RunConfig, divisions: Mapping[str, pd.DataFrame]) -> Iter
     """
     parent = Path(config.runs_dir) / config.experiment
     folder, lock = _unfinished(parent, config) if config.resume else (None, None)
+    carried_on = folder is not None
     if folder is None:
         try:
-            folder = _new_folder(parent)
+            folder = new_folder(parent)
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
             raise UserError(
                 f"runs_dir={config.runs_dir}: {error.strerror}; give a folder that can be made and written to"
@@ -55,11 +56,11 @@ def run_folder(config: RunConfig, divisions: Mapping[str, pd.DataFrame]) -> Iter
             write_table(division, folder / place / SPLITS)
         write_json(environment(), folder / ENVIRONMENT)
         compose.save(config, folder / CONFIG)  # last: a folder without it is no run to be carried on
-    else:
-        print(f"carrying on {folder}", file=sys.stderr)
-        for place, division in divisions.items():
-            _check_unchanged(folder / place / SPLITS, division, folder)
     with lock:
+        if carried_on:
+            print(f"carrying on {folder}", file=sys.stderr)
+            for place, division in divisions.items():
+                _check_unchanged(folder / place / SPLITS, division, folder)
         yield folder
 
 
@@ -83,11 +84,10 @@ def what_changed(before: pd.DataFrame, now: pd.DataFrame) -> str | None:
     labels = [column for column in now if column.startswith(LABEL)]
     if set(labels) != {column for column in before if column.startswith(LABEL)}:
         return "the tasks are others"
-    kinds = [
-        ("audio_sha1", "hold other audio"),
-        *((name, f"have another {name.removeprefix(LABEL)}") for name in labels),
-    ]
-    for column, words in (*kinds, ("split", "are in another part"), ("closed_set_only", "are in another part")):
+    kinds = [("audio_sha1", "hold other audio")]
+    kinds += [(name, f"have another {name.removeprefix(LABEL)}") for name in labels]
+    kinds += [(name, "are in another part") for name in ("split", "closed_set_only") if name in now]
+    for column, words in kinds:
         if column not in before:
             return f"it lists no {column}"
         one, other = (table[column].astype(object).where(table[column].notna(), "") for table in (before, now))
@@ -145,7 +145,12 @@ def _lock(folder: Path) -> IO | None:
     return lock
 
 
-def _new_folder(parent: Path) -> Path:
+def new_folder(parent: Path) -> Path:
+    """Makes a folder named after the time.
+
+    Raises:
+        OSError: the parent cannot be made or written to.
+    """
     name = datetime.now().strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
         folder = parent / (name + suffix)

@@ -21,6 +21,7 @@ from mtl_tf.evaluation.thresholds import find_thresholds
 from mtl_tf.files import write_json
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_trunk, count_parameters
+from mtl_tf.progress import say
 from mtl_tf.runs import names
 from mtl_tf.runs.folder import LABEL, run_folder
 from mtl_tf.runs.merge import merge_parts
@@ -38,8 +39,8 @@ def walk(config: RunConfig, finish: Callable[[Path], None]) -> Path:
             finished.
 
     Returns:
-        The folder, with the files of `mtl_tf.runs.names`; in a cross-validation those of one fold are also in `folds/K`,
-        and models only there; likewise `repeats/K`.
+        The folder, with the files of `mtl_tf.runs.names`; in a cross-validation those of one fold are also in
+        `folds/K`, and models only there; likewise `repeats/K`.
 
     Raises:
         UserError: a mistake in configuration or data.
@@ -71,6 +72,7 @@ def walk(config: RunConfig, finish: Callable[[Path], None]) -> Path:
                 own = config.model_copy(update={"seed": config.seed + number}) if kind == "repeat" else config
                 _run_fold(own, data, division, source, folder / place)
                 gc.collect()
+        say("putting the scores together and writing the report", config.quiet)
         if len(numbers) > 1:
             merge_parts(folder, kind, numbers)
         finish(folder)
@@ -127,6 +129,7 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
         answers = predict_clips(trained.model, source, validation, config.pipeline, together)
         write_json(find_thresholds(answers, validation, fold), folder / names.THRESHOLDS)
     positions = fold.positions(TEST)
+    say(f"answering {len(positions)} test clips", config.quiet)
     probabilities = predict_clips(trained.model, source, positions, config.pipeline, together)
     predictions = tabulate(probabilities, positions, data, fold)
     write_table(predictions, folder / names.PREDICTIONS)

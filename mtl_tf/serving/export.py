@@ -16,7 +16,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
+from mtl_tf.progress import Stages
 from mtl_tf.runs.load_model import load_model
+from mtl_tf.runs.names import MODEL
 from mtl_tf.runs.read import load_classes, load_config, load_lengths, load_thresholds, longest_clip
 from mtl_tf.serving import model_card, portable, warm_up
 from mtl_tf.serving.checks import foreign_operations, parity
@@ -110,11 +112,14 @@ def _export(
         assets.mkdir()
         for task, names in classes.items():
             (assets / f"{task}.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+        stages = Stages(f"export of {target.name}", 4 + bool(formats))
+        stages.next("building the signatures")
         text = json.dumps(details, indent=1)
         (assets / DETAILS).write_text(text, encoding="utf-8")
         staged = Path(temporary) / "model"
         served = ServedModel(model, classes, sorted(assets.iterdir()), longest, rates, text)
         signatures = served.signatures()
+        stages.next("writing the SavedModel")
         try:
             tf.saved_model.save(served, str(staged), signatures=signatures)
             _declare_classifiers(staged)
@@ -124,15 +129,19 @@ def _export(
         except (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError) as error:  # full, or a limit on file sizes
             raise OSError(errno.ENOSPC, "No space left on device", str(target)) from error
         (extra / DETAILS).write_text(text, encoding="utf-8")
+        if formats:
+            stages.next(f"converting to {', '.join(formats)}")
         others = portable.write_portable(folder, extra, formats) if formats else []
         card = model_card.model_card(folder, config, classes, target.name, number, others)
         (extra / model_card.FILE).write_text(card, encoding="utf-8")
+        stages.next("looking for operations that TF Serving lacks")
         foreign = foreign_operations(staged)
         if foreign:
             raise UserError(f"the model holds operations that TF Serving lacks: {', '.join(sorted(foreign))}")
+        stages.next("comparing its answers with the Keras model's")
         difference = parity(model, staged, sample_rate, longest)
         if not difference <= TOLERANCE:
-            raise UserError(f"the exported model differs from {folder / 'model.keras'} by {difference:.1e}")
+            raise UserError(f"the exported model differs from {folder / MODEL} by {difference:.1e}")
         write_server_files(target)
         try:
             staged.rename(target / str(number))

@@ -101,7 +101,7 @@ class _Bytes:
         return tf.reduce_sum(digits * [256**place for place in range(width)])
 
     def is_placeholder(self, data: tf.Tensor, declared: tf.Tensor) -> tf.Tensor:
-        """Says whether the size of a `data` chunk means "to the end", by the rule of `mtl_tf.data.wav.is_placeholder`."""
+        """Says whether the size of a `data` chunk means "to the end", as `mtl_tf.data.wav.is_placeholder` does."""
         available = self.size - data
         head = tf.cast(tf.io.decode_raw(self.text(data), tf.uint8), tf.int32)
         printable = (tf.size(head) == 4) & tf.reduce_all((head >= 32) & (head < 127))

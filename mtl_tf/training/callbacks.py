@@ -118,9 +118,9 @@ class EpochLogs(keras.callbacks.Callback):
     """Makes the logs of an epoch say what they seem to say, before others read them.
 
     `loss` and `val_loss` become the sum over the tasks of what a task weighs times the mean cross-entropy of its
-    labelled clips: Keras averages batches, however few labels they have, so its value depends on the order of the clips.
-    Scores of tasks without any validation label, for which Keras logs 0, are taken out. `seconds` is the time of the
-    epoch with its validation.
+    labelled clips: Keras averages batches, however few labels they have, so its value depends on the order of the
+    clips. Scores of tasks without any validation label, for which Keras logs 0, are taken out. `seconds` is the time of
+    the epoch with its validation.
 
     Args:
         task_weights: task to what its loss weighs.

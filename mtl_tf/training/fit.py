@@ -20,6 +20,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.build import build_model, build_trunk, count_parameters
+from mtl_tf.progress import say
 from mtl_tf.runs import names
 from mtl_tf.training.callbacks import EpochKeeper, EpochLogs, RichProgress, best_checkpoint, exhausted, last_checkpoint
 from mtl_tf.training.checkpoint import save_model
@@ -81,7 +82,9 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
     model = compiled_model(config, fold, steps)
     history = last_checkpoint(folder).restore(model)
     if not history:
-        fit_normalization(model.get_layer("frontend"), source, positions, config)
+        frontend = model.get_layer("frontend")
+        say("measuring the features of the training clips", config.quiet or frontend.normalize == "none")
+        fit_normalization(frontend, source, positions, config)
     first = len(history)
     scored = fold.scored_tasks(VALIDATION)
     callbacks = [

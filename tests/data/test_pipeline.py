@@ -191,10 +191,10 @@ index = np.arange(rows)
 manifest = pd.DataFrame({
     "corpus": "fsdd", "clip_id": pd.Series(index).map("fsdd/an_identifier_as_long_as_published_ones_{:06d}".format),
     "path": pd.Series(index % 10).map("{:02d}_a_name_as_long_as_those_of_published_corpora.wav".format),
-    "start_s": 0.0, "duration_s": np.nan, "start_frame": 0, "num_frames": 4000, "sample_rate": 8000, "plain_pcm_bits": 16, "decoder": "tensorflow_io",
-    "speaker": pd.Series(index % 7).astype(str), "digit": pd.Series(index % 10).astype(str),
-    "official_split": np.where(index % 10 == index // 10 % 10, "test", "train"), "official_fold": pd.NA,
-    "audio_sha1": pd.Series(index).map("{:040d}".format), "recording": pd.Series(index).map("{:040d}".format),
+    "start_s": 0.0, "duration_s": np.nan, "start_frame": 0, "num_frames": 4000, "sample_rate": 8000, "plain_pcm_bits":
+    16, "decoder": "tensorflow_io", "speaker": pd.Series(index % 7).astype(str), "digit": pd.Series(index %
+    10).astype(str), "official_split": np.where(index % 10 == index // 10 % 10, "test", "train"), "official_fold":
+    pd.NA, "audio_sha1": pd.Series(index).map("{:040d}".format), "recording": pd.Series(index).map("{:040d}".format),
 })
 config = compose(["experiment=fsdd", "pipeline.clip_s=0.5"])
 fold = divide(RunData(manifest, {"fsdd": folder}, pd.DataFrame(columns=FINDING_COLUMNS)), config, 0)

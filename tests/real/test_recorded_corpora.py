@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from mtl_tf.compose import compose
 from mtl_tf.data.decode import load_clip
-from mtl_tf.runs.score_again import evaluate_run
+from mtl_tf.experiment import run_experiment
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.read import load_config, load_history, longest_clip
+from mtl_tf.runs.score_again import evaluate_run
 from mtl_tf.serving.export import export_run
-from mtl_tf.experiment import run_experiment
 
 pytestmark = pytest.mark.real
 

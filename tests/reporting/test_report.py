@@ -13,14 +13,14 @@ import yaml
 
 from mtl_tf.compose import compose
 from mtl_tf.evaluation.attention import attention_weights
-from mtl_tf.runs.load_model import load_model
+from mtl_tf.experiment import run_experiment
 from mtl_tf.frontends.log_mel import LogMel
 from mtl_tf.frontends.spectrogram import Spectrogram
 from mtl_tf.reporting import examples, figures
 from mtl_tf.reporting.report import known_speakers, write_report
 from mtl_tf.reporting.tables import print_audit, print_details, print_scores
 from mtl_tf.reporting.words import check_thresholds, describe_fitting, describe_scores, percent, telling_speakers
-from mtl_tf.experiment import run_experiment
+from mtl_tf.runs.load_model import load_model
 
 
 class Collector(HTMLParser):

@@ -14,14 +14,14 @@ from conftest import ROOT
 
 from mtl_tf import compose
 from mtl_tf.errors import UserError
-from mtl_tf.runs.merge import merge_parts
-from mtl_tf.runs.score_again import evaluate_run
+from mtl_tf.evaluation.windows import Windows
+from mtl_tf.experiment import run_experiment
+from mtl_tf.runs import folder as run_folder
 from mtl_tf.runs.load_model import load_model
+from mtl_tf.runs.merge import merge_parts
 from mtl_tf.runs.predict_files import predict_files
 from mtl_tf.runs.read import load_classes, load_config, load_history
-from mtl_tf.evaluation.windows import Windows
-from mtl_tf.runs import folder as run_folder
-from mtl_tf.experiment import run_experiment
+from mtl_tf.runs.score_again import evaluate_run
 
 FILES = {
     *("config.yaml", "metrics.json", "predictions.parquet", "history.csv", "audit.csv", "model.keras", "report.html"),

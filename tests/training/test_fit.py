@@ -114,9 +114,7 @@ def test_a_killed_run_ends_with_the_same_weights(small_run, tmp_path, epochs_bef
     for name in ("model.keras", "last.keras"):
         assert equal(weights(tmp_path / "whole" / name), weights(folder / name))
     columns = ["epoch", "score", "loss", "val_digit_uar"]
-    pd.testing.assert_frame_equal(
-        load_history(tmp_path / "whole")[columns], load_history(folder)[columns]
-    )
+    pd.testing.assert_frame_equal(load_history(tmp_path / "whole")[columns], load_history(folder)[columns])
 
 
 @pytest.mark.parametrize(

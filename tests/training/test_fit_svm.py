@@ -1,18 +1,17 @@
 import json
 
 import numpy as np
-import pandas as pd
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import SVC
 
 from mtl_tf.compose import compose
-from mtl_tf.runs.score_again import evaluate_run
-from mtl_tf.runs.load_model import load_model
+from mtl_tf.experiment import run_experiment
 from mtl_tf.models.svm import SupportVectors
+from mtl_tf.runs.load_model import load_model
+from mtl_tf.runs.read import load_history
+from mtl_tf.runs.score_again import evaluate_run
 from mtl_tf.serving.export import export_run
 from mtl_tf.training.fit_svm import one_against_rest
-from mtl_tf.runs.read import load_history
-from mtl_tf.experiment import run_experiment
 
 
 def test_the_network_decides_as_scikit_learns_machine():
