@@ -169,7 +169,7 @@ class TrainingConfig(Section):
     learning_rate_schedule: Literal["constant", "cosine"] = Field("constant", description="cosine: falls to 0")
     loss_weights: dict[str, NonNegativeFloat] = Field({}, description="task to weight of its loss; 1 where not given")
     task_weighting: Literal["equal", "by_labels", "by_log_classes"] = Field(
-        "equal",
+        "by_labels",
         description="what the losses of the tasks weigh, times loss_weights: equal; by_labels: in proportion to their "
         "training labels; by_log_classes: divided by the logarithm of their number of classes",
     )

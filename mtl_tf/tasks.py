@@ -137,7 +137,7 @@ def _check_spelling(task: str, labels: pd.Series, corpora: pd.Series) -> None:
             here, there = (", ".join(sorted(set(corpora[labels == name]))) for name in (label, other))
             place = next(iter(sorted(set(corpora[labels == label]))))
             raise UserError(
-                f"task {task}: {label!r} (corpus {here}) and {other!r} (corpus {there}) are spelt alike; make one class "
-                f"of them with tasks.{task}.labels.{place}.map={{'{label}': '{other}'}}, or list both in "
+                f"task {task}: {label!r} (corpus {here}) and {other!r} (corpus {there}) are spelt alike; make one "
+                f"class of them with tasks.{task}.labels.{place}.map={{'{label}': '{other}'}}, or list both in "
                 f"tasks.{task}.classes"
             )

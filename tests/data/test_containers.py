@@ -1,7 +1,8 @@
-"""Files as streaming writers, telephones, editors and broken downloads leave them: all of the audio, or the true reason."""
+"""Files as streaming writers, telephones and broken downloads leave them: all of the audio, or the true reason."""
 
 import io
 import struct
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -213,7 +214,7 @@ def test_cuts_that_follow_each_other_share_no_frame_and_lose_none(rate, cuts):
     """Also seventy minutes into a file, where a float32 would be off by several."""
     edges = sorted(cuts)
     place = None
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         first, count = frame_range(start, end - start, rate)
         assert first == round(start * rate) and abs(first + count - round(end * rate)) <= 1
         assert place is None or abs(first - place) <= 1

@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mtl_tf.config import CorpusConfig, RunConfig, SplitConfig
 from mtl_tf.data.splits import assert_disjoint, num_folds, split_clips
@@ -173,3 +175,79 @@ def test_recordings_that_are_tested_are_left_out_of_training_and_this_is_noted()
 def test_impossible_divisions_are_explained(split, message):
     with pytest.raises(UserError, match=message):
         split_clips(manifest(), config(split), 0)
+
+
+def test_official_validation_is_set_aside_before_anything_is_held_out():
+    """Speakers of official validation are none of training's: what the closed-set task needs comes from the rest."""
+    table = manifest()
+    parts_of = {"s0": "test", "s1": "validation"}
+    table["official_split"] = table["speaker"].map(lambda name: parts_of.get(name, "train"))
+    division = split_clips(table, config({"strategy": "predefined"}, closed=True), 0)
+    official = table["official_split"] == "validation"
+    assert (division["split"][official] == "validation").all() and not division["closed_set_only"][official].any()
+    for part in ("test", "validation"):
+        held = (division["split"] == part) & division["closed_set_only"]
+        assert set(table["speaker"][held]) == {"s2", "s3", "s4", "s5"}
+    assert (division["split"] != "unused").all()
+
+
+@pytest.mark.parametrize("strategy", ["grouped_k_fold", "leave_one_group_out"])
+def test_a_division_by_groups_that_no_clip_has_is_refused(strategy):
+    table = manifest(speaker=None, source=[f"recording {number // 3}" for number in range(60)])
+    with pytest.raises(
+        UserError, match=r"corpus c: no clip has a speaker.*split\.group, such as .*source.*k_fold or random"
+    ):
+        split_clips(table, config({"strategy": strategy}), 0)
+    divided = split_clips(table, config({"strategy": strategy, "group": "source"}), 0)
+    assert (divided["split"] == "test").any()
+    with pytest.raises(UserError, match=r"no clip has a speaker.*split\.validation_group"):
+        split_clips(table, config({"strategy": "random", "validation_group": "speaker"}), 0)
+
+
+def test_clips_without_a_group_are_counted():
+    table, notes = manifest(), []
+    table.loc[:6, "speaker"] = None
+    split_clips(table, config({"strategy": "grouped_k_fold", "num_folds": 3}), 0, notes)
+    assert notes == ["7 of 60 clips of c have no speaker; each was divided as a speaker of its own"]
+
+
+def test_what_can_be_held_out_is_and_who_cannot_be_scored_is_named():
+    table = manifest(speakers=30, takes=3)
+    table = table[~((table["speaker"] == "s3") & (table["take"] > 0))].reset_index(drop=True)  # one clip
+    notes = []
+    setting = config({"strategy": "held_out", "test_groups": ["s0"], "known_fraction": 0.05}, closed=True)
+    division = split_clips(table, setting, 0, notes)
+    held = (division["split"] == "test") & division["closed_set_only"]
+    assert set(table["speaker"][held]) == {f"s{number}" for number in range(1, 30)} - {"s3"}
+    assert (division["split"][table["speaker"] == "s3"] == "train").all()
+    assert notes[0] == "speaker s3: one clip only, which trains, so the test clips hold none"
+    trained = set(table["speaker"][division["split"] == "train"])
+    assert trained >= {f"s{number}" for number in range(1, 30)}
+
+
+COUNTS = st.lists(st.integers(1, 6), min_size=3, max_size=9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    counts=COUNTS,
+    strategy=st.sampled_from(["random", "k_fold", "grouped_k_fold", "held_out"]),
+    closed=st.booleans(),
+    fraction=st.floats(0.05, 0.5),
+    seed=st.integers(0, 20),
+)
+def test_any_division_covers_every_clip_once_and_keeps_apart_what_must_be(counts, strategy, closed, fraction, seed):
+    table = pd.concat([manifest(speakers=1, takes=count, speaker=f"s{number}") for number, count in enumerate(counts)])
+    table = table.reset_index(drop=True)
+    table["clip_id"] = table["recording"] = [f"c/{number}" for number in range(len(table))]
+    split = {"strategy": strategy, "seed": seed, "known_fraction": fraction, "num_folds": 2, "test_groups": ["s1"]}
+    try:
+        division = split_clips(table, config(split, closed=closed), 0)
+    except UserError:
+        return  # too few clips for such a division is said, and is no other error
+    assert division.index.equals(table.index) and set(division["split"]) <= {"train", "validation", "test", "unused"}
+    unseen = table["speaker"][(division["split"] == "test") & ~division["closed_set_only"]]
+    if strategy in ("grouped_k_fold", "held_out"):
+        assert not set(unseen) & set(table["speaker"][division["split"] == "train"])
+    known = table["speaker"][(division["split"] == "test") & division["closed_set_only"]]
+    assert set(known) <= set(table["speaker"][division["split"] == "train"])

@@ -92,3 +92,40 @@ def test_speakers_are_scored_apart_and_per_corpus():
     assert rows["n"].tolist() == [3, 1]
     assert rows["accuracy"].tolist() == pytest.approx([2 / 3, 0])
     assert rows["uar"].tolist() == pytest.approx([0.75, 0])
+
+
+def test_intervals_over_speakers_are_those_of_a_bootstrap_by_hand():
+    rng = np.random.default_rng(1)
+    speakers = np.repeat(np.arange(8), 40)
+    skill = rng.uniform(0.2, 0.95, 8)
+    labels = rng.integers(0, 2, 320)
+    right = rng.random(320) < skill[speakers]
+    probabilities = np.eye(2)[np.where(right, labels, 1 - labels)]
+    names = np.array([f"speaker {number}" for number in speakers], object)
+    grouped = score_task(labels, probabilities, ("x", "y"), names)
+    alone = score_task(labels, probabilities, ("x", "y"))
+    assert (grouped["interval_groups"], alone["interval_groups"]) == (8, 320)
+    drawn = []
+    for _ in range(4000):
+        rows = np.concatenate([np.flatnonzero(speakers == speaker) for speaker in rng.integers(0, 8, 8)])
+        recalls = [right[rows][labels[rows] == label].mean() for label in (0, 1)]
+        drawn.append((right[rows].mean(), np.mean(recalls)))
+    for name, values in zip(("accuracy", "uar"), np.array(drawn).T, strict=True):
+        np.testing.assert_allclose(grouped[f"{name}_interval"], np.quantile(values, [0.025, 0.975]), atol=0.025)
+        width, narrow = (np.diff(scores[f"{name}_interval"])[0] for scores in (grouped, alone))
+        assert width > 1.8 * narrow  # clips of one speaker are alike
+
+
+def test_clips_of_a_single_speaker_or_of_one_each_are_drawn_clip_by_clip():
+    labels, probabilities = answers(60)
+    expected = score_task(labels, probabilities, CLASSES)
+    for groups in (np.array(["s"] * 60, object), np.array([f"{number:03d}" for number in range(60)], object)):
+        assert score_task(labels, probabilities, CLASSES, groups) == expected
+
+
+def test_repeats_do_not_multiply_the_clips_of_a_speaker():
+    once = pd.DataFrame({"task": "t", "corpus": "x", "speaker": "s", "label": list("aab"), "predicted": list("abb")})
+    other = once.assign(predicted=list("aab"))
+    rows = score_groups(pd.concat([once.assign(repeat=0), other.assign(repeat=1)]))
+    assert rows["n"].tolist() == [3]
+    assert rows["accuracy"].tolist() == pytest.approx([(2 / 3 + 1) / 2])

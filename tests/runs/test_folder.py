@@ -111,7 +111,7 @@ def test_starts_of_one_run_at_once_never_meet_in_a_folder_nor_fail(small_run):
         assert len(output.splitlines()) == 30
 
 
-def test_folds_trained_apart_become_one_cross_validation(small_run):
+def test_folds_trained_apart_become_one_cross_validation(small_run, tmp_path):
     overrides = [*small_run, "split.strategy=k_fold", "split.num_folds=3", "training.epochs=2"]
     together = run_experiment(compose(overrides))
     apart = [run_experiment(compose([*overrides, f"fold={fold}"])) for fold in (2, 0, 1)]
@@ -126,9 +126,10 @@ def test_folds_trained_apart_become_one_cross_validation(small_run):
     with pytest.raises(UserError, match="is no run of a single fold"):
         gather_folds([together, apart[0]])
     other = run_experiment(compose([*overrides, "fold=1", "seed=7"]))
-    with pytest.raises(UserError, match="differs from .* in seed; only the fold may differ"):
+    with pytest.raises(UserError, match=r"differs from .* in seed; only the fold may differ"):
         gather_folds([apart[1], other])
     command = [sys.executable, str(ROOT / "scripts" / "merge.py"), *map(str, apart)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
-    assert json.loads(open(f"{result.stdout.splitlines()[-1]}/metrics.json").read())["test"] == expected["test"]  # noqa: PTH123, SIM115
+    found = (tmp_path / result.stdout.splitlines()[-1] / "metrics.json").read_text()
+    assert json.loads(found)["test"] == expected["test"]

@@ -148,6 +148,30 @@ def test_trust_is_read_from_the_runs_thresholds(finished_run, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["digit"]["trust"] is None
 
 
+def test_a_recording_far_longer_than_training_is_answered_with_a_warning_and_without_trust(
+    finished_run, tmp_path, capsys
+):
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    always = {"share_right": 0.9, "min_probability": 0.0, "share_answered": 1.0}
+    (run / "thresholds.json").write_text(json.dumps({"digit": [always], "speaker": [always]}))
+    noise = 0.1 * np.random.default_rng(0).standard_normal(8000 * 60)
+    soundfile.write(tmp_path / "long.wav", noise, 8000)
+    soundfile.write(tmp_path / "short.wav", noise[:3000], 8000)
+    predict_files(run, [tmp_path / "long.wav", tmp_path / "short.wav"])
+    captured = capsys.readouterr()
+    long, short = (json.loads(line) for line in captured.out.splitlines())
+    assert long["digit"]["trust"] is None and short["digit"]["trust"] == 0.9
+    assert re.fullmatch(
+        r"warning: .*long\.wav: it lasts 60\.00 s, .*; window_s=0\.5 answers it in parts\n", captured.err
+    )
+    predict_files(run, [tmp_path / "long.wav"], Windows(0.5, 0.5))
+    captured = capsys.readouterr()
+    assert all(json.loads(line)["digit"]["trust"] == 0.9 for line in captured.out.splitlines()) and not captured.err
+    soundfile.write(tmp_path / "loud.wav", 30000 * noise, 8000, "FLOAT")
+    with pytest.raises(UserError, match=r"loud\.wav: its samples reach .* scale them down"):
+        predict_files(run, [tmp_path / "loud.wav"])
+
+
 def test_any_container_rate_and_channels_are_answered_and_bad_files_named(finished_run, tmp_path, capsys):
     time_s = np.arange(22050) / 44100
     stereo = 0.2 * np.sin(2 * np.pi * np.array([[600], [600]]) * time_s).T

@@ -16,10 +16,11 @@ from mtl_tf.compose import compose
 from mtl_tf.data.assemble import assemble, divide
 from mtl_tf.data.clip_source import ClipSource, decoder_of
 from mtl_tf.errors import UserError
+from mtl_tf.evaluation.predict import predict_clips
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.runs.read import load_history
 from mtl_tf.training import checkpoint
-from mtl_tf.training.callbacks import best_epoch, exhausted, last_checkpoint, monitored
+from mtl_tf.training.callbacks import best_epoch, exhausted, last_checkpoint
 from mtl_tf.training.fit import compiled_model, fit_normalization, train_fold
 
 
@@ -198,16 +199,115 @@ def test_early_stopping_and_best_epoch_by_hand():
     assert not exhausted([], 1)
 
 
-def test_the_monitored_score_is_the_named_one_or_the_mean():
-    logs = {"val_a_uar": 0.2, "val_a_accuracy": 0.9, "val_b_accuracy": 0.6}
-    metrics = {"a": "uar", "b": "accuracy"}
-    assert monitored(logs, "mean", metrics) == pytest.approx(0.4)
-    assert monitored(logs, "a.accuracy", metrics) == 0.9
-    assert math.isnan(monitored({}, "mean", metrics))
-    logs = {"val_loss": 3.0, "val_a_macro_f1": 0.7, "val_a_cross_entropy": 2.0}
-    assert monitored(logs, "loss", metrics) == -3.0
-    assert monitored(logs, "a.macro_f1", metrics) == monitored(logs, "mean", {"a": "macro_f1"}) == 0.7
-    assert monitored(logs, "a.cross_entropy", metrics) == -2.0
+@pytest.mark.parametrize(
+    ("monitor", "columns", "sign"),
+    [
+        ("mean", ["val_digit_accuracy", "val_speaker_accuracy"], 1),
+        ("loss", ["val_loss"], -1),
+        ("speaker.macro_f1", ["val_speaker_macro_f1"], 1),
+        ("digit.cross_entropy", ["val_digit_cross_entropy"], -1),
+    ],
+)
+def test_the_watched_score_is_the_named_one_of_a_real_run_and_its_best_epoch_is_kept(
+    monitor, columns, sign, small_run, tmp_path
+):
+    extra = [f"training.monitor={monitor}", "split.validation_fraction=0.4", "training.learning_rate=0.02"]
+    trained = train([*small_run, *extra], tmp_path / "run")
+    table = load_history(tmp_path / "run")
+    expected = sign * table[columns].mean(axis=1)
+    np.testing.assert_allclose(table["score"], expected, rtol=1e-6)
+    (kept,) = (tmp_path / "run" / "checkpoints").glob("best-*.npz")
+    assert kept.name == f"best-{int(expected.idxmax())}.npz"
+    stored = np.load(kept)
+    for index, value in enumerate(trained.model.get_weights()):
+        assert any(np.array_equal(value, stored[name]) for name in stored.files), index
+
+
+def validation_loss(small_run, tmp_path, name, order):
+    """Trains an epoch at no rate worth the name and gives the logged validation loss, for clips in a given order."""
+    overrides = [*small_run, "training.epochs=1", "training.learning_rate=1e-12", "split.validation_fraction=0.5"]
+    config, data, fold, source = prepared([*overrides, "pipeline.batch_size=5"])
+    rows = fold.positions("validation")
+    fold.weights["speaker"][rows[: len(rows) // 2]] = 0  # of the second half alone is the speaker known
+    (tmp_path / name).mkdir()
+
+    class Ordered(type(fold)):
+        def positions(self, part):
+            found = super().positions(part)
+            return found[order(len(found))] if part == "validation" else found
+
+    ordered = Ordered(**{field: getattr(fold, field) for field in fold.__dataclass_fields__})
+    trained = train_fold(config, data, ordered, source, tmp_path / name)
+    probabilities = predict_clips(trained.model, source, rows, config.pipeline)
+    losses = []
+    for task, values in probabilities.items():
+        known = fold.weights[task][rows] > 0
+        losses.append(-np.log(values[known, fold.labels[task][rows[known]]]).mean() * fold.task_weights[task])
+    return trained.history[-1]["val_loss"], sum(losses)
+
+
+def test_the_validation_loss_is_of_labels_and_not_of_batches_in_any_order(small_run, tmp_path):
+    orders = {"as_listed": np.arange, "mixed": lambda count: np.random.default_rng(0).permutation(count)}
+    for name, order in orders.items():
+        logged, expected = validation_loss(small_run, tmp_path, name, order)
+        np.testing.assert_allclose(logged, expected, rtol=1e-3)
+
+
+def test_class_weights_do_not_change_what_is_told_of_training_clips(small_run, tmp_path):
+    few = ["corpora.fsdd.where.take=[0,1,2,3,4,5,6,7,8]", "training.epochs=1", "model.dropout=0.0"]
+    config, data, fold, source = prepared([*small_run, *few, "training.class_weights=balanced"])
+    fold.class_weights["digit"][:] = [100.0, 0.01]
+    rows = fold.positions("train")
+    (tmp_path / "run").mkdir()
+    options = config.training.model_copy(update={"learning_rate": 1e-12})
+    config = config.model_copy(update={"training": options})
+    trained = train_fold(config, data, fold, source, tmp_path / "run")
+    answers = predict_clips(trained.model, source, rows, config.pipeline)["digit"].argmax(axis=1)
+    accuracy = (answers == fold.labels["digit"][rows]).mean()
+    assert abs(trained.history[-1]["digit_accuracy"] - accuracy) < 0.2
+
+
+def test_scores_of_tasks_without_validation_labels_are_not_logged(small_run, tmp_path):
+    config, data, fold, source = prepared([*small_run, "training.epochs=1"])
+    fold.weights["speaker"][fold.positions("validation")] = 0
+    (tmp_path / "run").mkdir()
+    history = train_fold(config, data, fold, source, tmp_path / "run").history[-1]
+    assert not [name for name in history if name.startswith("val_speaker")]
+    assert {"val_digit_uar", "val_loss", "speaker_uar"} <= set(history)
+
+
+@pytest.mark.parametrize("killed_before", ["last", "removal"])
+def test_a_kill_between_two_checkpoints_keeps_the_epoch_that_history_calls_best(
+    killed_before, small_run, tmp_path, monkeypatch
+):
+    """The run that carries on scores otherwise than the killed one; what was thrown away must not come back."""
+    overrides = [*small_run, "training.epochs=4"]
+
+    class Killed(Exception):
+        pass
+
+    original = checkpoint.Checkpoint.save
+
+    def save(self, model, history, optimizer=True):
+        if killed_before == "last" and optimizer and len(history) == 3:
+            raise Killed
+        original(self, model, history, optimizer)
+        if killed_before == "removal" and optimizer and len(history) == 3:
+            raise Killed
+
+    scores = iter([0.9, 0.1, 0.95, 0.2, 0.3, 0.4])
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.Checkpoint, "save", save)
+        patch.setattr("mtl_tf.training.callbacks.monitored", lambda *arguments: next(scores))
+        with pytest.raises(Killed):
+            train(overrides, tmp_path / "run")
+    later = iter([0.2, 0.3, 0.4])
+    monkeypatch.setattr("mtl_tf.training.callbacks.monitored", lambda *arguments: next(later))
+    train(overrides, tmp_path / "run")
+    best = 0 if killed_before == "last" else 2
+    assert best_epoch(load_history(tmp_path / "run").to_dict("records")) == best
+    (kept,) = (tmp_path / "run" / "checkpoints").glob("best-*.npz")
+    assert kept.name == f"best-{best}.npz"
 
 
 @pytest.mark.parametrize(
@@ -242,8 +342,6 @@ def test_logged_losses_are_right_with_missing_labels(small_run, tmp_path):
     fold.weights["speaker"][:] = rare
     (tmp_path / "run").mkdir()
     trained = train_fold(config, data, fold, source, tmp_path / "run")
-    from mtl_tf.evaluation.predict import predict_clips
-
     rows = np.array([row for row in fold.positions("validation") if rare[row]])
     assert len(rows)
     probabilities = predict_clips(trained.model, source, rows, config.pipeline)["speaker"]
