@@ -6,9 +6,10 @@ Usage: scripts/predict.py run=DIR [window_s=S [hop_s=S]] FILE [FILE ...]
 
 Prints one JSON line per file: {"file": ..., "TASK": {"class": ..., "probability": ..., "trust": ..., "probabilities":
 {...}}, ...}; with window_s one line per window, with its "start_s". trust: such a share of validation clips answered as
-surely was right (0.99, 0.95, 0.9; null: less), which says nothing of noise, silence and other corpora. A server is a TF
-Serving of saved_models/NAME, asked by gRPC (port 8500) or with --rest (port 8501); without files, for its signatures.
-A file that cannot be decoded is named on standard error; the others are answered, and the exit code is 2.
+surely was right (0.99, 0.95, 0.9; null: less, or of another length than training's); it says nothing of noise, silence
+and other corpora. A server is a TF Serving of saved_models/NAME, asked by gRPC (port 8500) or with --rest (port 8501);
+without files, for its signatures. A file that cannot be decoded is named on standard error, the others are answered,
+and the exit code is 2.
 """
 
 from pathlib import Path
@@ -25,9 +26,8 @@ def main(arguments: list[str]) -> None:
     values, words = read_arguments(arguments, KEYS, files=True, flags=["rest"])
     files = [Path(word) for word in words]
     if ("run" in values) == ("server" in values) or ("run" in values and not files):
-        raise UserError(
-            "give run=DIR, a folder that scripts/train.py printed, or --server HOST:PORT; and at least one audio file"
-        )
+        given = "give run=DIR, a folder that scripts/train.py printed, or --server HOST:PORT"
+        raise UserError(f"{given}; and at least one audio file")
     if "server" in values:
         from mtl_tf.serving.predict_remote import predict_remote
 

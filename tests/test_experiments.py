@@ -11,7 +11,7 @@ from mtl_tf.experiment import run_experiment
 
 SHORT = ("training.epochs=1", "training.steps_per_epoch=1", "pipeline.batch_size=2", "quiet=true")
 # What an experiment needs beside `SHORT` to train a step on the example files of its corpora; most need nothing.
-CLASSES = {
+KEYS = {
     "fsdd": ["tasks.digit.classes=null"],
     "real_ravdess": ["tasks.emotion.classes=null", "split.test_groups=['02']", "task=[emotion,speech_song]"],
     "emodb": ["fold=0"],
@@ -80,7 +80,7 @@ def test_an_experiment_on_recorded_corpora_trains_a_step(name, tmp_path):
     for corpus in config.corpora:
         write_fixture(get_corpus(corpus), tmp_path / "data" / corpus)
     folder = run_experiment(
-        compose([f"experiment={name}", *SHORT, *CLASSES.get(name, ()), f"data_root={tmp_path / 'data'}"])
+        compose([f"experiment={name}", *SHORT, *KEYS.get(name, ()), f"data_root={tmp_path / 'data'}"])
     )
     assert (folder / "report.html").is_file()
 

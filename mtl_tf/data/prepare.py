@@ -21,10 +21,11 @@ from mtl_tf.data.duplicates import mark_duplicates
 from mtl_tf.data.manifest import FACTS, list_clips
 from mtl_tf.data.store import clip_key
 from mtl_tf.files import write_whole
-from mtl_tf.progress import progress_bar
+from mtl_tf.progress import progress_bar, say
 from mtl_tf.tables import write_table
 
 MANIFEST, AUDIT, HEARD = "manifest.parquet", "audit.csv", "heard.parquet"
+MANY = 1000  # clips, of which the comparison takes more than a moment
 MADE_FROM = b"mtl_tf.made_from"
 
 
@@ -63,6 +64,7 @@ def prepare_corpus(
     if manifest is None or manifest["error"].str.startswith(OUTSIDE_CAUSES).any():
         with progress_bar(f"opening {name}", len(clips), quiet) as advance:
             facts = inspect_clips(clips, root, audit, advance)
+        say(f"looking for copies among the {len(clips)} clips of {name}", quiet or len(clips) < MANY)
         manifest = mark_duplicates(
             pd.concat([clips, facts.astype(FACTS)], axis=1), corpus, lambda row: _load(root, row, fingerprint.RATE)
         )

@@ -5,14 +5,14 @@ from pathlib import Path
 from mtl_tf.config import PublishedConfig, RunConfig
 from mtl_tf.errors import UserError
 from mtl_tf.runs.names import METRICS
-from mtl_tf.runs.read import load_config, load_metrics
+from mtl_tf.runs.read import load_config, load_division, load_metrics, part_folders
 
 # What two runs may differ in and still be the same experiment under two protocols.
 _FREE = {"protocol", "split", "resume", "quiet"}
 
 
 def runs_by_protocol(folder: Path, config: RunConfig) -> dict[str, Path]:
-    """Finds the finished runs that differ from one in nothing but the protocol.
+    """Finds the finished runs on the same clips that differ from one in nothing but the protocol.
 
     Args:
         folder: of the run.
@@ -30,9 +30,16 @@ def runs_by_protocol(folder: Path, config: RunConfig) -> dict[str, Path]:
             other = load_config(path.parent)
         except UserError:
             continue
-        if other.protocol not in (None, *found) and other.model_dump(exclude=_FREE) == wanted:
+        same = other.protocol not in (None, *found) and other.model_dump(exclude=_FREE) == wanted
+        if same and _audio(path.parent) == _audio(folder):
             found[other.protocol] = path.parent
     return found
+
+
+def _audio(folder: Path) -> set[tuple[str, str]]:
+    """Lists the clips of a run with the digests of their audio: runs on other data are no comparison."""
+    division = load_division(part_folders(folder)[0])
+    return set(zip(division.index, division["audio_sha1"], strict=True))
 
 
 def compare_published(folder: Path, config: RunConfig, metrics: dict) -> list[dict[str, object]]:

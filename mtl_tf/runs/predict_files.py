@@ -13,6 +13,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.evaluation.lengths import Lengths, unfit_length
 from mtl_tf.evaluation.thresholds import Threshold, trust
 from mtl_tf.evaluation.windows import Windows
+from mtl_tf.progress import say
 from mtl_tf.runs.read import find_model, load_classes, load_config, load_lengths, load_thresholds, longest_clip
 
 WINDOWS_AT_ONCE = 32
@@ -37,6 +38,7 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
     if not any(file.exists() for file in files):
         raise UserError(f"cannot decode {files[0]}: no such file")
 
+    say("loading TensorFlow and the model, some ten seconds", quiet=not sys.stderr.isatty())
     from mtl_tf.runs.load_model import load_model  # takes seconds, too long for a mistyped name
 
     model = load_model(folder)

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 import soundfile
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mtl_tf.compose import compose
 from mtl_tf.config import PipelineConfig
@@ -217,3 +219,26 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path):
         for rows in (100, 100_000)
     ]
     assert used[1] - used[0] <= 400
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=1, max_size=5),
+    crops=st.lists(st.floats(0, 1, exclude_max=True, width=32), min_size=5, max_size=5),
+    num_samples=st.integers(1, 60),
+)
+def test_any_crop_is_a_stretch_of_its_clip(lengths, crops, num_samples):
+    """Samples are numbered from 1, so that what stands in the batch says where it came from."""
+    clips = [np.arange(1, length + 1, dtype=np.float32) for length in lengths]
+    batch = pad_batch(clips, np.array(crops[: len(clips)]), num_samples)
+    assert batch.shape == (len(clips), num_samples)
+    for row, clip in zip(batch, clips, strict=True):
+        kept = min(len(clip), num_samples)
+        first = row[0]
+        np.testing.assert_array_equal(row, [*np.arange(first, first + kept), *[0] * (num_samples - kept)])
+        assert 1 <= first <= len(clip) - kept + 1
+    whole = pad_batch(clips, np.zeros(len(clips)), None)
+    again = pad_batch(
+        [row[: len(clip)] for row, clip in zip(whole, clips, strict=True)], np.array(crops[: len(clips)]), num_samples
+    )
+    np.testing.assert_array_equal(again, batch)

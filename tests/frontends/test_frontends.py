@@ -2,6 +2,7 @@ import keras
 import librosa
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
@@ -122,10 +123,8 @@ def test_resizing_stretches_a_clips_own_frames():
     for padding in (0, 9000):
         features, mask = (np.asarray(value) for value in layer(np.pad(clip, [[0, 0], [0, padding]])))
         assert features.shape == (1, 50, 20) and mask.shape == (1, 50) and mask.all()
-        place = np.clip((np.arange(50) + 0.5) * len(raw) / 50 - 0.5, 0, len(raw) - 1)
-        for column in range(20):
-            expected = np.interp(place, np.arange(len(raw)), raw[:, column])
-            np.testing.assert_allclose(features[0, :, column], expected, atol=1e-3)
+        expected = tf.image.resize(raw[:, :, None], (50, 20), antialias=True)[:, :, 0]  # as pictures are shrunk
+        np.testing.assert_allclose(features[0], expected, atol=1e-3)
 
 
 def test_fixed_number_of_frames_cuts_and_pads_with_the_value():

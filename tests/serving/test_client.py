@@ -130,7 +130,7 @@ def test_a_file_that_is_refused_costs_no_other_file_its_answer(server, tmp_path)
     records = {record["file"]: record for record in connect(server, "grpc").predict_files(files)}
     assert set(records) == set(map(str, files))
     assert [("error" in records[str(file)]) for file in files] == [False, True, False]
-    assert "b.wav must lie in [-1, 1]; its largest value is 500" in records[str(files[1])]["error"]
+    assert "b.wav: its samples reach 500 where floats lie in [-1, 1]" in records[str(files[1])]["error"]
 
 
 def test_the_other_port_is_recognised(server):
