@@ -63,7 +63,11 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    arguments = {override.key: override for override in map(read_override, overrides)}
+    arguments: dict[str, Override] = {}
+    for override in map(read_override, overrides):
+        if override.key in GROUPS and override.key in arguments:
+            raise UserError(f"{override.key} is given twice; give it once")
+        arguments[override.key] = override
     experiment = arguments.get("experiment", Override("experiment", "")).text
     if not re.fullmatch(r"[\w/]+", experiment):
         raise UserError("give one experiment=NAME." + nearest_hint("", choices("experiment")))
@@ -180,6 +184,8 @@ def _choose(key: str, override: Override) -> str:
     known, text = choices(key), override.text
     if override.removes:
         raise UserError(f"~{key}: a run needs it; give {key}=NAME. Known: {', '.join(known)}")
+    if text.count("[") != text.count("]"):
+        raise UserError(f"{key}={text}: brackets do not match")
     names = [Path(name.strip()).name for name in text.strip("[]").split(",") if name.strip()]
     for name in names:
         if name not in known:

@@ -75,13 +75,25 @@ def typed_value(key: str, text: str) -> Any:
     if wants_text and not _holds(kind, (list, dict)):
         value = _unquoted(text)
         return os.path.expanduser(value) if key in FOLDERS else value  # noqa: PTH111 for names that no user has
-    if wants_text and text.strip()[:1] not in ("[", "{") and _holds(kind, (list,)):
+    if wants_text and "[" not in text and "{" not in text and _holds(kind, (list,)):
         return [_unquoted(part.strip()) for part in text.split(",")] if text.strip() else []
+    _check_brackets(key, text)
     spaced = re.sub(r":(?=[^\s:/])", ": ", text) if text.strip().startswith("{") else text
     try:
         return yaml.load(spaced, yaml.BaseLoader if wants_text else yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise UserError(f"{key}={text}: brackets or quotes do not match, or a character needs quotes") from error
+
+
+def _check_brackets(key: str, text: str) -> None:
+    """Refuses a list or mapping that is opened and not closed, or the other way round, outside quotes.
+
+    Raises:
+        UserError: brackets do not match.
+    """
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", text)
+    if bare.count("[") != bare.count("]") or bare.count("{") != bare.count("}"):
+        raise UserError(f"{key}={text}: brackets do not match")
 
 
 def set_value(values: dict, key: str, value: Any) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -20,20 +20,21 @@ class Stages:
 
     Args:
         title: what is being done.
-        total: number of stages.
+        shares: how long each stage takes, beside the others.
         quiet: say nothing.
     """
 
-    def __init__(self, title: str, total: int, quiet: bool = False) -> None:
-        self.title, self.total, self.quiet = title, total, quiet
+    def __init__(self, title: str, shares: Sequence[float], quiet: bool = False) -> None:
+        self.title, self.shares, self.quiet = title, shares, quiet
         self.done, self.start = 0, time.monotonic()
 
     def next(self, what: str) -> None:
         """Begins the next stage."""
         self.done += 1
         passed = time.monotonic() - self.start
-        left = f", about {passed / (self.done - 1) * (self.total - self.done + 1):.0f} s left" if self.done > 1 else ""
-        say(f"{self.title}: {what} ({self.done} of {self.total}{left})", self.quiet)
+        before, behind = sum(self.shares[: self.done - 1]), sum(self.shares[self.done - 1 :])
+        left = f", about {passed / before * behind:.0f} s left" if before else ""
+        say(f"{self.title}: {what} ({self.done} of {len(self.shares)}{left})", self.quiet)
 
 
 @contextmanager

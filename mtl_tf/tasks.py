@@ -97,7 +97,8 @@ def build_tasks(configs: dict[str, TaskConfig], manifest: pd.DataFrame) -> tuple
         if len(present) < 2:
             raise UserError(
                 f"task {name}: the training clips carry {len(present)} class{'es' if len(present) != 1 else ''} "
-                f"({', '.join(present) or 'none'}); at least two are needed, check the split and the corpora"
+                f"({', '.join(present) or 'none'}); at least two are needed: leave the task out with task=[...], or "
+                "look whether the folder of the corpus is complete and the split leaves other classes to training"
             )
         tasks[name] = Task(name, tuple(config.classes or present), config.main_metric, config.closed_set)
         columns[name] = labels

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mtl_tf.command_line import run_command
 from mtl_tf.errors import UserError
+from mtl_tf.progress import say
 from mtl_tf.runs.gather import gather_folds
 from mtl_tf.values import read_arguments
 
@@ -22,6 +23,7 @@ def main(arguments: list[str]) -> None:
         raise UserError("give the folders of the runs to merge, one per fold")
     folder = gather_folds([Path(word) for word in words])
 
+    say("loading TensorFlow for the report, some ten seconds")
     from mtl_tf.reporting.report import write_report
     from mtl_tf.reporting.tables import print_scores
 

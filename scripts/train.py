@@ -14,6 +14,7 @@ from mtl_tf.compose import compose
 from mtl_tf.config_help import help_text
 from mtl_tf.corpora import get_corpus
 from mtl_tf.progress import say
+from mtl_tf.runs.folder import check_writable
 
 
 def main(arguments: list[str]) -> None:
@@ -21,6 +22,7 @@ def main(arguments: list[str]) -> None:
     config = compose(arguments)
     for corpus in config.corpora.values():
         get_corpus(corpus.name).root(config.data_root, Path(config.prepared_dir))
+    check_writable(config)
     say(f"{config.experiment}: loading TensorFlow and the corpora, some ten seconds", config.quiet)
 
     from mtl_tf.experiment import run_experiment

@@ -113,7 +113,11 @@ class Corpus(ABC):
                 raise UserError(
                     f"corpus {self.name}: there is no folder {folder}; did you mean data_root={parent.parent}?"
                 )
-            raise UserError(f"corpus {self.name}: there is no folder {folder}; {self.where_to_get()}")
+            if not parent.is_dir():
+                raise UserError(f"corpus {self.name}: there is no folder {folder}, as {data_root} is missing itself")
+            flat = any(path.suffix.lower() in AUDIO_SUFFIXES for path in parent.iterdir())
+            hint = f"the audio in {data_root} belongs into a folder {self.name} below it; else " if flat else ""
+            raise UserError(f"corpus {self.name}: there is no folder {folder}; {hint}{self.where_to_get()}")
         return folder
 
     def where_to_get(self) -> str:

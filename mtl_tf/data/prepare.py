@@ -62,6 +62,7 @@ def prepare_corpus(
     made_from = _made_from(clips, root)
     manifest = _stored_manifest(folder / MANIFEST, made_from)
     if manifest is None or manifest["error"].str.startswith(OUTSIDE_CAUSES).any():
+        say(f"opening the {len(clips)} clips of {name}, each in a process of its own", quiet)
         with progress_bar(f"opening {name}", len(clips), quiet) as advance:
             facts = inspect_clips(clips, root, audit, advance)
         say(f"looking for copies among the {len(clips)} clips of {name}", quiet or len(clips) < MANY)

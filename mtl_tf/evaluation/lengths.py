@@ -1,4 +1,4 @@
-"""How long the clips are that a model was trained on, beyond which its answers are not to be trusted."""
+"""What clips a model was trained on: answers for far longer or shorter ones, or for silence, are not to be trusted."""
 
 import numpy as np
 
@@ -20,7 +20,8 @@ def clip_lengths(data: RunData, fold: FoldData, config: RunConfig) -> Lengths:
         config: for the cuts.
 
     Returns:
-        `shortest_s` and `longest_s`, in seconds, and `trained_s`, to which training crops or pads them.
+        `shortest_s` and `longest_s`, in seconds, `trained_s`, to which training crops or pads them, and `silence_peak`,
+        the largest absolute sample below which a clip is silent; 0 where the run trained on silent clips too.
     """
     positions = np.concatenate([fold.positions(TRAIN), fold.positions(VALIDATION)])
     rows = data.manifest.loc[positions]
@@ -33,6 +34,7 @@ def clip_lengths(data: RunData, fold: FoldData, config: RunConfig) -> Lengths:
         "shortest_s": round(float(seconds.min()), 3),
         "longest_s": round(max(float(seconds.max()), config.pipeline.clip_s), 3),
         "trained_s": config.pipeline.clip_s,
+        "silence_peak": 0.0 if "silent" in config.audit.accept else config.audit.silence_peak,
     }
 
 
@@ -50,3 +52,25 @@ def unfit_length(seconds: float, lengths: Lengths) -> str | None:
         return None
     span = f"{lengths['shortest_s']:.2f} to {lengths['longest_s']:.2f} s"
     return f"it lasts {seconds:.2f} s, and the model learned from clips of {span}"
+
+
+def is_silent(samples: np.ndarray, lengths: Lengths) -> bool:
+    """Says whether a clip is silence such as training did not have.
+
+    Args:
+        samples: float (samples,).
+        lengths: what `clip_lengths` gave; empty where it is not known.
+    """
+    return float(np.abs(samples).max(initial=0.0)) < lengths.get("silence_peak", 0.0)
+
+
+def unfit_clip(samples: np.ndarray, sample_rate: int, lengths: Lengths) -> str | None:
+    """Says why answers for a clip cannot be trusted, its length or its silence, or None.
+
+    Args:
+        samples: float (samples,).
+        sample_rate: in Hz.
+        lengths: what `clip_lengths` gave; empty where it is not known.
+    """
+    unfit = unfit_length(len(samples) / sample_rate, lengths)
+    return unfit or ("it is silent" if is_silent(samples, lengths) else None)

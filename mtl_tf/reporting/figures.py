@@ -59,7 +59,7 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
             kept = averaged["score"].idxmax() + 1
             for place in axes:
                 place.axvline(kept, color="gray", linewidth=0.8, linestyle=":")
-            axes[0].text(kept, 0.98, " kept", transform=axes[0].get_xaxis_transform(), va="top")
+            axes[0].text(kept, 0.98, "kept ", transform=axes[0].get_xaxis_transform(), va="top", ha="right")
         for place in axes:
             place.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[1].set(title="score in %: training solid, validation dashed", xlabel="epoch", ylim=(0, 101))

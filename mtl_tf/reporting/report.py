@@ -146,26 +146,32 @@ def known_speakers(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def _examples(folder: Path, config: RunConfig) -> dict[str, list[dict[str, Any]]]:
-    """Shows example clips of every task and what its head attends to; of several folds or repeats, the first one's.
+    """Shows example clips of every task and what its head attends to: of all folds, of the first of repeats.
 
     Returns:
         Task to clips, each with `right`, `answer`, `probability`, `file`, `features` and `attention` (pictures), and
         `sound`; the last two are None where there is none.
     """
-    place = part_folders(folder)[0]
-    predictions = pd.read_parquet(place / names.PREDICTIONS)
-    model = load_model(place)
+    first = part_folders(folder)[0]
+    folds = first.parent.name == names.PARTS[0]
+    predictions = pd.read_parquet((folder if folds else first) / names.PREDICTIONS)
+    models = {}  # by the folder they lie in; each fold has its own
     roots = {
         name: get_corpus(corpus.name).root(config.data_root, Path(config.prepared_dir))
         for name, corpus in config.corpora.items()
     }
     crops = {name: corpus.crop_s for name, corpus in config.corpora.items()}
-    frontend = model.get_layer("frontend")
     shown: dict[str, list[dict[str, Any]]] = {}
     for task in config.tasks:
         rows = choose_examples(predictions, task)
         shown[task] = []
-        for row, clip in zip(rows.itertuples(), load_examples(frontend.sample_rate, rows, roots, crops), strict=True):
+        clips = load_examples(config.frontend.sample_rate, rows, roots, crops)
+        for row, clip in zip(rows.itertuples(), clips, strict=True):
+            place = folder / names.PARTS[0] / str(row.fold) if folds else first
+            if place not in models:
+                models[place] = load_model(place)
+            model = models[place]
+            frontend = model.get_layer("frontend")
             features = np.asarray(frontend(clip[None])[0])[0]
             right, sound, attention = row.label == row.predicted, None, None
             if has_attention(model, task):

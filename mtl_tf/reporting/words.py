@@ -50,7 +50,7 @@ def describe_interval(scores: dict[str, Any], group: str) -> str:
         return ""
     if count == scores["n"]:
         return f"clip by clip ({count} clips)"
-    few = "; with so few, they are too narrow" if count < FEW_GROUPS else ""
+    few = f"; {count} are few, so the interval is too narrow" if count < FEW_GROUPS else ""
     return f"over {count} {group}s, since clips of one {group} are not independent{few}"
 
 

@@ -1,6 +1,7 @@
 """The folder of a run: found again after a kill, locked while in use, refused where the data changed meanwhile."""
 
 import fcntl
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -45,12 +46,8 @@ def run_folder(config: RunConfig, divisions: Mapping[str, pd.DataFrame]) -> Iter
     folder, lock = _unfinished(parent, config) if config.resume else (None, None)
     carried_on = folder is not None
     if folder is None:
-        try:
-            folder = new_folder(parent)
-        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-            raise UserError(
-                f"runs_dir={config.runs_dir}: {error.strerror}; give a folder that can be made and written to"
-            ) from error
+        check_writable(config)
+        folder = new_folder(parent)
         lock = _lock(folder)
         for place, division in divisions.items():
             write_table(division, folder / place / SPLITS)
@@ -62,6 +59,23 @@ def run_folder(config: RunConfig, divisions: Mapping[str, pd.DataFrame]) -> Iter
             for place, division in divisions.items():
                 _check_unchanged(folder / place / SPLITS, division, folder)
         yield folder
+
+
+def check_writable(config: RunConfig) -> None:
+    """Makes the folder of all runs of an experiment.
+
+    Raises:
+        UserError: it cannot be made or written to.
+    """
+    parent = Path(config.runs_dir) / config.experiment
+    reason = ""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+    if reason or not os.access(parent, os.W_OK):
+        reason = reason or "not writable"
+        raise UserError(f"runs_dir={config.runs_dir}: {reason}; give a folder that can be made and written to")
 
 
 def what_changed(before: pd.DataFrame, now: pd.DataFrame) -> str | None:

@@ -1,6 +1,7 @@
 """Puts folds that were trained as separate runs together into one cross-validation."""
 
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from mtl_tf import compose
 from mtl_tf.config import RunConfig
 from mtl_tf.data.manifest import TEST
 from mtl_tf.errors import UserError
+from mtl_tf.files import write_json
 from mtl_tf.runs import names
 from mtl_tf.runs.folder import NOT_COMPARED, new_folder, what_changed
 from mtl_tf.runs.merge import merge_parts
@@ -50,13 +52,22 @@ def gather_folds(runs: Sequence[Path]) -> Path:
             )
         tested |= own
     order = sorted(range(len(runs)), key=lambda place: numbers[place])
-    folder = new_folder(runs[0].resolve().parent)
+    folder = new_folder(runs[0].parent)
     for place in order:
         target = folder / names.PARTS[0] / str(numbers[place])
         shutil.copytree(runs[place], target, ignore=shutil.ignore_patterns(*KEPT_APART))
     for name in (names.ENVIRONMENT, names.AUDIT):
         shutil.copy(runs[order[0]] / name, folder / name)
     merge_parts(folder, "fold", [numbers[place] for place in order])
+    untested = set(divisions[0]["clip_id"]) - tested
+    if untested:
+        metrics = load_metrics(folder)
+        metrics["notes"].append(
+            f"only folds {', '.join(str(numbers[place]) for place in order)} are here: {len(untested)} of "
+            f"{len(divisions[0])} clips are tested by none of them, such as {min(untested)}"
+        )
+        print(f"note: {metrics['notes'][-1]}", file=sys.stderr)
+        write_json(metrics, folder / names.METRICS)
     compose.save(configs[0].model_copy(update={"fold": None}), folder / names.CONFIG)
     return folder
 

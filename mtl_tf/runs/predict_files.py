@@ -10,7 +10,7 @@ import numpy as np
 
 from mtl_tf.data.decode import DecodeError, load_clip
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.lengths import Lengths, unfit_length
+from mtl_tf.evaluation.lengths import Lengths, is_silent, unfit_clip, unfit_length
 from mtl_tf.evaluation.thresholds import Threshold, trust
 from mtl_tf.evaluation.windows import Windows
 from mtl_tf.progress import say
@@ -60,38 +60,43 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
             print(f"error: {error}", file=sys.stderr)
             continue
         parts = iter([(None, samples[:longest])]) if windows is None else windows.cut(samples, rate)
-        seconds = len(samples[:longest]) / rate if windows is None else windows.window_s
-        unfit = unfit_length(seconds, lengths)
+        if windows is None:
+            unfit = unfit_clip(samples[:longest], rate, lengths)
+        else:
+            unfit = unfit_length(windows.window_s, lengths)
         if unfit:
-            print(length_warning(file, unfit, lengths, windows is None), file=sys.stderr)
-        for start_s, answers in _answer(model, parts):
+            print(warning_line(file, unfit, lengths, windows is None), file=sys.stderr)
+        for start_s, part, answers in _answer(model, parts):
             place = {"file": str(file)} | ({} if start_s is None else {"start_s": start_s})
-            print(json.dumps(place | answer_records(answers, classes, {} if unfit else thresholds)))
+            trusted = {} if unfit or is_silent(part, lengths) else thresholds
+            print(json.dumps(place | answer_records(answers, classes, trusted)))
     if failed:
         raise UserError(f"{len(failed)} of the files could not be answered")
 
 
-def length_warning(file: Path, unfit: str, lengths: Lengths, whole: bool) -> str:
+def warning_line(file: Path, unfit: str, lengths: Lengths, whole: bool) -> str:
     """Words the warning that answers for a file are not to be trusted.
 
     Args:
         file: its name.
-        unfit: what `unfit_length` said.
+        unfit: what `unfit_clip` said.
         lengths: of the clips that the model was trained on.
         whole: whether the file was answered whole, so that windows would help.
     """
-    advice = f"; window_s={lengths['trained_s']:g} answers it in parts" if whole else "; give another window_s"
+    advice = ""
+    if unfit.startswith("it lasts"):
+        advice = f"; window_s={lengths['trained_s']:g} answers it in parts" if whole else "; give another window_s"
     return f"warning: {file}: {unfit}, so its answer is given no trust{advice}"
 
 
 def _answer(
     model: Callable, parts: Iterator[tuple[float | None, np.ndarray]]
-) -> Iterator[tuple[float | None, dict[str, np.ndarray]]]:
+) -> Iterator[tuple[float | None, np.ndarray, dict[str, np.ndarray]]]:
     while batch := list(islice(parts, WINDOWS_AT_ONCE)):
         outputs = model(np.stack([samples for _, samples in batch]))
         answers = {task: np.asarray(values) for task, values in outputs.items()}
-        for index, (start_s, _) in enumerate(batch):
-            yield start_s, {task: values[index] for task, values in answers.items()}
+        for index, (start_s, part) in enumerate(batch):
+            yield start_s, part, {task: values[index] for task, values in answers.items()}
 
 
 def answer_records(

@@ -10,8 +10,8 @@ import numpy as np
 
 from mtl_tf.data.decode import LOUDEST, load_clip
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.lengths import unfit_length
-from mtl_tf.runs.predict_files import answer_records, length_warning
+from mtl_tf.evaluation.lengths import unfit_clip
+from mtl_tf.runs.predict_files import answer_records, warning_line
 from mtl_tf.serving.transports import GrpcTransport, RestTransport
 from mtl_tf.serving.warm_up import wav_bytes
 
@@ -107,7 +107,7 @@ class Client:
 
         Yields:
             For each file a dict with `file` and what `name_answers` gives, or `error`; and `warning` where the file is
-            far longer or shorter than what the model was trained on, and so is given no trust.
+            silent, or far longer or shorter than what the model was trained on, and so is given no trust.
         """
         waiting, sample_rate = [], self.details["sample_rate"]
         for file in files:
@@ -124,23 +124,18 @@ class Client:
     def _answered(self, waiting: list[tuple[Path, np.ndarray]]) -> Iterator[dict]:
         answers = self.predict([clip for _, clip in waiting])
         for row, (file, clip) in enumerate(waiting):
-            unfit = self.unfit_length(len(clip))
+            used = clip[: self.details["longest_clip"]]
+            unfit = unfit_clip(used, self.details["sample_rate"], self.details.get("lengths", {}))
             answer = self.name_answers({task: values[row] for task, values in answers.items()}, unfit is None)
-            warning = {} if unfit is None else {"warning": length_warning(file, unfit, self.details["lengths"], True)}
+            warning = {} if unfit is None else {"warning": warning_line(file, unfit, self.details["lengths"], True)}
             yield {"file": str(file)} | answer | warning
-
-    def unfit_length(self, samples: int) -> str | None:
-        """Says why answers for a clip of so many samples cannot be trusted, or None."""
-        longest = self.details["longest_clip"]
-        used = samples if longest is None else min(samples, longest)
-        return unfit_length(used / self.details["sample_rate"], self.details.get("lengths", {}))
 
     def name_answers(self, answers: dict[str, np.ndarray], trusted: bool = True) -> dict[str, dict]:
         """Names the answers for one clip, see `answer_records`.
 
         Args:
             answers: every task to float (classes,).
-            trusted: whether the clip is as long as those of training, so that `trust` may be told.
+            trusted: whether the clip is like those of training, so that `trust` may be told; see `unfit_clip`.
         """
         thresholds = self.details.get("thresholds", {}) if trusted else {}
         return answer_records(answers, self.details["classes"], thresholds)

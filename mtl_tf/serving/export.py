@@ -27,6 +27,7 @@ from mtl_tf.serving.server_files import write_server_files
 from mtl_tf.serving.signatures import ServedModel
 
 TOLERANCE = 1e-5
+EXPORT_SHARES = (1.0, 5.0, 0.5, 2.0)  # of the stages, as of a compact_cnn
 DETAILS = "model.json"
 MOST_VERSION = 2**63 - 1
 STAGED, ABANDONED_S = ".export-", 86_400.0
@@ -112,7 +113,7 @@ def _export(
         assets.mkdir()
         for task, names in classes.items():
             (assets / f"{task}.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
-        stages = Stages(f"export of {target.name}", 4 + bool(formats))
+        stages = Stages(f"export of {target.name}", (*EXPORT_SHARES[:2], *[10.0] * bool(formats), *EXPORT_SHARES[2:]))
         stages.next("building the signatures")
         text = json.dumps(details, indent=1)
         (assets / DETAILS).write_text(text, encoding="utf-8")

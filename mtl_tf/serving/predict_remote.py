@@ -7,8 +7,9 @@ from pathlib import Path
 
 from mtl_tf.data.decode import load_clip
 from mtl_tf.errors import UserError
+from mtl_tf.evaluation.lengths import is_silent, unfit_length
 from mtl_tf.evaluation.windows import Windows
-from mtl_tf.runs.predict_files import length_warning
+from mtl_tf.runs.predict_files import warning_line
 from mtl_tf.serving.client import Client
 from mtl_tf.values import positive_number
 
@@ -51,8 +52,11 @@ def _windows(client: Client, files: Sequence[Path], windows: Windows):
         except UserError as error:
             yield {"file": str(file), "error": str(error)}
             continue
-        unfit = client.unfit_length(round(windows.window_s * client.details["sample_rate"]))
+        rate, lengths = client.details["sample_rate"], client.details.get("lengths", {})
+        unfit = unfit_length(windows.window_s, lengths)
         if unfit:
-            print(length_warning(file, unfit, client.details["lengths"], False), file=sys.stderr)
+            print(warning_line(file, unfit, lengths, False), file=sys.stderr)
         for start_s, answers in client.predict_windows(waveform, windows.window_s, windows.hop_s):
-            yield {"file": str(file), "start_s": start_s} | client.name_answers(answers, unfit is None)
+            part = waveform[round(start_s * rate) : round((start_s + windows.window_s) * rate)]
+            trusted = unfit is None and not is_silent(part, lengths)
+            yield {"file": str(file), "start_s": start_s} | client.name_answers(answers, trusted)

@@ -117,6 +117,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
             config.pipeline,
             range(first, options.epochs),
         )
+        say("compiling; the first epoch takes longer by it", config.quiet)
         try:
             model.fit(
                 batches,

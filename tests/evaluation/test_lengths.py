@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from mtl_tf.evaluation.lengths import unfit_length
+from mtl_tf.evaluation.lengths import is_silent, unfit_clip, unfit_length
 
 LENGTHS = {"shortest_s": 0.4, "longest_s": 2.0, "trained_s": 2.0}
 
@@ -17,3 +18,11 @@ def test_clips_of_other_lengths_may_not(seconds):
 
 def test_a_run_that_says_nothing_of_lengths_refuses_none():
     assert unfit_length(699, {}) is None
+
+
+def test_silence_may_not_be_trusted_unless_training_had_some():
+    silence, sound = np.full(8000, 5e-5, np.float32), np.full(8000, 0.1, np.float32)
+    lengths = LENGTHS | {"silence_peak": 1e-4}
+    assert unfit_clip(silence, 8000, lengths) == "it is silent" and unfit_clip(sound, 8000, lengths) is None
+    assert unfit_clip(silence, 8000, LENGTHS | {"silence_peak": 0.0}) is None
+    assert is_silent(np.zeros(0), lengths) and not is_silent(silence, {})

@@ -111,7 +111,7 @@ def test_starts_of_one_run_at_once_never_meet_in_a_folder_nor_fail(small_run):
         assert len(output.splitlines()) == 30
 
 
-def test_folds_trained_apart_become_one_cross_validation(small_run, tmp_path):
+def test_folds_trained_apart_become_one_cross_validation(small_run, tmp_path, capsys):
     overrides = [*small_run, "split.strategy=k_fold", "split.num_folds=3", "training.epochs=2"]
     together = run_experiment(compose(overrides))
     apart = [run_experiment(compose([*overrides, f"fold={fold}"])) for fold in (2, 0, 1)]
@@ -121,6 +121,10 @@ def test_folds_trained_apart_become_one_cross_validation(small_run, tmp_path):
     assert found["folds"] == expected["folds"]
     assert write_report(merged).is_file()
     assert set(evaluate_run(merged)) == {"digit", "speaker"}
+    capsys.readouterr()
+    some = gather_folds(apart[:2])
+    assert "only folds 0, 2 are here: 16 of 48 clips are tested by none of them" in capsys.readouterr().err
+    assert "only folds 0, 2 are here" in json.loads((some / "metrics.json").read_text())["notes"][-1]
     with pytest.raises(UserError, match="fold 2 is there twice"):
         gather_folds([apart[0], apart[0]])
     with pytest.raises(UserError, match="is no run of a single fold"):

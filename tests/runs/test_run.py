@@ -16,6 +16,7 @@ from mtl_tf import compose
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.windows import Windows
 from mtl_tf.experiment import run_experiment
+from mtl_tf.reporting.report import write_report
 from mtl_tf.runs import folder as run_folder
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.merge import merge_parts
@@ -167,6 +168,15 @@ def test_a_recording_far_longer_than_training_is_answered_with_a_warning_and_wit
     predict_files(run, [tmp_path / "long.wav"], Windows(0.5, 0.5))
     captured = capsys.readouterr()
     assert all(json.loads(line)["digit"]["trust"] == 0.9 for line in captured.out.splitlines()) and not captured.err
+    soundfile.write(tmp_path / "silent.wav", np.concatenate([np.zeros(4000), 0.1 * np.ones(4000)]), 8000)
+    predict_files(run, [tmp_path / "silent.wav"], Windows(0.5, 0.5))
+    trusts = [json.loads(line)["digit"]["trust"] for line in capsys.readouterr().out.splitlines()]
+    assert trusts == [None, 0.9]
+    soundfile.write(tmp_path / "silent.wav", np.zeros(4000), 8000)
+    predict_files(run, [tmp_path / "silent.wav"])
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["digit"]["trust"] is None
+    assert captured.err.endswith("silent.wav: it is silent, so its answer is given no trust\n")
     soundfile.write(tmp_path / "loud.wav", 30000 * noise, 8000, "FLOAT")
     with pytest.raises(UserError, match=r"loud\.wav: its samples reach .* scale them down"):
         predict_files(run, [tmp_path / "loud.wav"])
@@ -239,6 +249,14 @@ def test_cross_validation_gives_folds_means_and_deviations(small_run):
         load_model(folder)
     merge_parts(folder, "fold", [0, 1, 2])
     assert metrics(folder) == found
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "mtl_tf.reporting.report.load_model", lambda place: (seen.append(place.name), load_model(place))[1]
+        )
+        write_report(folder)
+    best = table.sort_values("probability", ascending=False).groupby("task").head(1)
+    assert set(best["fold"].astype(str)) <= set(seen)
 
 
 @pytest.mark.slow
