@@ -31,6 +31,7 @@ def run_command(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow takes oneDNN's faster kernels by itself only on some processors.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are no UTF-8 come out as they are
     pressed: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:

@@ -42,16 +42,22 @@ def drop_idle_keys(
             dropped += [f"corpora.{name} (no label for {', '.join(tasks)})" for name in without]
             for name in without:
                 del corpora[name]
-    dropped += _drop_references(values, set(tasks), set(corpora), typed)
+    dropped += _drop_references(values, set(tasks), set(corpora), typed, known["task"])
     if dropped:
         note(f"not used with this choice, and dropped: {', '.join(dropped)}")
 
 
-def _drop_references(values: dict, tasks: set[str], corpora: set[str], typed: Collection[str]) -> list[str]:
+def _drop_references(
+    values: dict, tasks: set[str], corpora: set[str], typed: Collection[str], known_tasks: Collection[str]
+) -> list[str]:
     dropped = []
     training, split = values.get("training") or {}, values.get("split") or {}
     weights = training.get("loss_weights") or {}
-    for name in [name for name in weights if name not in tasks and f"training.loss_weights.{name}" not in typed]:
+    for name in [
+        name
+        for name in weights
+        if name not in tasks and (f"training.loss_weights.{name}" not in typed or name in known_tasks)
+    ]:
         del weights[name]
         dropped.append(f"training.loss_weights.{name}")
     watched, _, metric = str(training.get("monitor", "")).partition(".")

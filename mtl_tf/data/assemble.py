@@ -187,7 +187,8 @@ def _check_labels(fold: FoldData, manifest: pd.DataFrame, config: RunConfig) -> 
         )
     missing = set(fold.tasks) - set(fold.scored_tasks(TEST))
     if missing:
-        raise UserError(f"no test clip has a label for {', '.join(sorted(missing))}; choose another division")
+        why = f" ({'; '.join(fold.notes)})" if fold.notes else ""
+        raise UserError(f"no test clip has a label for {', '.join(sorted(missing))}{why}; choose another division")
     if not len(fold.positions(VALIDATION)) and config.training.early_stopping_patience:
         raise UserError("training.early_stopping_patience needs validation clips; raise split.validation_fraction")
     task, _, metric = config.training.monitor.partition(".")

@@ -92,13 +92,15 @@ class ClipSource:
             crop_s: corpus to how much of each clip is used, in seconds; None: all.
             sample_rate: of the result, in Hz.
         """
-        prefix = manifest["corpus"].map({name: str(root.resolve()) for name, root in roots.items()})
+        prefixes = {name: str(root.resolve()) for name, root in roots.items()}
         unlimited = np.iinfo(np.int64).max
         limits = {name: unlimited if limit is None else round(limit * sample_rate) for name, limit in crop_s.items()}
         vetted = manifest["decoder"] == TENSORFLOW_IO
-        paths = (prefix.astype(str) + "/" + manifest["path"].astype(str)).map(os.fsencode)
+        # In lists, as no column of text holds a folder whose name is no UTF-8.
+        places = zip(manifest["corpus"], manifest["path"], strict=True)
+        paths = [os.fsencode(f"{prefixes[corpus]}/{path}") for corpus, path in places]
         return cls(
-            paths=np.array(paths.tolist(), dtype=np.bytes_),
+            paths=np.array(paths, dtype=np.bytes_),
             start_frame=manifest["start_frame"].to_numpy(np.int64),
             num_frames=manifest["num_frames"].where(manifest["duration_s"].notna(), -1).to_numpy(np.int64),
             audio_sha1=manifest["audio_sha1"].to_numpy(object),

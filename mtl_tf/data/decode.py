@@ -2,6 +2,7 @@
 
 import io
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ import soxr
 
 from mtl_tf.data import flac
 from mtl_tf.data.mp3 import read_mp3, with_length_tag
-from mtl_tf.data.ogg import link_with_end, read_ogg
+from mtl_tf.data.ogg import held_seconds, link_with_end, read_ogg
 from mtl_tf.data.wav import MPEG_IN_WAV, WavLayout, one_data_chunk, read_layout
 from mtl_tf.errors import UserError
 
@@ -68,6 +69,7 @@ def read_audio(path: Path, start_frame: int = 0, num_frames: int | None = None) 
             its header or the clip says.
     """
     try:
+        _check_is_file(path)
         layout = read_layout(path)
         if layout is not None and layout.missing and layout.available:
             raise ValueError(_cut_short(layout.available, layout.available + layout.missing, layout))
@@ -107,6 +109,7 @@ def sample_rate_of(path: Path) -> int:
         DecodeError: it cannot be read.
     """
     try:
+        _check_is_file(path)
         layout = read_layout(path)
         if layout is not None:
             return layout.sample_rate
@@ -180,15 +183,18 @@ def _open(path: Path, layout: WavLayout | None) -> tuple[list[soundfile.SoundFil
         if layout.tag in MPEG_IN_WAV:
             content = path.read_bytes()
             return _open_mp3(b"".join(content[start : start + length] for start, length in layout.parts))
+        doubt = f"{layout.tail} bytes behind its last chunk are none, and players pass over them" if layout.tail else ""
         if len(layout.parts) > 1 or layout.open_end:
-            return [soundfile.SoundFile(io.BytesIO(one_data_chunk(path, layout)))], ""
-        return [soundfile.SoundFile(path)], ""
+            return [soundfile.SoundFile(io.BytesIO(one_data_chunk(path, layout)))], doubt
+        return [soundfile.SoundFile(path)], doubt
     with path.open("rb") as file:
         head = file.read(64)
     if head.startswith(b"OggS"):
         return _open_ogg(path.read_bytes())
     if head.startswith(b"fLaC"):
         return [_open_flac(path, head)], ""
+    if path.suffix.lower() == ".flac":
+        return _open_late_flac(path.read_bytes())
     if path.suffix.lower() != ".mp3":
         file = soundfile.SoundFile(path)
         if file.format != "MP3":
@@ -214,13 +220,15 @@ def _open_ogg(content: bytes) -> tuple[list[soundfile.SoundFile], str]:
     head = content[: pages.links[0][1]][:1024]
     if b"vorbis" not in head and b"OpusHead" not in head:
         raise ValueError("it is an Ogg that holds neither Vorbis nor Opus; convert it")
-    if len(pages.links) == 1 and pages.ended[0] and not pages.cut:
+    if len(pages.links) == 1 and pages.ended[0] and not pages.cut and not pages.tail:
         return [soundfile.SoundFile(io.BytesIO(content))], ""
-    files = [soundfile.SoundFile(io.BytesIO(link_with_end(content, pages, link))) for link in range(len(pages.links))]
     if pages.cut:
-        held = sum(file.frames for file in files) / files[0].samplerate
+        held = held_seconds(content, pages)
         raise ValueError(f"it was cut: it ends in the middle of a page, after {held:.2f} s")
-    return files, "" if all(pages.ended) else "its last page is not marked as the last, so it may have been cut"
+    files = [soundfile.SoundFile(io.BytesIO(link_with_end(content, pages, link))) for link in range(len(pages.links))]
+    if not all(pages.ended):
+        return files, "its last page is not marked as the last, so it may have been cut"
+    return files, f"{pages.tail} bytes behind its last page are none, and players pass over them" if pages.tail else ""
 
 
 def _open_flac(path: Path, head: bytes) -> soundfile.SoundFile:
@@ -232,6 +240,24 @@ def _open_flac(path: Path, head: bytes) -> soundfile.SoundFile:
     if not held:
         raise ValueError("it holds no whole frame")
     return soundfile.SoundFile(io.BytesIO(flac.with_length(content, held)))
+
+
+def _open_late_flac(content: bytes) -> tuple[list[soundfile.SoundFile], str]:
+    """Opens a FLAC that tags, or bytes that are none, stand before."""
+    start = content.find(b"fLaC")
+    file = soundfile.SoundFile(io.BytesIO(content[max(start, 0) :]))
+    known = start <= 0 or content.startswith(b"ID3") or not any(content[:start])
+    return [file], "" if known else f"{start} bytes before its head are none of a FLAC, and players pass over them"
+
+
+def _check_is_file(path: Path) -> None:
+    """Refuses what would be waited for without end.
+
+    Raises:
+        ValueError: it is a pipe or a device.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ValueError("it is a pipe or a device; write it to a file first")
 
 
 def _read(file: soundfile.SoundFile, frames: int) -> np.ndarray:
@@ -276,7 +302,13 @@ def mix_to_mono(samples: np.ndarray) -> np.ndarray:
     return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
 
 
-def load_clip(path: Path, sample_rate: int, start_frame: int = 0, num_frames: int | None = None) -> np.ndarray:
+def load_clip(
+    path: Path,
+    sample_rate: int,
+    start_frame: int = 0,
+    num_frames: int | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> np.ndarray:
     """Decodes a clip, mixes its channels to one and resamples it.
 
     Args:
@@ -284,6 +316,7 @@ def load_clip(path: Path, sample_rate: int, start_frame: int = 0, num_frames: in
         sample_rate: of the result, in Hz.
         start_frame: first sample of the clip, at the file's own rate.
         num_frames: how many; None: to the end of the file.
+        warn: is told where the file may hold more or less than what was read.
 
     Returns:
         float32 (samples,).
@@ -292,6 +325,8 @@ def load_clip(path: Path, sample_rate: int, start_frame: int = 0, num_frames: in
         DecodeError: see `read_audio`.
     """
     samples, info = read_audio(path, start_frame, num_frames)
+    if warn is not None and info.doubt:
+        warn(f"warning: {path}: {info.doubt}")
     return resample(mix_to_mono(samples), info.sample_rate, sample_rate)
 
 
@@ -304,8 +339,10 @@ def _cut_short(available: int, announced: int, layout: WavLayout) -> str:
 def _reason(path: Path, error: Exception) -> str:
     if path.is_dir():
         return "it is a folder"
-    if not path.is_file():
+    if not path.exists():
         return "no such file"
+    if not path.is_file():
+        return str(error)
     if not path.stat().st_size:
         return "the file is empty"
     if not isinstance(error, soundfile.SoundFileError):
@@ -314,6 +351,7 @@ def _reason(path: Path, error: Exception) -> str:
     announced = flac.announced_frames(content)
     if announced:
         held = flac.held_frames(content)
+    if announced and held < announced:
         return f"it was cut or damaged: its last whole frame ends after {held} of the {announced} frames it announces"
     reason = str(error).rpartition(": ")[2]
     return f"libsndfile says: {reason}" if "recognised" not in reason else "it is no WAV, FLAC, OGG or MP3"

@@ -54,13 +54,16 @@ def leave_out(
     return kept
 
 
-def count_hits(manifest: pd.DataFrame, problems: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
+def count_hits(
+    manifest: pd.DataFrame, problems: pd.DataFrame, columns: tuple[str, ...], named: bool = False
+) -> list[str]:
     """Counts which classes findings hit, those that lose the largest share first.
 
     Args:
         manifest: all clips.
         problems: findings, with their `clip_id`.
         columns: with the classes.
+        named: whether to say which column a class is of.
 
     Returns:
         Such as "17 of 40 clips of silence", at most four, and none of which less than 5 % is hit.
@@ -71,7 +74,8 @@ def count_hits(manifest: pd.DataFrame, problems: pd.DataFrame, columns: tuple[st
         labels = manifest[column]
         totals, hits = labels.value_counts(), labels[hit].value_counts()
         found += [
-            (int(count) / int(totals[label]), int(count), int(totals[label]), label) for label, count in hits.items()
+            (int(count) / int(totals[label]), int(count), int(totals[label]), f"{column} {label}" if named else label)
+            for label, count in hits.items()
         ]
     found = [entry for entry in found if entry[0] >= LEAST_SHARE]
     found.sort(key=lambda entry: (-entry[0], -entry[1], str(entry[3])))

@@ -3,8 +3,11 @@
 import zlib
 from dataclasses import dataclass
 
+from mtl_tf.data.wav import TAGS
+
 _PAGE, _HEAD = b"OggS", 27
-_CONTINUED, _FIRST, _LAST = 1, 2, 4
+_FIRST, _LAST = 2, 4
+OPUS_RATE = 48000  # of positions, whatever the rate of the sound
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -17,12 +20,14 @@ class OggLayout:
         cut: whether the last page is not whole.
         ended: whether the last page of each link carries the mark of the end.
         last_pages: position of the last whole page of each link.
+        tail: bytes behind the last page that are neither zeros nor a tag.
     """
 
     links: tuple[tuple[int, int], ...]
     cut: bool
     ended: tuple[bool, ...]
     last_pages: tuple[int, ...]
+    tail: int
 
 
 def read_ogg(content: bytes) -> OggLayout:
@@ -48,7 +53,25 @@ def read_ogg(content: bytes) -> OggLayout:
         if links:
             links[-1][1], ended[-1], last_pages[-1] = end, bool(content[position + 5] & _LAST), position
         position = end
-    return OggLayout(tuple(map(tuple, links)), cut, tuple(ended), tuple(last_pages))
+    rest = content[links[-1][1] :] if links and not cut else b""
+    tail = 0 if rest.startswith(TAGS) or not any(rest) else len(rest)
+    return OggLayout(tuple(map(tuple, links)), cut, tuple(ended), tuple(last_pages), tail)
+
+
+def held_seconds(content: bytes, layout: OggLayout) -> float:
+    """Tells from the positions that pages carry how much sound the whole pages hold.
+
+    Args:
+        content: of a file of Vorbis or Opus.
+        layout: what `read_ogg` said of it.
+    """
+    seconds = 0.0
+    for (start, end), page in zip(layout.links, layout.last_pages, strict=True):
+        vorbis = content.find(b"\x01vorbis", start, end)
+        rate = int.from_bytes(content[vorbis + 12 : vorbis + 16], "little") if vorbis >= 0 else OPUS_RATE
+        place = int.from_bytes(content[page + 6 : page + 14], "little", signed=True)
+        seconds += max(place, 0) / max(rate, 1)
+    return seconds
 
 
 def link_with_end(content: bytes, layout: OggLayout, number: int) -> bytes:

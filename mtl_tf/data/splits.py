@@ -12,7 +12,7 @@ from sklearn.model_selection import (
 )
 
 from mtl_tf.config import RunConfig, SplitConfig
-from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
+from mtl_tf.data.manifest import COLUMNS, FACTS, TEST, TRAIN, VALIDATION
 from mtl_tf.errors import UserError
 
 UNUSED = "unused"
@@ -20,6 +20,7 @@ CROSS_VALIDATED = ("k_fold", "grouped_k_fold", "leave_one_group_out")
 POOLED = ("random", "k_fold")
 GROUPED = ("held_out", "grouped_k_fold", "leave_one_group_out")
 MOST_NAMES = 8
+FEWEST_GROUPS = 5  # of a column that is worth a suggestion
 
 
 def num_folds(manifest: pd.DataFrame, config: RunConfig) -> int:
@@ -180,7 +181,12 @@ def _note_missing(rows: pd.DataFrame, key: str, column: str, notes: list[str]) -
             continue  # what is no column at all has an error of its own
         missing = int(own[column].isna().sum())
         if missing == len(own):
-            others = [name for name in own.columns[own.notna().all()] if 1 < own[name].nunique() < len(own)]
+            others = [
+                name
+                for name in own.columns[own.notna().all()]
+                if name not in {*COLUMNS, *FACTS, "recording", "same_because", "decoder"} - {"session"}
+                and FEWEST_GROUPS <= own[name].nunique() < len(own)
+            ]
             raise UserError(
                 f"corpus {corpus}: no clip has a {column}, so clips cannot be divided by it; give another split.{key}"
                 + (f", such as {', '.join(others[:6])}" if others else "")

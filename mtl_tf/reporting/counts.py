@@ -6,23 +6,28 @@ from mtl_tf.config import RunConfig
 from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.runs.folder import LABEL
 
+BESIDE = ("speaker", "official_split")
 PARTS = (TRAIN, VALIDATION, TEST)
 
 
 def class_counts(division: pd.DataFrame, tasks: list[str]) -> dict[str, dict[str, dict[str, int]]]:
-    """Counts the clips of every class in every part.
+    """Counts the clips of every class, speaker and official part in every part of the run.
 
     Args:
         division: what `load_division` gives.
         tasks: which.
 
     Returns:
-        Task to class to part to clips; clips that are scored in closed-set tasks alone count as what they are.
+        What is counted (a task, `speaker`, `official_split`) to value to part to clips; nothing of what no clip has.
+        Clips that are scored in closed-set tasks alone count as what they are.
     """
     counts = {}
-    for task in tasks:
-        table = pd.crosstab(division[f"{LABEL}{task}"], division["split"])
-        counts[task] = {str(label): {part: int(row.get(part, 0)) for part in PARTS} for label, row in table.iterrows()}
+    columns = {f"{LABEL}{task}": task for task in tasks} | {name: f"by {name}" for name in BESIDE if name in division}
+    for column, title in columns.items():
+        if division[column].isna().all():
+            continue
+        table = pd.crosstab(division[column].astype(object), division["split"])
+        counts[title] = {str(label): {part: int(row.get(part, 0)) for part in PARTS} for label, row in table.iterrows()}
     return counts
 
 

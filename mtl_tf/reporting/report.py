@@ -108,7 +108,7 @@ def write_report(folder: Path) -> Path:
         run=folder,
     )
     path = folder / names.REPORT
-    write_whole(path, page.encode())
+    write_whole(path, page.encode(errors="backslashreplace"))
     return path
 
 

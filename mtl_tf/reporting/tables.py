@@ -85,7 +85,7 @@ def print_audit(corpus: Corpus, manifest: pd.DataFrame, folder: Path) -> None:
         )
         console.print(Text(f"audit: {counts}; listed in {folder / AUDIT}"))
         columns = tuple(column for column in corpus.native_labels if manifest[column].nunique() <= MOST_VALUES)
-        hits = count_hits(manifest, findings, columns)
+        hits = count_hits(manifest, findings, columns, named=True)
         if hits:
             console.print(Text(f"that is {', '.join(hits)}"))
     console.print(f"{folder / MANIFEST}")

@@ -50,7 +50,7 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
     failed = []
     for file in files:
         try:
-            samples = load_clip(file, rate)
+            samples = load_clip(file, rate, warn=say)
             if len(samples) < shortest:
                 raise DecodeError(f"{file} is shorter than one analysis frame of {shortest / rate:.3f} s")
         except DecodeError as error:

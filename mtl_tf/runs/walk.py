@@ -95,7 +95,7 @@ def build_source(config: RunConfig, data: RunData) -> ClipSource:
 
 def _listed(data: RunData, fold: FoldData) -> pd.DataFrame:
     """Lists the clips of a fold as `splits.parquet` does: what they are, where they are, and their labels."""
-    columns = ["clip_id", "corpus", "speaker", "decoder", "audio_sha1"]
+    columns = ["clip_id", "corpus", "speaker", "official_split", "decoder", "audio_sha1"]
     labels = fold.names.add_prefix(LABEL)
     table = pd.concat([data.manifest[columns], fold.division, labels], axis=1)
     return table.assign(group=fold.groups)

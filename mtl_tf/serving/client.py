@@ -11,6 +11,7 @@ import numpy as np
 from mtl_tf.data.decode import LOUDEST, load_clip
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.lengths import unfit_clip
+from mtl_tf.progress import say
 from mtl_tf.runs.predict_files import answer_records, warning_line
 from mtl_tf.serving.transports import GrpcTransport, RestTransport
 from mtl_tf.serving.warm_up import wav_bytes
@@ -112,7 +113,7 @@ class Client:
         waiting, sample_rate = [], self.details["sample_rate"]
         for file in files:
             try:
-                waiting.append((file, _checked(load_clip(file, sample_rate), str(file))))
+                waiting.append((file, _checked(load_clip(file, sample_rate, warn=say), str(file))))
             except UserError as error:
                 yield {"file": str(file), "error": str(error)}
             if len(waiting) == batch_size:

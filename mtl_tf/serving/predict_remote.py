@@ -9,6 +9,7 @@ from mtl_tf.data.decode import load_clip
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.lengths import is_silent, unfit_length
 from mtl_tf.evaluation.windows import Windows
+from mtl_tf.progress import say
 from mtl_tf.runs.predict_files import warning_line
 from mtl_tf.serving.client import Client
 from mtl_tf.values import positive_number
@@ -48,7 +49,7 @@ def predict_remote(values: dict[str, str], files: Sequence[Path]) -> None:
 def _windows(client: Client, files: Sequence[Path], windows: Windows):
     for file in files:
         try:
-            waveform = load_clip(file, client.details["sample_rate"])
+            waveform = load_clip(file, client.details["sample_rate"], warn=say)
         except UserError as error:
             yield {"file": str(file), "error": str(error)}
             continue

@@ -53,7 +53,8 @@ class WavDecoder:
         matches = tf.stack([(tag == code) & (bits == width) for code, width in ENCODINGS])
         rate_matches = tf.constant(self._rates, tf.int64) == rate
         available = wav.size - data
-        size = tf.where(wav.is_placeholder(data, data_size), available, data_size)
+        block = tf.maximum(align, 1)
+        size = tf.where(wav.is_placeholder(data, data_size, block), available, data_size // block * block)
         wanted = f"has a sample rate that is none of {', '.join(map(str, self._rates))} Hz:"
         with (
             wav.require(tf.reduce_any(matches), "has an encoding that is not read; its format and bits are", tag, bits),
@@ -62,7 +63,7 @@ class WavDecoder:
             wav.require(size <= available, "ends before the bytes of audio it announces:", size),
             wav.require(parts == 1, "holds several data chunks, which only a reader of whole files joins:", parts),
         ):
-            frames = size // tf.maximum(align, 1)
+            frames = size // block
         with wav.require(frames > 0, "holds no samples"):
             payload = tf.strings.substr(content, data, frames * align)
         read = [_reader(code, width, payload) for code, width in ENCODINGS]
@@ -100,15 +101,16 @@ class _Bytes:
         digits = tf.pad(digits, [[0, width - tf.size(digits)]])
         return tf.reduce_sum(digits * [256**place for place in range(width)])
 
-    def is_placeholder(self, data: tf.Tensor, declared: tf.Tensor) -> tf.Tensor:
+    def is_placeholder(self, data: tf.Tensor, declared: tf.Tensor, align: tf.Tensor) -> tf.Tensor:
         """Says whether the size of a `data` chunk means "to the end", as `mtl_tf.data.wav.is_placeholder` does."""
         available = self.size - data
-        head = tf.cast(tf.io.decode_raw(self.text(data), tf.uint8), tf.int32)
+        behind = data + tf.where(declared < align, declared + declared % 2, 0)
+        head = tf.cast(tf.io.decode_raw(self.text(behind), tf.uint8), tf.int32)
         printable = (tf.size(head) == 4) & tf.reduce_all((head >= 32) & (head < 127))
-        follows = (available >= 8) & printable & (self.number(data + 4, 4) + 8 <= available)
+        follows = printable & (behind + 8 + self.number(behind + 4, 4) <= self.size) & (behind + 8 <= self.size)
         near = tf.reduce_any(tf.abs(declared - tf.constant(LIMITS, tf.int64)) <= NEAR)
         huge = (declared > available) & (declared >= HUGE) & ((declared > IMPLAUSIBLE * available) | near)
-        return tf.where(declared == 0, (available > 0) & ~follows, huge)
+        return tf.where(declared < align, (available >= align) & ~follows, huge)
 
     def chunks(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """Finds the positions of the contents of `fmt ` and of the first `data`, -1 where missing.
@@ -123,7 +125,8 @@ class _Bytes:
             found = (name == b"data") & (form >= 0)
             first = found & (data < 0)
             data, size = tf.where(first, position + 8, data), tf.where(first, length, size)
-            last = first & self.is_placeholder(position + 8, length)
+            align = tf.maximum(self.number(form + 12, 2), 1)
+            last = first & self.is_placeholder(position + 8, length, align)
             following = tf.where(last, self.size, position + 8 + length + length % 2)
             return following, form, data, size, parts + tf.cast(found, tf.int64)
 

@@ -1,6 +1,7 @@
 """Files as streaming writers, telephones and broken downloads leave them: all of the audio, or the true reason."""
 
 import io
+import os
 import struct
 from itertools import pairwise
 
@@ -225,3 +226,55 @@ def test_layout_of_a_plain_file_counts_its_frames(tmp_path):
     (tmp_path / "a.wav").write_bytes(wav())
     layout = read_layout(tmp_path / "a.wav")
     assert (layout.plain_pcm_bits, layout.available, layout.block_align) == (16, 16000, 2)
+
+
+@pytest.mark.parametrize("claimed", [1, 3])
+def test_a_size_of_less_than_a_frame_means_to_the_end(claimed, read):
+    form = struct.pack("<HHIIHH", 1, 2, RATE, 4 * RATE, 4, 16)
+    content = riff((b"fmt ", form, None), (b"data", WHOLE.tobytes(), claimed))
+    assert read(content)[0].shape == (4000, 2)
+    np.testing.assert_allclose(in_graph(content), read(content)[0].mean(axis=1), atol=1e-7)
+
+
+def test_sound_behind_a_size_that_is_too_small_is_a_doubt_and_not_lost_in_silence(read):
+    samples, info = read(wav(8000))
+    assert len(samples) == 4000 and info.doubt.startswith("8000 bytes behind its last chunk are none")
+
+
+def test_a_byte_that_is_missing_from_no_frame_is_not_missed(read):
+    content = wav(len(WHOLE) * 2 + 1)
+    assert len(read(content)[0]) == 8000
+    np.testing.assert_allclose(in_graph(content), read(content)[0][:, 0], atol=1e-7)
+
+
+TAILS = {b"": False, bytes(50): False, b"TAG" + b"a" * 125: False, b"\x01\x02 no chunk and no page" * 4: True}
+
+
+@pytest.mark.parametrize("tail", TAILS, ids=len)
+@pytest.mark.parametrize(("kind", "subtype"), [("WAV", "PCM_16"), ("WAV", "FLOAT"), ("OGG", "VORBIS"), ("MP3", None)])
+def test_a_tail_that_players_pass_over_is_a_doubt(kind, subtype, tail, read):
+    content = encode(kind, subtype)
+    samples, info = read(content + tail, kind.lower())
+    np.testing.assert_array_equal(samples, read(content, kind.lower())[0])
+    assert bool(info.doubt) == TAILS[tail]
+
+
+def test_bytes_before_a_flac_are_passed_over_with_a_doubt(read):
+    content = encode("FLAC", "PCM_16")
+    samples, info = read(b"junk" * 9 + content, "flac")
+    np.testing.assert_array_equal(samples, read(content, "flac")[0])
+    assert info.doubt.startswith("36 bytes before its head")
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.9])
+def test_a_cut_opus_says_how_much_is_there(kept, read):
+    content = encode("OGG", "OPUS", np.tile(SAMPLES, 10))
+    with pytest.raises(DecodeError, match=r"it was cut: it ends in the middle of a page, after \d+\.\d\d s") as caught:
+        read(content[: int(kept * len(content))], "ogg")
+    assert float(str(caught.value).split("after ")[1].split()[0]) <= 10 * kept + 0.5
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(DecodeError, match="it is a pipe or a device"):
+        read_audio(tmp_path / "pipe.wav")

@@ -125,3 +125,11 @@ def test_some_headers_and_names_go_through_the_audit(tone_corpus, tmp_path):
     data = assemble(compose([*SMALL_RUN, f"data_root={tone_corpus}", "audit.on_error=skip"]))
     assert data.audit["kind"].isin(["corrupt", "misnamed", "duplicate", "empty", "wrong_sample_rate"]).sum() > 60
     assert len(data.manifest) >= 48
+
+
+def test_a_folder_above_the_corpus_may_have_any_name(tone_corpus, tmp_path):
+    place = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9 (2)")
+    os.rename(tone_corpus, place)  # noqa: PTH104
+    for shards in ("true", "false"):
+        keys = [f"data_root={place}", f"pipeline.shards={shards}", "training.epochs=1"]
+        assert (run_experiment(compose([*SMALL_RUN, *keys])) / "report.html").is_file()
