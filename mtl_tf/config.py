@@ -183,6 +183,11 @@ class TrainingConfig(Section):
         description="validation score that chooses the best epoch: mean of the tasks' main_metric, loss, or "
         f"TASK.METRIC, with {', '.join(metrics.TRACKED)}",
     )
+    stop_after_epoch: PositiveInt | None = Field(
+        None,
+        description="train no further for now, with the learning rates of all epochs; with score_test=false a larger "
+        "number carries the run on",
+    )
     early_stopping_patience: PositiveInt | None = Field(None, description="epochs without improvement before the end")
     mixed_precision: bool = Field(False, description="float16 where the accelerator gains by it")
     steps_per_execution: PositiveInt = Field(
@@ -221,6 +226,7 @@ class RunConfig(Section):
     prepared_dir: str = Field("prepared", description="where manifests, audits and shards are kept")
     runs_dir: str = Field("runs", description="where run folders are written")
     resume: bool = Field(True, description="carry on the latest unfinished run of the same configuration")
+    score_test: bool = Field(True, description="false: train and validate, and leave the test clips alone for now")
     report_audio: bool = Field(True, description="put the example clips into the report, to be played there")
     quiet: bool = Field(False, description="print the result only")
     corpora: dict[str, CorpusConfig] = Field(min_length=1, description="corpora of the run")

@@ -29,7 +29,8 @@ def main(arguments: list[str]) -> None:
     from mtl_tf.reporting.tables import print_scores
 
     folder = run_experiment(config)
-    print_scores(folder)
+    if config.score_test:
+        print_scores(folder)
     print(folder)
 
 

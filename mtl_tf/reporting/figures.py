@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from mtl_tf.metrics import metric_title
 
 _TICKS_KHZ = (0, 0.5, 1, 2, 4, 6, 8, 12, 16, 20)
-_STYLE = {
+STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -34,7 +34,7 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
         metrics: task to its main metric.
     """
     averaged = history.groupby("epoch").mean(numeric_only=True)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(10, 3.2))
         axes = figure.subplots(1, 2)
         marker = "o" if len(averaged) == 1 else None
@@ -65,7 +65,7 @@ def learning_curves(history: pd.DataFrame, metrics: dict[str, str]) -> bytes:
         axes[1].set(title="score in %: training solid, validation dashed", xlabel="epoch", ylim=(0, 101))
         if axes[1].get_legend_handles_labels()[0]:
             axes[1].legend(frameon=False)
-        return _png(figure)
+        return png(figure)
 
 
 def confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> bytes:
@@ -74,7 +74,7 @@ def confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str],
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     labelled = len(classes) <= LABELLED_CLASSES
     size = float(np.clip(1.6 + 0.32 * len(classes), 2.6, 9.0))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(size + 0.9, size))
         axes = figure.subplots()
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -86,7 +86,7 @@ def confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str],
                 color = "white" if shares[row, column] > 0.5 else "black"
                 axes.text(column, row, counts[row, column], ha="center", va="center", color=color, fontsize=7)
         figure.colorbar(image, ax=axes, shrink=0.7, label="share of the row")
-        return _png(figure)
+        return png(figure)
 
 
 def score_bars(scores: dict[str, dict[str, float]], metrics: dict[str, str]) -> bytes:
@@ -97,7 +97,7 @@ def score_bars(scores: dict[str, dict[str, float]], metrics: dict[str, str]) -> 
         metrics: task to its main metric.
     """
     tasks = list(scores)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 0.7 + 0.75 * len(tasks)))
         axes = figure.subplots()
         for row, task in enumerate(tasks):
@@ -118,7 +118,7 @@ def score_bars(scores: dict[str, dict[str, float]], metrics: dict[str, str]) -> 
         axes.set(xlim=(0, 107), xlabel="% of test clips, line: 95 % interval")
         axes.invert_yaxis()
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
-        return _png(figure)
+        return png(figure)
 
 
 def clip_features(features: np.ndarray, seconds_per_frame: float, frequencies_hz: np.ndarray | None = None) -> bytes:
@@ -129,10 +129,10 @@ def clip_features(features: np.ndarray, seconds_per_frame: float, frequencies_hz
         seconds_per_frame: hop of the front end.
         frequencies_hz: of the bins, rising; None where they are no frequencies.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=_CLIP_SIZE)
         _draw_features(figure.subplots(), features, seconds_per_frame, frequencies_hz)
-        return _png(figure)
+        return png(figure)
 
 
 def clip_attention(weights: np.ndarray) -> bytes:
@@ -141,12 +141,12 @@ def clip_attention(weights: np.ndarray) -> bytes:
     Args:
         weights: float (steps, classifiers).
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=_CLIP_SIZE)
         axes = figure.subplots()
         axes.imshow(weights.T, origin="lower", aspect="auto", cmap="magma", vmin=0)
         axes.set(xlabel="step", ylabel="classifier")
-        return _png(figure)
+        return png(figure)
 
 
 def _draw_features(
@@ -188,7 +188,8 @@ def frequency_ticks(frequencies_hz: np.ndarray) -> dict[float, str]:
     return ticks
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Draws a figure into the bytes of a PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()

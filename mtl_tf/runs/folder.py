@@ -19,7 +19,10 @@ from mtl_tf.runs.environment import environment
 from mtl_tf.runs.names import CONFIG, ENVIRONMENT, LOCK, REPORT, SPLITS
 from mtl_tf.tables import write_table
 
-NOT_COMPARED = {"resume", "quiet", "report_audio"}
+NOT_COMPARED = {
+    **dict.fromkeys(("resume", "quiet", "report_audio", "score_test"), True),
+    "training": {"stop_after_epoch"},
+}
 
 
 @contextmanager
@@ -58,6 +61,7 @@ def run_folder(config: RunConfig, divisions: Mapping[str, pd.DataFrame]) -> Iter
             print(f"carrying on {folder}", file=sys.stderr)
             for place, division in divisions.items():
                 _check_unchanged(folder / place / SPLITS, division, folder)
+            compose.save(config, folder / CONFIG)
         yield folder
 
 

@@ -73,14 +73,14 @@ def gather_folds(runs: Sequence[Path]) -> Path:
 
 
 def _fold_numbers(runs: Sequence[Path], configs: Sequence[RunConfig]) -> list[int]:
-    wanted = configs[0].model_dump(exclude=NOT_COMPARED | {"fold"})
+    wanted = configs[0].model_dump(exclude=NOT_COMPARED | {"fold": True})
     numbers = []
     for run, config in zip(runs, configs, strict=True):
         if config.fold is None:
             raise UserError(f"{run} is no run of a single fold; train each with fold=0, fold=1, ...")
         if config.fold in numbers:
             raise UserError(f"{run}: fold {config.fold} is there twice; give each fold once")
-        found = config.model_dump(exclude=NOT_COMPARED | {"fold"})
+        found = config.model_dump(exclude=NOT_COMPARED | {"fold": True})
         differ = [key for key in wanted if wanted[key] != found[key]]
         if differ:
             raise UserError(f"{run} differs from {runs[0]} in {', '.join(differ)}; only the fold may differ")

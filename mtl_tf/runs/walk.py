@@ -30,13 +30,14 @@ from mtl_tf.training.fit import train_fold
 from mtl_tf.training.fit_svm import train_svm
 
 
-def walk(config: RunConfig, finish: Callable[[Path], None]) -> Path:
+def walk(config: RunConfig, finish: Callable[[Path], object]) -> Path:
     """Carries out a run and writes its folder.
 
     Args:
         config: of the run.
         finish: is given the folder once all scores are there, and makes `report.html` of it, by which a run counts as
-            finished.
+            finished. It is not called with `score_test=false`, and the same configuration with `score_test=true`
+            carries the run on.
 
     Returns:
         The folder, with the files of `mtl_tf.runs.names`; in a cross-validation those of one fold are also in
@@ -72,6 +73,8 @@ def walk(config: RunConfig, finish: Callable[[Path], None]) -> Path:
                 own = config.model_copy(update={"seed": config.seed + number}) if kind == "repeat" else config
                 _run_fold(own, data, division, source, folder / place)
                 gc.collect()
+        if not config.score_test:
+            return folder
         say("putting the scores together and writing the report", config.quiet)
         if len(numbers) > 1:
             merge_parts(folder, kind, numbers)
@@ -128,6 +131,8 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
     if len(validation):
         answers = predict_clips(trained.model, source, validation, config.pipeline, together)
         write_json(find_thresholds(answers, validation, fold), folder / names.THRESHOLDS)
+    if not config.score_test:
+        return
     positions = fold.positions(TEST)
     say(f"answering {len(positions)} test clips", config.quiet)
     probabilities = predict_clips(trained.model, source, positions, config.pipeline, together)

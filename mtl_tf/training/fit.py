@@ -86,6 +86,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         say("measuring the features of the training clips", config.quiet or frontend.normalize == "none")
         fit_normalization(frontend, source, positions, config)
     first = len(history)
+    last = min(options.epochs, options.stop_after_epoch or options.epochs)
     scored = fold.scored_tasks(VALIDATION)
     callbacks = [
         EpochLogs(fold.task_weights, scored),
@@ -100,14 +101,14 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
             fold,
             f"{count_parameters(model):,} parameters; scores below are in %, on validation clips{resumed}",
         )
-        callbacks.append(RichProgress(options.epochs, steps, _only(config.main_metrics(), scored)))
+        callbacks.append(RichProgress(last, steps, _only(config.main_metrics(), scored)))
     if options.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(folder / names.TENSORBOARD, write_graph=False))
     validation_positions = fold.positions(VALIDATION)
     validation = None
     if len(validation_positions):
         validation = evaluation_dataset(source, validation_positions, fold.labels, fold.weights, config.pipeline)
-    if first < options.epochs and not exhausted(history, options.early_stopping_patience):
+    if first < last and not exhausted(history, options.early_stopping_patience):
         batches = training_dataset(
             source,
             positions,
@@ -115,14 +116,14 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
             fold.weights,
             sampler,
             config.pipeline,
-            range(first, options.epochs),
+            range(first, last),
         )
         say("compiling; the first epoch takes longer by it", config.quiet)
         try:
             model.fit(
                 batches,
                 initial_epoch=first,
-                epochs=options.epochs,
+                epochs=last,
                 steps_per_epoch=steps,
                 validation_data=validation,
                 shuffle=False,

@@ -1,0 +1,61 @@
+"""One run of a trial, in a process of its own: `python -m mtl_tf.tuning.execution FOLDER BEGIN`."""
+
+import math
+import os
+import sys
+from pathlib import Path
+
+from mtl_tf import compose
+from mtl_tf.config import RunConfig
+from mtl_tf.data.manifest import TRAIN
+from mtl_tf.errors import UserError
+from mtl_tf.files import write_json
+from mtl_tf.runs.read import load_division, load_history, part_folders
+from mtl_tf.tuning import names as files
+from mtl_tf.tuning.parent import end_with_parent
+from mtl_tf.tuning.validation import validation_scores
+
+
+def execute(place: Path, begin: int) -> None:
+    """Trains and validates, and writes what the trial needs to know.
+
+    Args:
+        place: with `execution.yaml`; the run and `result.json` go there.
+        begin: epochs that another trial has paid for.
+
+    Raises:
+        UserError: a mistake in configuration or data, or a loss that is not finite.
+    """
+    config = compose.load(place / files.EXECUTION)
+
+    from mtl_tf.runs.walk import walk
+
+    folder = walk(config, lambda _: None)
+    parts = part_folders(folder)
+    epochs = [len(load_history(part)) for part in parts]
+    steps = [_steps(config, part) for part in parts]
+    write_json(
+        {
+            "run": str(folder.relative_to(place.parent.parent)),
+            "scores": validation_scores(folder),
+            "epochs": max(epochs),
+            "updates": sum(max(count - begin, 0) * each for count, each in zip(epochs, steps, strict=True)),
+        },
+        place / files.RESULT,
+    )
+
+
+def _steps(config: RunConfig, part: Path) -> int:
+    clips = int((load_division(part)["split"] == TRAIN).sum())
+    return config.training.steps_per_epoch or math.ceil(clips / config.pipeline.batch_size)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    end_with_parent()
+    try:
+        execute(Path(sys.argv[1]), int(sys.argv[2]))
+    except (UserError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,172 @@
+"""What a session is asked to do: `configs/search/NAME.yaml`, and the command line over it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
+
+from mtl_tf.compose import CONFIG_DIR
+from mtl_tf.config import RunConfig, Section
+from mtl_tf.errors import UserError, nearest_hint, wrong_value
+from mtl_tf.metrics import METRICS, TRACKED
+
+PREFIX = "search."
+
+
+class SearchConfig(Section):
+    """Everything that determines a search, beside the run it varies."""
+
+    space: dict[str, Any] = Field(min_length=1, description="key of a run to what is tried")
+    fixed: dict[str, Any] = Field(
+        {}, description="keys of a run that every trial has, unless the command line sets them"
+    )
+    tuner: Literal["hyperband", "bayesian", "random", "grid"] = Field(
+        "hyperband",
+        description="keras-tuner's search: hyperband begins with few epochs and carries the best on; bayesian models "
+        "the scores; random draws; grid goes through all (ten values of a range without step)",
+    )
+    objective: str | dict[str, PositiveFloat] = Field(
+        "mean",
+        description="validation score to raise: mean of the tasks' main_metric, TASK, TASK.METRIC, or weights of tasks "
+        "such as {emotion: 2, speaker: 1}",
+    )
+    relative_to: list[str] = Field(
+        [],
+        description="folders of single-task runs; what is raised then is the smallest gain over them, that is the task "
+        "that loses most",
+    )
+    trials: PositiveInt = Field(20, description="trials at most, over all starts of the session")
+    minutes: PositiveFloat | None = Field(None, description="no trial begins after so many minutes of trials")
+    updates: PositiveInt | None = Field(None, description="no trial begins after so many training steps")
+    executions_per_trial: PositiveInt = Field(1, description="runs of each trial, whose mean score counts")
+    over: Literal["seeds", "folds"] = Field("seeds", description="what the runs of a trial differ in")
+    factor: int = Field(3, ge=2, description="of hyperband: each round has so many times fewer trials and more epochs")
+    search_seed: int = Field(0, ge=0, description="seed of the search; the runs have seed")
+
+
+def search_names() -> list[str]:
+    """Lists the search spaces in `configs/search`."""
+    return sorted(path.stem for path in (CONFIG_DIR / "search").glob("*.yaml"))
+
+
+def read_search(arguments: Sequence[str], keys: Sequence[str] = ()) -> tuple[SearchConfig, list[str], dict[str, str]]:
+    """Divides the command line into the search, the arguments of every run, and further keys.
+
+    Args:
+        arguments: `search=NAME`, `search.KEY=WHAT` and `~search.KEY` for the space, the keys of `SearchConfig`, and
+            arguments of a run.
+        keys: further keys, which are handed back as typed.
+
+    Returns:
+        The search; the arguments of a run, those that the search fixes in front; the further keys.
+
+    Raises:
+        UserError: an unknown search, or a value of a wrong type.
+    """
+    values: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
+    run: list[str] = []
+    found: dict[str, str] = {}
+    for argument in arguments:
+        key, separator, text = argument.partition("=")
+        if key.startswith(f"~{PREFIX}"):
+            changes[key.removeprefix(f"~{PREFIX}")] = None
+        elif key.startswith(PREFIX):
+            changes[key.removeprefix(PREFIX)] = _parse(key, text)
+        elif key == "search":
+            values = _shipped(text) | values
+        elif key in keys and separator:
+            found[key] = text
+        elif key in SearchConfig.model_fields and key not in ("space", "fixed") and separator:
+            values[key] = text.split(",") if key == "relative_to" and "[" not in text else _parse(key, text)
+        else:
+            run.append(argument)
+    space = dict(values.get("space") or {})
+    for key, change in changes.items():
+        if change is None and key not in space:
+            raise UserError(f"~{PREFIX}{key}: the search does not vary it.{nearest_hint(key, space)}")
+        space[key] = change
+    values["space"] = {key: entry for key, entry in space.items() if entry is not None}
+    if not values["space"]:
+        raise UserError(
+            f"nothing to search: give search=NAME, one of {', '.join(search_names())}, or search.KEY=[VALUE,VALUE]"
+        )
+    try:
+        search = SearchConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] == "extra_forbidden":
+            hint = nearest_hint(str(first["loc"][0]), SearchConfig.model_fields)
+            raise UserError(f"search: unknown key {first['loc'][0]}.{hint}") from error
+        raise UserError(wrong_value(".".join(map(str, first["loc"])), first)) from error
+    typed = {argument.partition("=")[0].lstrip("~+") for argument in run}
+    fixed = [f"{key}={_as_typed(value)}" for key, value in search.fixed.items() if key not in typed]
+    return search, [*fixed, *run], found
+
+
+def check_objective(search: SearchConfig, config: RunConfig) -> dict[str, tuple[str, float]]:
+    """Reads the objective as weights of the tasks' scores.
+
+    Args:
+        search: with the objective.
+        config: of the runs.
+
+    Returns:
+        Task to metric and weight; the weights sum to 1.
+
+    Raises:
+        UserError: a task or metric that the runs do not have.
+    """
+    main = config.main_metrics()
+    if search.objective == "mean":
+        return {task: (metric, 1 / len(main)) for task, metric in main.items()}
+    wanted = {search.objective: 1.0} if isinstance(search.objective, str) else search.objective
+    found: dict[str, tuple[str, float]] = {}
+    for name, weight in wanted.items():
+        task, _, metric = name.partition(".")
+        if task not in main or (metric and metric not in TRACKED):
+            known = [*main, *(f"{other}.{name}" for other in main for name in TRACKED)]
+            raise UserError(f"objective={name}: no such score.{nearest_hint(name, known)}")
+        found[task] = (metric or main[task], weight / sum(wanted.values()))
+    return found
+
+
+def objective_title(search: SearchConfig) -> str:
+    """Says in words what is raised."""
+    if search.relative_to:
+        return "smallest gain over the single-task runs"
+    if isinstance(search.objective, dict):
+        return " + ".join(f"{weight:g} x {name}" for name, weight in search.objective.items())
+    return "mean of the tasks' scores" if search.objective == "mean" else search.objective
+
+
+def signed(metric: str, value: float) -> float:
+    """Turns a score so that larger is better."""
+    return value if METRICS[metric].higher_is_better else -value
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    if name not in search_names():
+        raise UserError(f"no search is called {name}.{nearest_hint(name, search_names())}")
+    return yaml.safe_load((CONFIG_DIR / "search" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def _parse(key: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{key}={text}: brackets or quotes do not match, or a character needs quotes") from error
+
+
+def _as_typed(value: Any) -> str:
+    return yaml.safe_dump(value, default_flow_style=True, width=float("inf")).removesuffix("...\n").strip()
+
+
+def known_keys() -> Mapping[str, str]:
+    """Returns the keys of a search with what they mean, those a user types."""
+    return {
+        f"{name}={field.get_default(call_default_factory=True)}": str(field.description)
+        for name, field in SearchConfig.model_fields.items()
+        if name not in ("space", "fixed")
+    }

@@ -1,0 +1,168 @@
+"""The folder of a tuning session: found again after a kill, locked while in use."""
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from mtl_tf.compose import compose
+from mtl_tf.config import RunConfig
+from mtl_tf.errors import UserError
+from mtl_tf.files import write_whole
+from mtl_tf.runs.folder import NOT_COMPARED, new_folder
+from mtl_tf.tuning import names as files
+from mtl_tf.tuning.dimensions import Dimension, read_dimensions
+from mtl_tf.tuning.search import SearchConfig, check_objective
+from mtl_tf.tuning.space import check_space
+
+BUDGET = {"trials", "minutes", "updates"}
+_EVERY_TRIAL = ("repeats=1", "score_test=false", "quiet=true", "report_audio=false")
+
+
+@dataclass(frozen=True)
+class Session:
+    """A search in its folder.
+
+    Attributes:
+        folder: `tuning/EXPERIMENT/TIME`.
+        search: what is searched.
+        arguments: of every run, without what a trial adds.
+        dimensions: of the space.
+        config: of a run without searched values.
+    """
+
+    folder: Path
+    search: SearchConfig
+    arguments: tuple[str, ...]
+    dimensions: tuple[Dimension, ...]
+    config: RunConfig
+
+    @property
+    def objective(self) -> dict[str, tuple[str, float]]:
+        """Task to metric and weight."""
+        return check_objective(self.search, self.config)
+
+    def compose(self, *arguments: str) -> RunConfig:
+        """Gives the configuration of a run of this session; later arguments win."""
+        return compose([*self.arguments, *_EVERY_TRIAL, *arguments], note=lambda _: None)
+
+
+@contextmanager
+def open_session(
+    search: SearchConfig, arguments: Sequence[str], parent: Path, resume: bool = True
+) -> Iterator[Session]:
+    """Opens the folder a search writes to.
+
+    That is the latest one below `parent/EXPERIMENT` of the same search over the same runs, whatever its budget was, if
+    `resume` is set; else a new one, named after the time.
+
+    Args:
+        search: what is searched.
+        arguments: of every run.
+        parent: folder of all searches.
+        resume: whether to carry on.
+
+    Yields:
+        The session, locked against other processes.
+
+    Raises:
+        UserError: a key or value of the space that no run takes; another process is at work on the session; the test
+            split has been opened for its winner.
+    """
+    dimensions = read_dimensions(search.space)
+    config = check_space(dimensions, arguments)
+    check_objective(search, config)
+    wanted = _identity(search, config)
+    place = parent / config.experiment
+    folder = next(
+        (path.parent for path in sorted(place.glob(f"*/{files.SESSION}"), reverse=True) if _is_same(path, wanted)), None
+    )
+    carried_on = folder is not None and resume
+    if not carried_on:
+        try:
+            folder = new_folder(place)
+        except OSError as error:
+            raise UserError(f"tuning_dir={parent}: {error.strerror}; give a folder that can be written to") from error
+    with _locked(folder):
+        if carried_on:
+            if (folder / files.FINISHED).is_file():
+                raise UserError(
+                    f"{folder} is finished: its test split was opened, and a search that goes on would choose by it; "
+                    "give resume=false for a new search"
+                )
+            print(f"carrying on {folder}", file=sys.stderr)
+        _write(folder, search, arguments, wanted)
+        yield Session(folder, search, tuple(arguments), dimensions, config)
+
+
+def load_session(folder: Path) -> Session:
+    """Reads a session.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    path = folder / files.SESSION
+    if not path.is_file():
+        raise UserError(f"{path} is missing; is {folder} the folder of a search?")
+    try:
+        saved = yaml.safe_load(path.read_text(encoding="utf-8"))
+        search, arguments = SearchConfig.model_validate(saved["search"]), saved["arguments"]
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+    config = compose(arguments, note=lambda _: None)
+    return Session(folder, search, tuple(arguments), read_dimensions(search.space), config)
+
+
+@contextmanager
+def locked_session(folder: Path) -> Iterator[Session]:
+    """Opens a session that is there.
+
+    Raises:
+        UserError: there is none, or another process is at work on it.
+    """
+    session = load_session(folder)
+    with _locked(folder):
+        yield session
+
+
+def _identity(search: SearchConfig, config: RunConfig) -> dict:
+    return {
+        "search": search.model_dump(mode="json", exclude=BUDGET),
+        "config": config.model_dump(mode="json", exclude=NOT_COMPARED),
+    }
+
+
+def _write(folder: Path, search: SearchConfig, arguments: Sequence[str], identity: dict) -> None:
+    values = {"search": search.model_dump(mode="json"), "arguments": list(arguments), "config": identity["config"]}
+    write_whole(folder / files.SESSION, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
+
+
+def _is_same(path: Path, wanted: dict) -> bool:
+    try:
+        saved = yaml.safe_load(path.read_text(encoding="utf-8"))
+        search = {key: value for key, value in saved["search"].items() if key not in BUDGET}
+        return {"search": search, "config": saved["config"]} == wanted
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return False
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with (folder / files.LOCK).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise UserError(
+                f"another process ({lock.read().strip() or 'unknown'}) is at work on {folder}; wait for it, or give "
+                "resume=false for a search of its own"
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
