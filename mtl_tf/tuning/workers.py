@@ -78,26 +78,27 @@ def run_workers(search: Search, count: int) -> None:
     os.environ |= {ID: CHIEF, ADDRESS: "127.0.0.1", PORT: str(port)}
     _start(search)
     watch, restarts = _Watch(search), 0
-    workers = {f"worker{number}": _spawn(search, f"worker{number}", count) for number in range(count)}
+    workers = {number: _spawn(search, number, count) for number in range(count)}
     try:
         while workers:
             time.sleep(_PAUSE_S)
             restarts = 0 if watch.look() else restarts
-            for name, process in list(workers.items()):
+            for number, process in list(workers.items()):
                 code = process.poll()
                 if code is None:
                     continue
-                del workers[name]
+                del workers[number]
                 if code == 0:
                     continue
                 restarts += 1
-                trial = search.oracle.give_back(name)
-                search.tell(f"{name} ended with code {code}" + (f"; trial {int(trial)} is begun anew" if trial else ""))
+                trial = search.oracle.give_back(_name(number))
+                again = f"; trial {int(trial)} is carried on by another" if trial else ""
+                search.tell(f"{_name(number)} ended with code {code}{again}")
                 if restarts > _RESTARTS:
-                    log = search.session.folder / files.WORKERS / f"{name}.txt"
+                    log = search.session.folder / files.WORKERS / f"{_name(number)}.txt"
                     lines = log.read_text(errors="replace").strip().splitlines()
                     raise UserError(f"workers die again and again: {lines[-1] if lines else log}")
-                workers[name] = _spawn(search, name, count)
+                workers[number] = _spawn(search, number, count)
     finally:
         for process in workers.values():
             process.kill()
@@ -163,20 +164,31 @@ def _start(search: Search) -> threading.Thread:
     return server
 
 
-def _spawn(search: Search, name: str, count: int) -> subprocess.Popen:
-    folder = search.session.folder
+def _spawn(search: Search, number: int, count: int) -> subprocess.Popen:
+    """Starts a worker on its share of the cores.
+
+    TensorFlow divides its work among as many threads as in a run that has the machine for itself, since sums of other
+    parts round otherwise, and the winner could not be repeated.
+    """
+    folder, cores = search.session.folder, sorted(os.sched_getaffinity(0))
     (folder / files.WORKERS).mkdir(exist_ok=True)
-    threads = str(max(1, len(os.sched_getaffinity(0)) // count))
-    limits = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), threads)
-    with (folder / files.WORKERS / f"{name}.txt").open("ab") as log:
-        return subprocess.Popen(
+    threads = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(len(cores)))
+    with (folder / files.WORKERS / f"{_name(number)}.txt").open("ab") as log:
+        process = subprocess.Popen(
             [sys.executable, "-m", "mtl_tf.tuning.workers", str(folder)],
-            env={**os.environ, **limits, ID: name},
+            env={**os.environ, **threads, ID: _name(number)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+    share = max(1, len(cores) // count)
+    os.sched_setaffinity(process.pid, {cores[(number * share + place) % len(cores)] for place in range(share)})
+    return process
+
+
+def _name(number: int) -> str:
+    return f"worker{number}"
 
 
 if __name__ == "__main__":

@@ -347,3 +347,19 @@ def test_the_command_line_trains_evaluates_predicts_and_exports(small_run, tmp_p
     version = run("export.py", f"run={folder}", "name=digits")[-1]
     assert version == "saved_models/digits/1"
     assert (tmp_path / version / "saved_model.pb").is_file()
+
+
+def test_a_run_that_was_stopped_early_is_carried_on_to_the_weights_of_one_that_was_not(small_run):
+    keys = [*small_run, "training.epochs=4", "training.learning_rate_schedule=cosine"]
+    whole = run_experiment(compose.compose([*keys, "runs_dir=whole"]))
+    early = run_experiment(compose.compose([*keys, "training.stop_after_epoch=2", "score_test=false"]))
+    assert len(load_history(early)) == 2 and not (early / "report.html").exists()
+    assert not (early / "predictions.parquet").exists(), "test clips were looked at"
+    later = run_experiment(compose.compose([*keys, "training.stop_after_epoch=4", "score_test=false"]))
+    scored = run_experiment(compose.compose(keys))
+    assert early == later == scored and metrics(scored)["test"] == metrics(whole)["test"]
+    one, other = (load_history(folder).drop(columns="seconds") for folder in (whole, scored))
+    pd.testing.assert_frame_equal(one, other)
+    for first, second in zip(load_model(whole).weights, load_model(scored).weights, strict=True):
+        np.testing.assert_array_equal(first.numpy(), second.numpy())
+    assert load_config(scored).score_test
