@@ -1,5 +1,6 @@
 """One run of a trial, in a process of its own: `python -m mtl_tf.tuning.execution FOLDER BEGIN`."""
 
+import hashlib
 import math
 import os
 import sys
@@ -10,6 +11,7 @@ from mtl_tf.config import RunConfig
 from mtl_tf.data.manifest import TRAIN
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_json
+from mtl_tf.runs.folder import LABEL
 from mtl_tf.runs.read import load_division, load_history, part_folders
 from mtl_tf.tuning import names as files
 from mtl_tf.tuning.parent import end_with_parent
@@ -38,11 +40,22 @@ def execute(place: Path, begin: int) -> None:
         {
             "run": str(folder.relative_to(place.parent.parent)),
             "scores": validation_scores(folder),
+            "data": _digest(parts),
             "epochs": max(epochs),
             "updates": sum(max(count - begin, 0) * each for count, each in zip(epochs, steps, strict=True)),
         },
         place / files.RESULT,
     )
+
+
+def _digest(parts: list[Path]) -> str:
+    """Returns a digest of the clips, labels and parts that a run had."""
+    digest = hashlib.sha256()
+    for part in parts:
+        division = load_division(part).sort_index()
+        columns = [name for name in division if name.startswith(LABEL) or name in ("audio_sha1", "split")]
+        digest.update(division[columns].astype(str).to_csv().encode())
+    return digest.hexdigest()
 
 
 def _steps(config: RunConfig, part: Path) -> int:

@@ -64,7 +64,8 @@ def finish(folder: Path, repeats: str = "3") -> Path:
         write_json(
             {
                 "trial": best["trial"],
-                "search_scores": best["scores"],
+                "metrics": _metrics(session),
+                "search_scores": _search_scores(session, best),
                 "search_score": best["score"],
                 "own_test": [_test_scores(session, run) for run in own],
                 "own_runs": [str(run.relative_to(folder)) for run in own],
@@ -104,16 +105,28 @@ def _scored(config: RunConfig) -> Path:
     return done[0].parent if done else walk(config, write_run_report)
 
 
-def _test_scores(session: Session, run: Path) -> dict[str, float]:
-    scores = load_metrics(run, names.METRICS)["test"]
+def _metrics(session: Session) -> dict[str, str]:
+    """Task to main metric, of the tasks that the objective names."""
     main = session.config.main_metrics()
-    return {task: float(scores[task][main[task]]) for task in session.objective}
+    return {task: main[task] for task in session.objective}
+
+
+def _search_scores(session: Session, best: dict[str, Any]) -> dict[str, float]:
+    return {
+        task: sum(outcome["scores"][task][metric] for outcome in best["executions"]) / len(best["executions"])
+        for task, metric in _metrics(session).items()
+    }
+
+
+def _test_scores(session: Session, run: Path) -> dict[str, float]:
+    scores = load_metrics(run)["test"]
+    return {task: float(scores[task][metric]) for task, metric in _metrics(session).items()}
 
 
 def _both(session: Session, run: Path) -> dict[str, Any]:
     validation = validation_scores(run)
     return {
         "run": str(run.relative_to(session.folder)),
-        "validation": {task: validation[task][metric] for task, (metric, _) in session.objective.items()},
+        "validation": {task: validation[task][metric] for task, metric in _metrics(session).items()},
         "test": _test_scores(session, run),
     }

@@ -17,7 +17,7 @@ from mtl_tf.tuning import names as files
 from mtl_tf.tuning.importance import key_importance
 from mtl_tf.tuning.search import objective_title
 from mtl_tf.tuning.session import Session
-from mtl_tf.tuning.table import best_trial, load_finish, read_results
+from mtl_tf.tuning.table import best_trial, load_finish, read_results, score_text
 from mtl_tf.tuning.trial import COMPLETED
 
 _TOP = 10
@@ -49,12 +49,14 @@ def write_report(session: Session) -> Path:
         trim_blocks=True,
     )
     environment.filters |= {"percent": percent, "metric_title": metric_title}
+    metrics = {task: metric for task, (metric, _) in session.objective.items()}
     page = environment.get_template("report.html.j2").render(
         experiment=session.config.experiment,
         folder=session.folder,
         search=session.search,
         objective=objective_title(session.search),
-        metrics={task: metric for task, (metric, _) in session.objective.items()},
+        metrics=metrics,
+        best_scores={task: score_text(metrics[task], value) for task, value in best["scores"].items()},
         num_trials=len(results),
         completed=completed,
         failed=[result for result in results if result["status"] != COMPLETED],
@@ -82,8 +84,9 @@ def describe_finish(found: dict[str, Any] | None) -> list[dict[str, Any]]:
         found: what `finish.json` holds; None: nothing yet.
 
     Returns:
-        One row per task: `search` (its validation score in the search), `validation`, `own`, `test`, `default` (means),
-        `gain` on test clips with `low` and `high` (95 %, paired t-test over seeds), `n` and `words`.
+        One row per task: `metric` (its main one), `search` (its validation score in the search), `validation`, `own`,
+        `test`, `default` (means), `gain` on test clips with `low` and `high` (95 %, paired t-test over seeds), `n` and
+        `words`.
     """
     rows: list[dict[str, Any]] = []
     for task in found["search_scores"] if found else ():
@@ -99,6 +102,7 @@ def describe_finish(found: dict[str, Any] | None) -> list[dict[str, Any]]:
         rows.append(
             {
                 "task": task,
+                "metric": found["metrics"][task],
                 "search": found["search_scores"][task],
                 "validation": validation,
                 "own": float(np.mean([scores[task] for scores in found["own_test"]])),

@@ -21,6 +21,7 @@ from mtl_tf.tuning.search import SearchConfig, check_objective
 from mtl_tf.tuning.space import check_space
 
 BUDGET = {"trials", "minutes", "updates"}
+_OF_DATA = {"corpora", "tasks", "split", "audit", "frontend", "pipeline"}
 _EVERY_TRIAL = ("repeats=1", "score_test=false", "quiet=true", "report_audio=false")
 
 
@@ -46,6 +47,11 @@ class Session:
     def objective(self) -> dict[str, tuple[str, float]]:
         """Task to metric and weight."""
         return check_objective(self.search, self.config)
+
+    @property
+    def same_data(self) -> bool:
+        """Whether no searched key changes which clips, labels and parts a run has."""
+        return not any(dimension.name.split(".")[0] in _OF_DATA for dimension in self.dimensions)
 
     def compose(self, *arguments: str) -> RunConfig:
         """Gives the configuration of a run of this session; later arguments win."""
@@ -77,6 +83,11 @@ def open_session(
     dimensions = read_dimensions(search.space)
     config = check_space(dimensions, arguments)
     check_objective(search, config)
+    if search.tuner == "hyperband" and "training.epochs" in {dimension.name for dimension in dimensions}:
+        raise UserError(
+            "hyperband divides training.epochs itself; take the key out with ~search.training.epochs, or give "
+            "tuner=bayesian, random or grid"
+        )
     wanted = _identity(search, config)
     place = parent / config.experiment
     folder = next(

@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from mtl_tf.files import write_whole
-from mtl_tf.metrics import metric_title
+from mtl_tf.metrics import METRICS, metric_title
 from mtl_tf.tables import write_table
 from mtl_tf.tuning import names as files
 from mtl_tf.tuning.session import Session
@@ -67,14 +67,20 @@ def write_trials(session: Session) -> list[dict[str, Any]]:
     return results
 
 
+def score_text(metric: str, value: float) -> str:
+    """Writes a score as people do: a share in per cent, a loss as it is.
+
+    >>> score_text("uar", 0.5123), score_text("cross_entropy", 1.2345)
+    ('51.2', '1.234')
+    """
+    return f"{100 * value:.1f}" if METRICS[metric].higher_is_better else f"{value:.3f}"
+
+
 def score_words(session: Session, result: dict[str, Any]) -> str:
     """Writes the scores of a trial, as in "emotion UAR 51.2, speaker accuracy 96.0"."""
     parts = []
     for task, (metric, _) in session.objective.items():
-        value = result["scores"][task]
-        parts.append(
-            f"{task} {metric_title(metric)} " + (f"{value:.3f}" if metric == "cross_entropy" else f"{100 * value:.1f}")
-        )
+        parts.append(f"{task} {metric_title(metric)} {score_text(metric, result['scores'][task])}")
     words = ", ".join(parts)
     return f"{words} (objective {100 * result['score']:.1f})" if len(parts) > 1 or session.search.relative_to else words
 

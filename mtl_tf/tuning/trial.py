@@ -42,6 +42,9 @@ def run_trial(session: Session, trial: str, values: Mapping[str, Any]) -> dict[s
     Returns:
         What `results/TRIAL.json` holds: `status` (`completed` or `failed`), `reason`, `score`, `scores` of each task,
         `seconds`, `updates`, `epochs`, `runs` and `values`.
+
+    Raises:
+        UserError: clips, labels or the division are no longer those of the trials before.
     """
     path = session.folder / files.RESULTS / f"{trial}.json"
     arguments = as_arguments(values, session.dimensions)
@@ -70,6 +73,7 @@ def run_trial(session: Session, trial: str, values: Mapping[str, Any]) -> dict[s
         if outcome.get("reason"):
             result |= {"status": FAILED, "reason": outcome["reason"]}
             break
+    _check_data(session, result["executions"])
     result |= _summary(session, result["executions"], result["status"])
     write_json(result, path)
     return result
@@ -151,6 +155,24 @@ def _reason(code: int, log: Path) -> str:
         return f"it ended by signal {-code} ({signal.Signals(-code).name})"
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return lines[-1].removeprefix("error: ")[:_WORDS] if lines else f"it ended with exit code {code}"
+
+
+def _check_data(session: Session, executions: list[dict[str, Any]]) -> None:
+    """Refuses to compare trials of different data.
+
+    Raises:
+        UserError: see `run_trial`.
+    """
+    if not session.same_data:
+        return
+    for path in sorted((session.folder / files.RESULTS).glob("*.json")):
+        earlier = load_result(path) or {"executions": []}
+        for one, other in zip(earlier["executions"], executions, strict=False):
+            if one.get("data") and other.get("data") and one["data"] != other["data"]:
+                raise UserError(
+                    f"clips, labels or the division are no longer those of trial {int(path.stem)}; bring them back, or "
+                    "give resume=false for a new search"
+                )
 
 
 def _summary(session: Session, executions: list[dict[str, Any]], status: str) -> dict[str, Any]:
