@@ -6,6 +6,7 @@ Usage: scripts/benchmark.py pipeline [num_clips=512] [clip_s=3.0] [file_rate=480
        scripts/benchmark.py serve model=saved_models/NAME/VERSION [clients=8] [duration_s=600] [clip_s=3.0] [out=...]
            [batching=true] [server=HOST:PORT [server_pid=N]]
        scripts/benchmark.py tasks [models=gresnet,...,alexnet,...] [rounds=9] [out=FILE.json]
+       scripts/benchmark.py tune [experiment=fsdd] [trials=6] [epochs=3] [data_root=DIR] [out=FILE.json]
        scripts/benchmark.py gpu [models=...] [batch_size=0] [policy=float32] [out=FILE.json]
 
 pipeline: clips per second of decoding, resampling to 16 kHz and log mel, beside a librosa loop doing the same.
@@ -16,6 +17,7 @@ serve: clients asking an exported model in TensorFlow's C loader, and in ONNX Ru
     model's batching.config says; server: by gRPC in place of the C loader; server_pid: of its process, whose memory is
     to be watched.
 tasks: one request for four tasks beside one for a single task and beside four models of one task.
+tune: a search with two workers beside the same search with one (extra tune).
 gpu: front end and training step on Keras's JAX backend, on the device that JAX finds, TensorFlow not needed;
     batch_size=0 takes the paper's, policy is float32 or mixed_bfloat16.
 """

@@ -22,6 +22,7 @@ DEFAULTS = {
         "out": "",
     },
     "tasks": {"models": ",".join(MODELS), "rounds": 9, "out": ""},
+    "tune": {"experiment": "fsdd", "trials": 6, "epochs": 3, "data_root": "", "out": ""},
     "gpu": {"models": ",".join(CASES), "batch_size": 0, "policy": "float32", "out": ""},
 }
 
@@ -45,7 +46,7 @@ def run_benchmark(arguments: list[str]) -> None:
     given, _ = read_arguments(arguments[1:], list(defaults))
     values = {key: _read_value(key, given.get(key, default), default) for key, default in defaults.items()}
     _make_room(values.get("out", ""))
-    {"pipeline": _pipeline, "step": _step, "serve": _serve, "tasks": _tasks, "gpu": _gpu}[what](values)
+    {"pipeline": _pipeline, "step": _step, "serve": _serve, "tasks": _tasks, "tune": _tune, "gpu": _gpu}[what](values)
 
 
 def _read_value(key: str, given: object, default: str | float) -> str | float:
@@ -121,6 +122,17 @@ def _tasks(values: dict) -> None:
         times = f"{row.single_ms:.1f}", f"{row.shared_ms:.1f}"
         _print_row(row.model, *times, f"{row.ratio:.2f}", f"{row.share:.2f}")
     _save(results, values["out"])
+
+
+def _tune(values: dict) -> None:
+    from mtl_tf.benchmarks.tune import measure_search
+
+    result = measure_search(values["experiment"], values["trials"], values["epochs"], values["data_root"])
+    _print_row("trials", "one worker, s", "two workers, s", "two / one", "same scores")
+    _print_row(*["---"] * 5)
+    times = f"{result.one_s:.0f}", f"{result.two_s:.0f}"
+    _print_row(result.trials, *times, f"{result.ratio:.2f}", "yes" if result.same else "no")
+    _save([result], values["out"])
 
 
 def _gpu(values: dict) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 
-from mtl_tf.compose import CONFIG_DIR
+from mtl_tf.compose import CONFIG_DIR, GROUPS
 from mtl_tf.config import RunConfig, Section
 from mtl_tf.errors import UserError, nearest_hint, wrong_value
 from mtl_tf.metrics import METRICS, TRACKED
@@ -81,6 +81,15 @@ def read_search(arguments: Sequence[str], keys: Sequence[str] = ()) -> tuple[Sea
         elif key in SearchConfig.model_fields and key not in ("space", "fixed") and separator:
             values[key] = text.split(",") if key == "relative_to" and "[" not in text else _parse(key, text)
         else:
+            known = {
+                *RunConfig.model_fields,
+                *GROUPS,
+                "search",
+                *keys,
+                *set(SearchConfig.model_fields) - {"space", "fixed"},
+            }
+            if separator and key.lstrip("+").isidentifier() and key.lstrip("+") not in known:
+                raise UserError(f"unknown key {key}.{nearest_hint(key, known)}")
             run.append(argument)
     space = dict(values.get("space") or {})
     for key, change in changes.items():

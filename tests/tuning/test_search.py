@@ -34,6 +34,7 @@ def test_what_is_typed_stands_above_what_a_search_fixes():
         (["search=compakt"], "no search is called compakt. Did you mean compact?"),
         ([*SPACE, "tuner=genetic"], "tuner='genetic': input should be 'hyperband'"),
         ([*SPACE, "trials=0"], "trials=0"),
+        ([*SPACE, "trails=5"], "unknown key trails. Did you mean trials?"),
         ([*SPACE, "minutes=soon"], "minutes='soon'"),
         ([*SPACE, "search.training.momentum=[0"], "search.training.momentum=.0: brackets or quotes do not match"),
         ([*SPACE, "~search.model.dropout"], "the search does not vary it"),
