@@ -4,6 +4,7 @@ import gc
 import resource
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -47,6 +48,53 @@ def walk(config: RunConfig, finish: Callable[[Path], object]) -> Path:
         UserError: a mistake in configuration or data.
         OSError: the disk is full; what was written before is intact.
     """
+    ready = prepare(config)
+    kind, numbers = ready.kind, ready.numbers
+    places = ["."] if len(numbers) == 1 else [f"{kind}s/{number}" for number in numbers]
+    tables = {place: _listed(ready.data, division) for place, division in zip(places, ready.divisions, strict=True)}
+    with run_folder(config, tables) as folder:
+        write_table(ready.data.audit, folder / names.AUDIT)
+        for number, place, division in zip(numbers, places, ready.divisions, strict=True):
+            if not (folder / place / names.METRICS).is_file():
+                if len(numbers) > 1 and not config.quiet:
+                    print(f"{kind} {number}, {numbers.index(number) + 1} of {len(numbers)}", file=sys.stderr)
+                own = config.model_copy(update={"seed": config.seed + number}) if kind == "repeat" else config
+                _run_fold(own, ready.data, division, ready.source, folder / place)
+                gc.collect()
+        if not config.score_test:
+            return folder
+        say("putting the scores together and writing the report", config.quiet)
+        if len(numbers) > 1:
+            merge_parts(folder, kind, numbers)
+        finish(folder)
+    return folder
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run needs before it trains.
+
+    Attributes:
+        data: its clips and the audit.
+        kind: what its parts are, `fold` or `repeat`.
+        numbers: of its parts.
+        divisions: one per part.
+        source: samples of all clips.
+    """
+
+    data: RunData
+    kind: str
+    numbers: list[int]
+    divisions: list[FoldData]
+    source: ClipSource
+
+
+def prepare(config: RunConfig) -> Prepared:
+    """Reads and checks everything of a run but its training, and decodes its clips into stores if it uses them.
+
+    Raises:
+        UserError: a mistake in configuration or data.
+    """
     # A value that the layers refuse stops the run before anything is read or written.
     min_samples = build_frontend(config.frontend.name, config.options("frontend")).min_samples
     build_trunk(config.model.name, config.options("model"))
@@ -59,27 +107,9 @@ def walk(config: RunConfig, finish: Callable[[Path], object]) -> Path:
         )
     kind = "repeat" if config.repeats > 1 else "fold"
     numbers = list(range(config.repeats)) if config.repeats > 1 else folds
-    places = ["."] if len(numbers) == 1 else [f"{kind}s/{number}" for number in numbers]
     divisions = [divide(data, config, fold) for fold in (folds * config.repeats)]
     _announce_findings(data, divisions)
-    source = build_source(config, data)
-    tables = {place: _listed(data, division) for place, division in zip(places, divisions, strict=True)}
-    with run_folder(config, tables) as folder:
-        write_table(data.audit, folder / names.AUDIT)
-        for number, place, division in zip(numbers, places, divisions, strict=True):
-            if not (folder / place / names.METRICS).is_file():
-                if len(numbers) > 1 and not config.quiet:
-                    print(f"{kind} {number}, {numbers.index(number) + 1} of {len(numbers)}", file=sys.stderr)
-                own = config.model_copy(update={"seed": config.seed + number}) if kind == "repeat" else config
-                _run_fold(own, data, division, source, folder / place)
-                gc.collect()
-        if not config.score_test:
-            return folder
-        say("putting the scores together and writing the report", config.quiet)
-        if len(numbers) > 1:
-            merge_parts(folder, kind, numbers)
-        finish(folder)
-    return folder
+    return Prepared(data, kind, numbers, divisions, build_source(config, data))
 
 
 def build_source(config: RunConfig, data: RunData) -> ClipSource:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mtl_tf.errors import UserError
 from mtl_tf.progress import say
+from mtl_tf.runs.walk import prepare
 from mtl_tf.tuning.local import Search
 from mtl_tf.tuning.report import write_report
 from mtl_tf.tuning.search import SearchConfig, objective_title
@@ -31,9 +32,9 @@ def tune(search: SearchConfig, arguments: Sequence[str], keys: Mapping[str, str]
         raise UserError(f"workers={workers}: give a whole number above 0")
     if resume not in ("true", "false"):
         raise UserError(f"resume={resume}: give true or false")
-    with open_session(
-        search, arguments, Path(keys.get("tuning_dir", "tuning")).expanduser(), resume == "true"
-    ) as session:
+    parent = Path(keys.get("tuning_dir", "tuning")).expanduser()
+    # Findings of the audit stop a search before its first trial, and all trials read what is decoded there.
+    with open_session(search, arguments, parent, resume == "true", before=prepare) as session:
         say(
             f"{search.tuner} search over {len(session.dimensions)} keys, at most {search.trials} trials; raised is, on "
             f"validation clips: {objective_title(search)}"

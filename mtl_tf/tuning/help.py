@@ -1,5 +1,6 @@
 """The text of `scripts/tune.py --help`: the space of a search, and the keys."""
 
+import textwrap
 from collections.abc import Sequence
 
 from mtl_tf.tuning.dimensions import read_dimensions
@@ -36,7 +37,7 @@ def help_text(arguments: Sequence[str] = ()) -> str:
         lines += [""]
     lines += [FORMS, "", "Keys of the search, with their defaults:"]
     for key, meaning in known_keys().items():
-        lines += [f"  {key}", f"      {meaning}"]
+        lines += [f"  {key}", textwrap.fill(meaning, 114, initial_indent="      ", subsequent_indent="      ")]
     lines += ["  workers=1", "      processes that carry out trials at the same time"]
     lines += ["  tuning_dir=tuning", "      where the folders of searches are written"]
     lines += ["  resume=True", "      carry on the latest search of the same space and runs"]

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,11 @@ class Session:
 
 @contextmanager
 def open_session(
-    search: SearchConfig, arguments: Sequence[str], parent: Path, resume: bool = True
+    search: SearchConfig,
+    arguments: Sequence[str],
+    parent: Path,
+    resume: bool = True,
+    before: Callable[[RunConfig], object] = lambda config: None,
 ) -> Iterator[Session]:
     """Opens the folder a search writes to.
 
@@ -72,6 +76,7 @@ def open_session(
         arguments: of every run.
         parent: folder of all searches.
         resume: whether to carry on.
+        before: is given the configuration of the runs before anything is written.
 
     Yields:
         The session, locked against other processes.
@@ -88,6 +93,7 @@ def open_session(
             "hyperband divides training.epochs itself; take the key out with ~search.training.epochs, or give "
             "tuner=bayesian, random or grid"
         )
+    before(config)
     wanted = _identity(search, config)
     place = parent / config.experiment
     folder = next(

@@ -155,3 +155,6 @@ def test_a_mistake_is_one_line(tone_corpus):
     _, said = tune(*SMALL_RUN, f"data_root={tone_corpus}", "search.training.learning_rte=[1,2]", code=2)
     assert said.splitlines()[-1].startswith("error: search.training.learning_rte: unknown key")
     assert "Traceback" not in said
+    _, said = tune(*SMALL_RUN, "data_root=nowhere", *SEARCH, code=2)
+    assert "there is no folder nowhere" in said.splitlines()[-1] and "trial 0" not in said
+    assert not Path("tuning").exists()
