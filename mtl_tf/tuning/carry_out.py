@@ -39,7 +39,7 @@ def tune(search: SearchConfig, arguments: Sequence[str], keys: Mapping[str, str]
             f"{search.tuner} search over {len(session.dimensions)} keys, at most {search.trials} trials; raised is, on "
             f"validation clips: {objective_title(search)}"
         )
-        trials = Search(session)
+        trials = Search(session, int(workers))
 
         from mtl_tf.tuning import workers as several
 

@@ -23,11 +23,12 @@ class Search:
 
     Args:
         session: of the search, locked.
+        workers: how many carry out trials at the same time.
         tell: is given lines for the user.
     """
 
-    def __init__(self, session: Session, tell: Callable[[str], None] = say) -> None:
-        self.session, self.tell = session, tell
+    def __init__(self, session: Session, workers: int = 1, tell: Callable[[str], None] = say) -> None:
+        self.session, self.workers, self.tell = session, workers, tell
         self.failed_at_first: int | None = 0  # None once a trial of this start was completed
         if session.search.relative_to:
             single_scores(session)  # a run that is none stops the search before its first trial
@@ -77,8 +78,9 @@ class Search:
         self.failed_at_first = None
         write_hparams(self.session, result)
         best = best_trial(results)
-        lead = "the best so far" if best["trial"] == result["trial"] else f"best: {_short(self.session, best)}"
-        self.tell(f"  {score_words(self.session, result)}; {result['seconds']:.0f} s; {lead}{self._left(results)}")
+        lead = "the best so far" if best["trial"] == result["trial"] else f"best: trial {int(best['trial'])}"
+        words = f"{score_words(self.session, result)}; {result['seconds']:.0f} s; {lead}{self._left(results)}"
+        self.tell(f"  trial {int(result['trial'])}: {words}")
 
     def _of(self) -> str:
         return f" ({len(self.oracle.trials)} of at most {self.session.search.trials})" if self.oracle.trials else ""
@@ -88,8 +90,4 @@ class Search:
         if left <= 0:
             return ""
         mean = sum(entry["seconds"] for entry in results) / len(results)
-        return f"; at most {math.ceil(left * mean / 60)} min left"
-
-
-def _short(session: Session, best: dict[str, Any]) -> str:
-    return f"trial {int(best['trial'])} with {score_words(session, best)}"
+        return f"; at most {math.ceil(left * mean / self.workers / 60)} min left"
