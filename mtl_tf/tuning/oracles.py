@@ -1,13 +1,17 @@
 """keras-tuner's oracles, made to outlive a kill at any moment."""
 
 import json
+import threading
 import warnings
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.oracles import BayesianOptimizationOracle, GridSearchOracle, HyperbandOracle, RandomSearchOracle
+from keras_tuner.src.engine.oracle import LOCKS, THREADS
 from sklearn.exceptions import ConvergenceWarning
 
 from mtl_tf.errors import UserError
@@ -15,6 +19,23 @@ from mtl_tf.files import write_json
 from mtl_tf.tuning.search import SearchConfig
 
 SCORE = "score"
+
+
+def _synchronized(method: Callable) -> Callable:
+    """Is keras-tuner's decorator, but lets go of the lock where the method fails, so that no other waits for ever."""
+    locked = keras_tuner.synchronized(method)
+
+    @wraps(method)
+    def call(self: "Durable", *arguments: Any) -> Any:
+        try:
+            return locked(self, *arguments)
+        except BaseException:
+            if THREADS[self] == threading.current_thread().name:
+                THREADS[self] = None
+                LOCKS[self].release()
+            raise
+
+    return call
 
 
 class Durable:
@@ -35,7 +56,7 @@ class Durable:
         """Says whether no further trial may begin."""
         return False
 
-    @keras_tuner.synchronized
+    @_synchronized
     def create_trial(self, tuner_id: str) -> Trial:
         """Begins a trial, or ends the search where the budget is used up."""
         if tuner_id not in self.ongoing_trials and not self._retry_queue and self.spent():
@@ -43,7 +64,12 @@ class Durable:
             return Trial(self.get_space(), trial_id="", status=TrialStatus.STOPPED)
         return super().create_trial(tuner_id)
 
-    @keras_tuner.synchronized
+    @_synchronized
+    def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Trial:
+        """Notes the score of a trial."""
+        return super().update_trial(trial_id, metrics, step)
+
+    @_synchronized
     def end_trial(self, trial: Trial) -> None:
         """Ends a trial."""
         # A worker may end what it began under a chief that was killed meanwhile.
@@ -51,7 +77,7 @@ class Durable:
         super().end_trial(trial)
         self.save()  # anew, as keras-tuner takes the trial off the running ones only now
 
-    @keras_tuner.synchronized
+    @_synchronized
     def give_back(self, tuner_id: str) -> str | None:
         """Hands the trial of a worker that died to the next one that asks.
 

@@ -1,6 +1,7 @@
 """keras-tuner's oracles under kills: no trial is lost, none that ended is repeated, the winner is the same."""
 
 import itertools
+import threading
 
 import pytest
 import yaml
@@ -186,3 +187,21 @@ def test_the_same_seed_searches_the_same(tmp_path):
         drive(oracle, [])
         found.append(outcome(oracle))
     assert found[0] == found[1]
+
+
+def test_a_full_disk_does_not_lock_the_others_out(tmp_path, monkeypatch):
+    oracle = oracle_of("random", tmp_path / "oracle.json")
+    oracle.create_trial("worker0")
+
+    def full(values, path):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(oracles, "write_json", full)
+        with pytest.raises(OSError, match="No space"):
+            oracle.create_trial("worker1")
+    found = []
+    other = threading.Thread(target=lambda: found.append(oracle.give_back("worker0")), daemon=True)
+    other.start()
+    other.join(timeout=10)
+    assert found == ["0"]
