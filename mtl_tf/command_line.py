@@ -4,10 +4,13 @@ import errno
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 
 from mtl_tf.errors import UserError
+
+_PATIENCE_S = 5.0  # after Ctrl-C, before a process that does not end is ended
 
 
 def run_command(
@@ -36,6 +39,10 @@ def run_command(
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         pressed.append(number)
+        # An exception that is raised within a callback of the garbage collector is lost.
+        end = threading.Timer(_PATIENCE_S, _end, [interrupted])
+        end.daemon = True
+        end.start()
         _interrupt(frame, interrupted)
 
     signal.signal(signal.SIGINT, interrupt)
@@ -57,6 +64,11 @@ def run_command(
         if isinstance(error, OSError):
             _stop(_explain(error))
         raise
+
+
+def _end(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+    os._exit(130)
 
 
 def _interrupt(frame: FrameType | None, message: str) -> None:

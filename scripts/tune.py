@@ -17,17 +17,15 @@ from pathlib import Path
 from mtl_tf.command_line import run_command
 from mtl_tf.errors import UserError
 from mtl_tf.progress import say
-from mtl_tf.tuning.help import help_text
+from mtl_tf.tuning.help import KEYS, help_text
 from mtl_tf.tuning.search import read_search
-
-KEYS = ("workers", "tuning_dir", "finish", "repeats", "worker", "resume")
 
 
 def main(arguments: list[str]) -> None:
     """Carries out a search, or finishes one."""
     if importlib.util.find_spec("keras_tuner") is None:
         raise UserError('keras-tuner is missing; give: pip install "mtl-tf[tune]"')
-    given = {argument.partition("=")[0] for argument in arguments}
+    given = {argument.partition("=")[0].removeprefix("--") for argument in arguments}
     if given & {"finish", "worker"}:
         _go_on(arguments)
         return

@@ -1,16 +1,23 @@
 """A search from its command line to its report: what `scripts/tune.py` does."""
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
+from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
 from mtl_tf.progress import say
 from mtl_tf.runs.walk import prepare
+from mtl_tf.tuning.dimensions import read_dimensions
 from mtl_tf.tuning.local import Search
+from mtl_tf.tuning.oracles import check_hyperband
 from mtl_tf.tuning.report import write_report
-from mtl_tf.tuning.search import SearchConfig, objective_title
+from mtl_tf.tuning.search import SearchConfig, check_objective, objective_title
 from mtl_tf.tuning.session import open_session
+from mtl_tf.tuning.space import hyperparameters
 from mtl_tf.tuning.table import best_trial, score_words, write_trials
+from mtl_tf.tuning.trial import single_scores
 
 
 def tune(search: SearchConfig, arguments: Sequence[str], keys: Mapping[str, str]) -> Path:
@@ -33,20 +40,19 @@ def tune(search: SearchConfig, arguments: Sequence[str], keys: Mapping[str, str]
     if resume not in ("true", "false"):
         raise UserError(f"resume={resume}: give true or false")
     parent = Path(keys.get("tuning_dir", "tuning")).expanduser()
-    # Findings of the audit stop a search before its first trial, and all trials read what is decoded there.
-    with open_session(search, arguments, parent, resume == "true", before=prepare) as session:
+    with open_session(search, arguments, parent, resume == "true", before=_checked(search)) as session:
+        searched = dict.fromkeys(dimension.name for dimension in session.dimensions)
         say(
-            f"{search.tuner} search over {len(session.dimensions)} keys, at most {search.trials} trials; raised is, on "
+            f"{search.tuner} search over {', '.join(searched)}; at most {search.trials} trials; raised is, on "
             f"validation clips: {objective_title(search)}"
         )
         trials = Search(session, int(workers))
 
         from mtl_tf.tuning import workers as several
 
-        if several.is_chief():
-            several.serve(trials)
-        elif int(workers) > 1:
-            several.run_workers(trials, int(workers))
+        if several.is_chief() or int(workers) > 1:
+            with redirect_stdout(sys.stderr):  # keras-tuner's chief prints the values of conditions
+                several.serve(trials) if several.is_chief() else several.run_workers(trials, int(workers))
         else:
             trials.run()
         results = write_trials(session)
@@ -58,3 +64,30 @@ def tune(search: SearchConfig, arguments: Sequence[str], keys: Mapping[str, str]
         say(f"best: trial {int(best['trial'])} with {score_words(session, best)}: {' '.join(best['arguments'])}")
         say(f"next, to open the test split for it: python scripts/tune.py finish={session.folder}")
     return session.folder
+
+
+def _checked(search: SearchConfig) -> Callable[[RunConfig], None]:
+    """Gives what is to be checked before the folder of a search is made."""
+
+    def check(config: RunConfig) -> None:
+        objective = check_objective(search, config)
+        if search.relative_to:
+            single_scores(search, objective)
+        if search.tuner == "hyperband":
+            check_hyperband(search, hyperparameters(read_dimensions(search.space)), config.training.epochs)
+        if search.over == "folds" and (search.executions_per_trial == 1 or config.fold is not None):
+            raise UserError("over=folds needs executions_per_trial=2 or more, and no fold=")
+        # Findings of the audit stop a search before its first trial, and all trials read what is decoded here.
+        folds = prepare(config).numbers
+        if search.over == "folds" and search.executions_per_trial > len(folds):
+            raise UserError(
+                f"over=folds executions_per_trial={search.executions_per_trial}: {config.experiment} has {len(folds)} "
+                f"fold{'s' if len(folds) > 1 else ''}; give over=seeds, or fewer"
+            )
+        if len(folds) > 1 and config.repeats == 1:
+            say(
+                "note: test clips of one fold are training clips of another, so the winner is chosen by all clips of "
+                "the experiment; give fold=0 to keep the test clips of that fold apart"
+            )
+
+    return check

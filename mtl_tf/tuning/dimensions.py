@@ -1,5 +1,6 @@
 """Reads the dimensions of a search space as YAML has them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ from mtl_tf.errors import UserError, nearest_hint
 GROUPS = ("frontend", "model")
 LOSS_WEIGHTS = "training.loss_weights"
 CHOICE, INT, FLOAT, BOOLEAN, SHARE = "choice", "int", "float", "boolean", "share"
+MOST_STEPS = 1000
 _FORMS = (
     "a list of values, boolean, {int: [low, high]}, {float: [low, high], log: true}, {choice: [values], when: {KEY: "
     "[values]}} or, for frontend and model, {NAME: {KEY: ...}}"
@@ -77,28 +79,32 @@ def read_dimensions(space: Mapping[str, Any]) -> tuple[Dimension, ...]:
     found: list[Dimension] = []
     for key, entry in space.items():
         found += _read_group(key, entry) if key in GROUPS and isinstance(entry, dict) else _read_entry(key, entry)
+    found = [replace(dimension, when=_matched(dimension, found)) for dimension in found]
     names = [dimension.name for dimension in found]
     double = {name for name in names if names.count(name) > 1}
     for name in double:
         conditions = [dimension.when for dimension in found if dimension.name == name]
         if len(set(conditions)) < len(conditions):
             raise UserError(f"the search varies {name} twice; keep one")
-    known = {dimension.name: dimension for dimension in found}
-    for dimension in found:
-        for parent, values in dimension.when:
-            if parent not in known or known[parent].kind not in (CHOICE, BOOLEAN):
-                choosable = [name for name, other in known.items() if other.kind in (CHOICE, BOOLEAN)]
-                raise UserError(
-                    f"search.{dimension.name}: when names {parent}, which is no choice of this search."
-                    + nearest_hint(parent, choosable)
-                )
-            strange = set(values) - set(known[parent].extremes())
-            if strange:
-                raise UserError(
-                    f"search.{dimension.name}: when names {parent}={strange.pop()}; it may be "
-                    f"{', '.join(map(str, known[parent].extremes()))}"
-                )
     return _parents_first(found)
+
+
+def _matched(dimension: Dimension, found: list[Dimension]) -> tuple[tuple[str, tuple], ...]:
+    """Checks the conditions of a dimension, and gives their values as the keys they name have them (16 for "16")."""
+    known = {other.name: other for other in found if other.kind in (CHOICE, BOOLEAN)}
+    matched = []
+    for parent, values in dimension.when:
+        if parent not in known:
+            hint = nearest_hint(parent, known) if known else ""
+            raise UserError(f"search.{dimension.name}: when names {parent}, which is no choice of this search.{hint}")
+        possible = {str(value).lower(): value for value in known[parent].extremes()}
+        for value in values:
+            if str(value).lower() not in possible:
+                raise UserError(
+                    f"search.{dimension.name}: when names {parent}={value}; it may be {', '.join(possible)}"
+                )
+        matched.append((parent, tuple(possible[str(value).lower()] for value in values)))
+    return tuple(matched)
 
 
 def _parents_first(dimensions: list[Dimension]) -> tuple[Dimension, ...]:
@@ -120,6 +126,8 @@ def _read_group(group: str, entry: dict) -> list[Dimension]:
             raise UserError(f"search.{group}: no {group} is called {name}.{nearest_hint(name, choices(group))}")
     found = [Dimension(group, CHOICE, values=tuple(entry))]
     for name, keys in entry.items():
+        if keys is not None and not isinstance(keys, dict):
+            raise UserError(f"search.{group}: give {name}: {{KEY: WHAT}}, or {name}: {{}} for none of its keys")
         for key, inner in (keys or {}).items():
             for dimension in _read_entry(f"{group}.{key}", inner):
                 found.append(replace(dimension, when=((group, (name,)), *dimension.when)))
@@ -146,7 +154,9 @@ def _read_entry(key: str, entry: Any) -> list[Dimension]:
     if kind == "sum_to_one":
         if key != LOSS_WEIGHTS or not isinstance(entry[kind], list) or len(entry[kind]) < 2:
             raise UserError(f"search.{key}: sum_to_one is for {LOSS_WEIGHTS} and takes a list of two tasks or more")
-        return [Dimension(f"{key}.{task}", SHARE, when=when) for task in entry[kind]]
+        if when or len(set(map(str, entry[kind]))) < len(entry[kind]):
+            raise UserError(f"search.{key}: sum_to_one names each task once and takes no when")
+        return [Dimension(f"{key}.{task}", SHARE) for task in entry[kind]]
     return [_read_range(key, kind, entry, when)]
 
 
@@ -165,14 +175,29 @@ def _read_range(key: str, kind: str, entry: dict, when: tuple) -> Dimension:
         raise UserError(f"search.{key}: log needs numbers above 0")
     if step is not None and step <= (1.0 if log else 0.0):
         raise UserError(f"search.{key}: step must be above {'1, the ratio of two numbers' if log else '0'}")
+    if not all(map(math.isfinite, (low, high, step or 1.0))):
+        raise UserError(f"search.{key}: give finite numbers")
+    count = _count_steps(low, high, step, log)
+    if count > MOST_STEPS:
+        raise UserError(f"search.{key}: more than {MOST_STEPS} steps; give a larger step, or none")
+    if count == 1:
+        raise UserError(f"search.{key}: a step of {step:g} leaves one value; give a smaller one")
     if kind == INT and not (low.is_integer() and high.is_integer() and (step is None or step.is_integer())):
         raise UserError(f"search.{key}: int takes whole numbers; give float: [low, high]")
     return Dimension(key, kind, low=low, high=high, step=step, log=log, when=when)
 
 
+def _count_steps(low: float, high: float, step: float | None, log: bool) -> int:
+    if step is None:
+        return 2
+    return 1 + int((math.log(high / low) / math.log(step) if log else (high - low) / step) * (1 + 1e-9))
+
+
 def _read_values(key: str, values: Any) -> tuple:
     if not isinstance(values, list) or len(values) < 2:
         raise UserError(f"search.{key}: a choice takes a list of two values or more")
+    if len({str(value) for value in values}) < len(values):
+        raise UserError(f"search.{key}: {values} names a value twice")
     if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
         return tuple(values)
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
@@ -181,8 +206,14 @@ def _read_values(key: str, values: Any) -> tuple:
 
 
 def _read_conditions(key: str, when: Any) -> tuple[tuple[str, tuple], ...]:
+    shown = f"search.{key}: when takes {{KEY: VALUE}} or {{KEY: [VALUE, VALUE]}}"
     if not isinstance(when, dict):
-        raise UserError(f"search.{key}: when takes {{KEY: [values]}}")
+        raise UserError(shown)
+    for values in when.values():
+        if values == [] or any(
+            isinstance(value, list | dict) for value in (values if isinstance(values, list) else [values])
+        ):
+            raise UserError(shown)
     return tuple((parent, tuple(values if isinstance(values, list) else [values])) for parent, values in when.items())
 
 

@@ -46,7 +46,7 @@ def parallel_coordinates(keys: pd.DataFrame, scores: np.ndarray) -> bytes:
     """
     names = list(keys)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(max(6.0, 1.7 * (len(names) + 1)), 3.8))
+        figure = Figure(figsize=(max(6.0, 1.25 * (len(names) + 1)), 3.8))
         axes = figure.subplots()
         places, ticks = [], []
         for name in names:
@@ -68,10 +68,13 @@ def parallel_coordinates(keys: pd.DataFrame, scores: np.ndarray) -> bytes:
             axes.plot([place[row] for place in places], color=colors(0.15 + 0.85 * share), linewidth=0.8 + 1.2 * share)
         for number, chosen in enumerate(ticks):
             axes.axvline(number, color="#d6dae3", linewidth=1, zorder=0)
+            free = -1.0
             for height, text in chosen:
-                axes.annotate(
-                    text, (number, height), xytext=(3, 0), textcoords="offset points", fontsize=7, va="center"
-                )
+                if height >= free:  # labels of near values would lie on each other
+                    axes.annotate(
+                        text, (number, height), xytext=(3, 0), textcoords="offset points", fontsize=7, va="center"
+                    )
+                    free = height + 0.05
         last = len(names)
         axes.axvline(last, color="#d6dae3", linewidth=1, zorder=0)
         for height, score in ((0, scores.min()), (1, scores.max())):

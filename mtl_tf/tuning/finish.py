@@ -42,11 +42,13 @@ def finish(folder: Path, repeats: str = "3") -> Path:
         raise UserError(f"repeats={repeats}: give a whole number of at least 2, as one seed says nothing of luck")
     with locked_session(folder) as session:
         if (folder / files.FINISHED).is_file():
-            say(f"{folder} is finished already; its report shows the scores")
+            say(f"{folder} is finished already, and repeats= changes nothing; its report shows the scores")
             return folder
         best = best_trial(write_trials(session))
         if best is None:
             raise UserError(f"{folder}: no trial was completed; carry the search on")
+        # From here on the search goes on no more, also if this process is killed.
+        write_json({"trial": best["trial"]}, folder / files.OPENED)
         config = _winner_config(session, best)
         remark = (
             f"Winner of {len(list((folder / files.RESULTS).glob('*.json')))} trials ({session.search.tuner}) from "
@@ -90,13 +92,13 @@ def _own_config(session: Session, best: dict[str, Any], number: int) -> RunConfi
     """Gives the configuration that carries on a run of the winner to its test clips."""
     place = session.folder / files.RUNS / f"{best['trial']}-{number}"
     config = execution_config(session, number, place, best["arguments"], best["limit"])
-    return config.model_copy(update={"score_test": True})
+    return config.model_copy(update={"score_test": True, "quiet": False})
 
 
 def _fresh_config(session: Session, name: str, config: RunConfig, number: int) -> RunConfig:
     place = session.folder / files.FINISH / f"{name}-{number}"
     changes = {"seed": session.config.seed + FRESH_SEED + number, "runs_dir": str(place), "repeats": 1}
-    return config.model_copy(update={**changes, "score_test": True, "quiet": True})
+    return config.model_copy(update={**changes, "score_test": True, "quiet": False})
 
 
 def _scored(config: RunConfig) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from mtl_tf.tuning.dimensions import read_dimensions
 from mtl_tf.tuning.search import known_keys, objective_title, read_search, search_names
 
+KEYS = ("workers", "tuning_dir", "finish", "repeats", "worker", "resume")
 FORMS = """\
 What may stand behind search.KEY= on the command line, and under space: in configs/search/NAME.yaml:
   [a,b,c]                                  one of these values
@@ -28,8 +29,8 @@ def help_text(arguments: Sequence[str] = ()) -> str:
         UserError: an unknown search, or a value of no known form.
     """
     lines = [f"Searches (search=NAME): {', '.join(search_names())}", ""]
-    if any(argument.lstrip("~").startswith("search") for argument in arguments):
-        search, fixed, _ = read_search(arguments, ("workers", "tuning_dir", "resume"))
+    if any(argument.lstrip("~").startswith(("search=", "search.")) for argument in arguments):
+        search, fixed, _ = read_search(arguments, KEYS)
         lines = [f"The space, searched by {search.tuner} for {objective_title(search)}:"]
         lines += [f"  {dimension.name}: {dimension.describe()}" for dimension in read_dimensions(search.space)]
         others = [argument for argument in fixed if argument.partition("=")[0] in search.fixed]

@@ -12,7 +12,7 @@ from mtl_tf.tuning.session import Session
 from mtl_tf.tuning.space import as_arguments, hyperparameters
 from mtl_tf.tuning.table import best_trial, read_results, score_words, write_trials
 from mtl_tf.tuning.tensorboard import write_hparams
-from mtl_tf.tuning.trial import COMPLETED, single_scores
+from mtl_tf.tuning.trial import COMPLETED
 from mtl_tf.tuning.tuner import RunTuner
 
 FAILURES = 3
@@ -30,8 +30,6 @@ class Search:
     def __init__(self, session: Session, workers: int = 1, tell: Callable[[str], None] = say) -> None:
         self.session, self.workers, self.tell = session, workers, tell
         self.failed_at_first: int | None = 0  # None once a trial of this start was completed
-        if session.search.relative_to:
-            single_scores(session)  # a run that is none stops the search before its first trial
         self.oracle = make_oracle(
             session.search,
             hyperparameters(session.dimensions),
@@ -56,7 +54,7 @@ class Search:
         epochs = f"; {values['tuner/epochs']} epochs" if "tuner/epochs" in values else ""
         earlier = f", carrying on trial {int(values['tuner/trial_id'])}" if values.get("tuner/trial_id") else ""
         words = ", ".join(as_arguments(values, self.session.dimensions))
-        self.tell(f"trial {int(trial)}{self._of()}: {words}{epochs}{earlier}")
+        self.tell(f"trial {int(trial)}{self._of(int(trial))}: {words}{epochs}{earlier}")
 
     def ended(self, result: dict[str, Any]) -> None:
         """Writes the table anew and says what the trial gave.
@@ -82,8 +80,8 @@ class Search:
         words = f"{score_words(self.session, result)}; {result['seconds']:.0f} s; {lead}{self._left(results)}"
         self.tell(f"  trial {int(result['trial'])}: {words}")
 
-    def _of(self) -> str:
-        return f" ({len(self.oracle.trials)} of at most {self.session.search.trials})" if self.oracle.trials else ""
+    def _of(self, number: int) -> str:
+        return f" ({number + 1} of at most {self.session.search.trials})"
 
     def _left(self, results: list[dict[str, Any]]) -> str:
         left = self.session.search.trials - len(results)

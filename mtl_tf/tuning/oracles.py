@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
+import numpy as np
+from keras_tuner.engine.hyperparameters import Boolean, Choice
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.oracles import BayesianOptimizationOracle, GridSearchOracle, HyperbandOracle, RandomSearchOracle
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
@@ -19,6 +21,7 @@ from mtl_tf.files import write_json
 from mtl_tf.tuning.search import SearchConfig
 
 SCORE = "score"
+_SPARE = 2  # times as many combinations as trials, so that keras-tuner's draws find new ones
 
 
 def _synchronized(method: Callable) -> Callable:
@@ -192,7 +195,8 @@ def make_oracle(
     options: dict[str, Any] = {
         "objective": keras_tuner.Objective(SCORE, "max"),
         "hyperparameters": space,
-        "seed": search.search_seed + 1,  # 0 would be drawn anew by keras-tuner
+        # keras-tuner counts on from its seed, so that neighbouring ones would draw the same; 0 it draws anew.
+        "seed": int(np.random.SeedSequence(search.search_seed).generate_state(1)[0]) or 1,
         "allow_new_entries": False,
         "tune_new_entries": False,
         "max_consecutive_failed_trials": search.trials + 1,  # a failed trial is listed, and the search goes on
@@ -212,3 +216,33 @@ def make_oracle(
     if path is not None and path.is_file():
         oracle.reload()
     return oracle
+
+
+def check_hyperband(search: SearchConfig, space: keras_tuner.HyperParameters, epochs: int) -> None:
+    """Refuses a hyperband whose first rounds cannot be filled, so that no trial would be carried on.
+
+    Raises:
+        UserError: too few trials, or too few combinations of values; it says how many are needed.
+    """
+    oracle = make_oracle(search, space, epochs)
+    bracket = oracle._get_num_brackets() - 1
+    sizes = [oracle._get_size(bracket, number) for number in range(bracket + 1)]
+    if search.trials < sum(sizes):
+        raise UserError(
+            f"trials={search.trials}: hyperband over {epochs} epochs carries the best on from round to round, of "
+            f"{', '.join(map(str, sizes))} trials; give trials={sum(sizes)} or more, a larger factor, or tuner=random"
+        )
+    grid = make_oracle(search.model_copy(update={"tuner": "grid", "trials": _SPARE * sizes[0]}), space, epochs)
+    if all(isinstance(entry, Choice | Boolean) for entry in space.space) and _count(grid) < _SPARE * sizes[0]:
+        raise UserError(
+            f"tuner=hyperband draws {sizes[0]} trials at first, and the space has {_count(grid)} combinations; give "
+            "tuner=grid, or more values"
+        )
+
+
+def _count(grid: keras_tuner.Oracle) -> int:
+    """Counts the combinations of a space, up to the trials of a grid search over it."""
+    while (trial := grid.create_trial("counter")).status != TrialStatus.STOPPED:
+        trial.status = TrialStatus.FAILED
+        grid.end_trial(trial)
+    return len(grid.trials)

@@ -12,6 +12,7 @@ from mtl_tf.errors import UserError, nearest_hint, wrong_value
 from mtl_tf.metrics import METRICS, TRACKED
 
 PREFIX = "search."
+OBJECTIVES = "mean, TASK, TASK.METRIC, or weights of tasks such as {emotion: 2, speaker: 1}"
 
 
 class SearchConfig(Section):
@@ -26,10 +27,9 @@ class SearchConfig(Section):
         description="keras-tuner's search: hyperband begins with few epochs and carries the best on; bayesian models "
         "the scores; random draws; grid goes through all (ten values of a range without step)",
     )
-    objective: str | dict[str, PositiveFloat] = Field(
+    objective: str | dict[str, float] = Field(
         "mean",
-        description="validation score to raise: mean of the tasks' main_metric, TASK, TASK.METRIC, or weights of tasks "
-        "such as {emotion: 2, speaker: 1}",
+        description=f"validation score to raise: {OBJECTIVES}; mean is that of the tasks' main metrics",
     )
     relative_to: list[str] = Field(
         [],
@@ -70,6 +70,10 @@ def read_search(arguments: Sequence[str], keys: Sequence[str] = ()) -> tuple[Sea
     found: dict[str, str] = {}
     for argument in arguments:
         key, separator, text = argument.partition("=")
+        if argument.startswith("-"):
+            raise UserError(f"{argument}: a search takes key=value, as in trials=20, and no options but --help")
+        if key.startswith(PREFIX) and not text:
+            raise UserError(f"{key} needs a value, such as {key}=[VALUE,VALUE]; ~{key} takes it out of the search")
         if key.startswith(f"~{PREFIX}"):
             changes[key.removeprefix(f"~{PREFIX}")] = None
         elif key.startswith(PREFIX):
@@ -79,6 +83,8 @@ def read_search(arguments: Sequence[str], keys: Sequence[str] = ()) -> tuple[Sea
         elif key in keys and separator:
             found[key] = text
         elif key in SearchConfig.model_fields and key not in ("space", "fixed") and separator:
+            if not text:
+                raise UserError(f"{key} needs a value: {key}=VALUE")
             values[key] = text.split(",") if key == "relative_to" and "[" not in text else _parse(key, text)
         else:
             known = {
@@ -94,7 +100,8 @@ def read_search(arguments: Sequence[str], keys: Sequence[str] = ()) -> tuple[Sea
     space = dict(values.get("space") or {})
     for key, change in changes.items():
         if change is None and key not in space:
-            raise UserError(f"~{PREFIX}{key}: the search does not vary it.{nearest_hint(key, space)}")
+            hint = nearest_hint(key, space) if space else ""
+            raise UserError(f"~{PREFIX}{key}: the search does not vary it.{hint}")
         space[key] = change
     values["space"] = {key: entry for key, entry in space.items() if entry is not None}
     if not values["space"]:
@@ -105,6 +112,8 @@ def read_search(arguments: Sequence[str], keys: Sequence[str] = ()) -> tuple[Sea
         search = SearchConfig.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
+        if first["loc"][0] == "objective":
+            raise UserError(f"objective={values['objective']}: give {OBJECTIVES}") from error
         if first["type"] == "extra_forbidden":
             hint = nearest_hint(str(first["loc"][0]), SearchConfig.model_fields)
             raise UserError(f"search: unknown key {first['loc'][0]}.{hint}") from error
@@ -131,10 +140,14 @@ def check_objective(search: SearchConfig, config: RunConfig) -> dict[str, tuple[
     if search.objective == "mean":
         return {task: (metric, 1 / len(main)) for task, metric in main.items()}
     wanted = {search.objective: 1.0} if isinstance(search.objective, str) else search.objective
+    if not wanted or min(wanted.values()) <= 0:
+        raise UserError(f"objective={wanted}: give {OBJECTIVES}, with weights above 0")
     found: dict[str, tuple[str, float]] = {}
     for name, weight in wanted.items():
         task, _, metric = name.partition(".")
-        if task not in main or (metric and metric not in TRACKED):
+        if task in found:
+            raise UserError(f"objective={wanted} names {task} twice; give each task one score")
+        if task not in main or (name.endswith(".") or (metric and metric not in TRACKED)):
             known = [*main, *(f"{other}.{name}" for other in main for name in TRACKED)]
             raise UserError(f"objective={name}: no such score.{nearest_hint(name, known)}")
         found[task] = (metric or main[task], weight / sum(wanted.values()))
@@ -157,15 +170,25 @@ def signed(metric: str, value: float) -> float:
 
 def _shipped(name: str) -> dict[str, Any]:
     if name not in search_names():
-        raise UserError(f"no search is called {name}.{nearest_hint(name, search_names())}")
-    return yaml.safe_load((CONFIG_DIR / "search" / f"{name}.yaml").read_text(encoding="utf-8"))
+        hint = nearest_hint(name, search_names()) if name else f" Known: {', '.join(search_names())}."
+        raise UserError(f"no search is called {name or 'nothing'}.{hint}")
+    path = CONFIG_DIR / "search" / f"{name}.yaml"
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict) or not isinstance(values.get("space"), dict):
+        raise UserError(f"{path}: give space: with a key of a run on each line below, as docs/tuning.md shows")
+    return values
 
 
 def _parse(key: str, text: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"{key}={text}: brackets or quotes do not match, or a character needs quotes") from error
+        raise UserError(
+            f"{key}={text}: brackets do not match; the shell needs quotes round the whole argument"
+        ) from error
 
 
 def _as_typed(value: Any) -> str:

@@ -107,10 +107,10 @@ def open_session(
             raise UserError(f"tuning_dir={parent}: {error.strerror}; give a folder that can be written to") from error
     with _locked(folder):
         if carried_on:
-            if (folder / files.FINISHED).is_file():
+            if (folder / files.OPENED).is_file():
                 raise UserError(
-                    f"{folder} is finished: its test split was opened, and a search that goes on would choose by it; "
-                    "give resume=false for a new search"
+                    f"the test split of {folder} was opened, and a search that goes on would choose by it; give "
+                    "resume=false for a new search"
                 )
             print(f"carrying on {folder}", file=sys.stderr)
         _write(folder, search, arguments, wanted)

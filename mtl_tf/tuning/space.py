@@ -1,11 +1,12 @@
 """A search space as keras-tuner wants it, and its values as arguments of a run."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import yaml
 from keras_tuner import HyperParameters
+from keras_tuner.engine.hyperparameters import Boolean, Choice, Float, HyperParameter, Int
+from keras_tuner.src.engine.conditions import Parent
 
 from mtl_tf.compose import compose
 from mtl_tf.config import RunConfig
@@ -14,6 +15,9 @@ from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_trunk
 from mtl_tf.tuning.dimensions import BOOLEAN, CHOICE, INT, LOSS_WEIGHTS, SHARE, Dimension
 
+OWN = {"repeats", "score_test", "runs_dir", "training.stop_after_epoch"}
+OF_ONE_START = {"seed", "fold", "data_root", "prepared_dir", "quiet", "report_audio"}
+DECIDE_SCORES = {"experiment", "protocol", "protocols", "corpus", "task", "tasks", "split", "audit", "published"}
 DIGITS = 6  # of floats, so that people can read and type them
 
 
@@ -22,40 +26,35 @@ def hyperparameters(dimensions: Sequence[Dimension]) -> HyperParameters:
     space = HyperParameters()
     tasks = [dimension.name for dimension in dimensions if dimension.kind == SHARE]
     for dimension in dimensions:
-        if dimension.name in tasks[-1:]:
-            continue  # the last task has what the others leave
-        with ExitStack() as scopes:
-            for parent, values in _conditions(dimension, dimensions):
-                scopes.enter_context(space.conditional_scope(parent, list(values)))
-            _register(space, dimension)
+        if dimension.name not in tasks[-1:]:  # the last task has what the others leave
+            conditions = [Parent(parent, list(values)) for parent, values in _conditions(dimension, dimensions)]
+            space.merge([_hyperparameter(dimension, conditions)])
     return space
 
 
-def _register(space: HyperParameters, dimension: Dimension) -> None:
+def _hyperparameter(dimension: Dimension, conditions: list[Parent]) -> HyperParameter:
     name, sampling = dimension.name, "log" if dimension.log else "linear"
     if dimension.kind == CHOICE:
-        space.Choice(name, list(dimension.values))
-    elif dimension.kind == BOOLEAN:
-        space.Boolean(name)
-    elif dimension.kind == INT:
-        step = None if dimension.step is None else int(dimension.step)
-        if step is None and not dimension.log:
-            step = 1
-        space.Int(name, int(dimension.low), int(dimension.high), step=step, sampling=sampling)
-    elif dimension.step is not None:
+        return Choice(name, list(dimension.values), conditions=conditions)
+    if dimension.kind == BOOLEAN:
+        return Boolean(name, conditions=conditions)
+    if dimension.step is not None:
         # keras-tuner leaves out the last of 0.1, 0.2, 0.3, as 0.3 - 0.1 is less than twice 0.1 in binary.
-        space.Choice(name, _steps(dimension))
-    else:
-        space.Float(name, dimension.low, dimension.high, sampling=sampling)
+        return Choice(name, _steps(dimension), conditions=conditions)
+    if dimension.kind == INT:
+        step = None if dimension.log else 1
+        low, high = int(dimension.low), int(dimension.high)
+        return Int(name, low, high, step=step, sampling=sampling, conditions=conditions)
+    return Float(name, dimension.low, dimension.high, sampling=sampling, conditions=conditions)
 
 
-def _steps(dimension: Dimension) -> list[float]:
+def _steps(dimension: Dimension) -> list[float] | list[int]:
     """Lists the numbers of a stepped range, its end included where a step meets it."""
     values, value = [], dimension.low
     while value <= dimension.high * (1 + 1e-9):
         values.append(float(f"{value:.{DIGITS}g}"))
         value = value * dimension.step if dimension.log else dimension.low + len(values) * dimension.step
-    return values
+    return list(map(int, values)) if dimension.kind == INT else values
 
 
 def as_arguments(values: Mapping[str, Any], dimensions: Sequence[Dimension]) -> list[str]:
@@ -105,21 +104,46 @@ def check_space(dimensions: Sequence[Dimension], base: Sequence[str]) -> RunConf
     Raises:
         UserError: an unknown key, a value that the key does not take, or a key that was typed and is searched too.
     """
-    typed = {argument.partition("=")[0].lstrip("+") for argument in base}
+    typed = {argument.partition("=")[0].lstrip("~+") for argument in base}
+    for key in sorted(typed & OWN):
+        raise UserError(f"{key}: a search sets it itself; leave it away")
     for dimension in dimensions:
-        if dimension.name in typed or (dimension.kind == SHARE and LOSS_WEIGHTS in typed):
+        name = LOSS_WEIGHTS if dimension.kind == SHARE else dimension.name
+        _check_searchable(name)
+        if name in typed or dimension.name in typed:
             raise UserError(
-                f"{dimension.name} is typed and is searched too; leave it away, or take it out of the search with "
-                f"~search.{dimension.name}"
+                f"{name} is given and is searched too; leave it away, or take it out of the search with ~search.{name}"
             )
     plain = _checked(base, "the experiment")
-    first = {dimension.name: dimension.extremes()[0] for dimension in dimensions if not dimension.when}
+    shares = {dimension.name: 0.5 for dimension in dimensions if dimension.kind == SHARE}
+    tasks = [name.removeprefix(f"{LOSS_WEIGHTS}.") for name in shares]
+    if tasks and set(tasks) != set(plain.tasks):
+        raise UserError(
+            f"search.{LOSS_WEIGHTS}: sum_to_one names {', '.join(tasks)}; the tasks of the run are "
+            f"{', '.join(plain.tasks)}, and all must be named"
+        )
     for dimension in dimensions:
         for value in dimension.extremes():
             parents = {parent: possible[0] for parent, possible in _conditions(dimension, dimensions)}
-            values = {**first, **parents, dimension.name: value}
-            _checked([*base, *as_arguments(values, dimensions)], f"search.{dimension.name}")
+            own = [other for other in dimensions if other.name in {*parents, dimension.name} or other.kind == SHARE]
+            _checked(
+                [*base, *as_arguments({**shares, **parents, dimension.name: value}, own)], f"search.{dimension.name}"
+            )
     return plain
+
+
+def _check_searchable(name: str) -> None:
+    """Refuses keys that are the search's own, and those that change which clips are scored or what a score is.
+
+    Raises:
+        UserError: see above.
+    """
+    if name in OWN | OF_ONE_START:
+        raise UserError(f"search.{name}: a search sets it itself; take it out")
+    section, _, rest = name.partition(".")
+    of_corpus = section == "corpora" and rest.partition(".")[2] not in ("crop_s", "mixing_weight")
+    if section in DECIDE_SCORES or of_corpus:
+        raise UserError(f"search.{name}: trials would be scored on other clips or by other means; take it out")
 
 
 def _conditions(dimension: Dimension, dimensions: Sequence[Dimension]) -> list[tuple[str, tuple]]:

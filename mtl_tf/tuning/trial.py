@@ -17,10 +17,11 @@ from mtl_tf import compose
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_json
+from mtl_tf.progress import progress_bar, say
 from mtl_tf.runs import names
 from mtl_tf.tuning import execution
 from mtl_tf.tuning import names as files
-from mtl_tf.tuning.search import signed
+from mtl_tf.tuning.search import SearchConfig, signed
 from mtl_tf.tuning.session import Session
 from mtl_tf.tuning.space import as_arguments
 from mtl_tf.tuning.validation import validation_scores
@@ -28,6 +29,8 @@ from mtl_tf.tuning.validation import validation_scores
 COMPLETED, FAILED = "completed", "failed"
 # keras-tuner's names for the trial that hyperband carries on, from which epoch and how far
 EARLIER, BEGIN, EPOCHS = "tuner/trial_id", "tuner/initial_epoch", "tuner/epochs"
+_PAUSE_S = 0.2
+_QUIET_S = 60  # between two lines where standard error is no terminal
 _WORDS = 300  # letters of a reason
 
 
@@ -136,7 +139,7 @@ def _execute(place: Path, config: RunConfig, begin: int) -> dict[str, Any]:
             start_new_session=True,
         )
         try:
-            code = process.wait()
+            code = _wait(process, place, config)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -146,6 +149,21 @@ def _execute(place: Path, config: RunConfig, begin: int) -> dict[str, Any]:
     outcome |= {"seconds": seconds, "stop_after_epoch": config.training.stop_after_epoch}
     write_json(outcome, result)
     return outcome
+
+
+def _wait(process: subprocess.Popen, place: Path, config: RunConfig) -> int:
+    """Waits for a run, and shows its epochs where somebody looks on, or a line now and then."""
+    last = config.training.stop_after_epoch or config.training.epochs
+    start = time.monotonic()
+    with progress_bar("  epoch", last, quiet=False) as update:
+        while (code := process.poll()) is None:
+            time.sleep(_PAUSE_S)
+            done = sum(max(len(path.read_bytes().splitlines()) - 1, 0) for path in place.rglob(names.HISTORY))
+            update(done)
+            if time.monotonic() - start > _QUIET_S and not sys.stderr.isatty():
+                say(f"    epoch {done} of {last}")
+                start = time.monotonic()
+    return code
 
 
 def _reason(code: int, log: Path) -> str:
@@ -191,25 +209,33 @@ def _summary(session: Session, executions: list[dict[str, Any]], status: str) ->
         values = [outcome["scores"][task][metric] for outcome in executions]
         summary["scores"][task] = sum(values) / len(values)
     if session.search.relative_to:
-        singles = single_scores(session)
+        singles = single_scores(session.search, objective)
         gains = [signed(objective[task][0], summary["scores"][task] - single) for task, single in singles.items()]
         return summary | {"score": min(gains)}
     parts = [weight * signed(metric, summary["scores"][task]) for task, (metric, weight) in objective.items()]
     return summary | {"score": sum(parts)}
 
 
-def single_scores(session: Session) -> dict[str, float]:
+def single_scores(search: SearchConfig, objective: Mapping[str, tuple[str, float]]) -> dict[str, float]:
     """Reads the validation scores of the single-task runs that a search compares with.
+
+    Args:
+        search: that names the runs.
+        objective: task to metric and weight.
 
     Raises:
         UserError: a run that is none, or a task without one.
     """
     found: dict[str, list[float]] = {}
-    for folder in session.search.relative_to:
-        for task, scores in validation_scores(Path(folder)).items():
-            if task in session.objective:
-                found.setdefault(task, []).append(scores[session.objective[task][0]])
-    missing = set(session.objective) - set(found)
+    for folder in search.relative_to:
+        try:
+            scores_of = validation_scores(Path(folder))
+        except UserError as error:
+            raise UserError(f"relative_to={folder}: {error}") from error
+        for task, scores in scores_of.items():
+            if task in objective:
+                found.setdefault(task, []).append(scores[objective[task][0]])
+    missing = set(objective) - set(found)
     if missing:
         raise UserError(f"relative_to names no run of {', '.join(sorted(missing))}; give one of each task, with commas")
     return {task: sum(values) / len(values) for task, values in found.items()}

@@ -47,7 +47,7 @@ def no_trial_is_left(folder: Path) -> bool:
 
 @pytest.mark.parametrize("tuner", ["hyperband", "bayesian"])
 def test_a_kill_at_any_moment_loses_and_repeats_nothing(tuner, tone_corpus):
-    arguments = [*SMALL_RUN, f"data_root={tone_corpus}", *SEARCH, f"tuner={tuner}", "trials=6", "factor=2"]
+    arguments = [*SMALL_RUN, f"data_root={tone_corpus}", *SEARCH, f"tuner={tuner}", "trials=7", "factor=2"]
     whole, _ = tune(*arguments, "tuning_dir=whole")
     rng, killed = random.Random(0), 0
     while True:

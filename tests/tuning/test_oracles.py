@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from contextlib import nullcontext
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from mtl_tf.errors import UserError
 from mtl_tf.tuning import oracles
 from mtl_tf.tuning.dimensions import read_dimensions
-from mtl_tf.tuning.oracles import SCORE, make_oracle
+from mtl_tf.tuning.oracles import SCORE, check_hyperband, make_oracle
 from mtl_tf.tuning.search import SearchConfig
 from mtl_tf.tuning.space import hyperparameters
 
@@ -205,3 +206,17 @@ def test_a_full_disk_does_not_lock_the_others_out(tmp_path, monkeypatch):
     other.start()
     other.join(timeout=10)
     assert found == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("space", "trials", "message"),
+    [
+        (SPACE, 8, r"trials=8: hyperband over 9 epochs .* of 9, 3, 1 trials; give trials=13 or more"),
+        ({"pipeline.batch_size": [8, 16, 32]}, 20, r"draws 9 trials at first, and the space has 3 combinations"),
+        ({"training.learning_rate": {"float": [0.1, 1.0]}}, 20, None),
+    ],
+)
+def test_a_hyperband_that_could_carry_nothing_on_is_refused(space, trials, message):
+    search = SearchConfig(space=space, trials=trials)
+    with nullcontext() if message is None else pytest.raises(UserError, match=message):
+        check_hyperband(search, hyperparameters(read_dimensions(space)), 9)

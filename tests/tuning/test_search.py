@@ -4,6 +4,7 @@ import pytest
 
 from mtl_tf.compose import compose
 from mtl_tf.errors import UserError
+from mtl_tf.tuning import search as search_module
 from mtl_tf.tuning.help import help_text
 from mtl_tf.tuning.search import SearchConfig, check_objective, read_search, search_names
 
@@ -36,7 +37,14 @@ def test_what_is_typed_stands_above_what_a_search_fixes():
         ([*SPACE, "trials=0"], "trials=0"),
         ([*SPACE, "trails=5"], "unknown key trails. Did you mean trials?"),
         ([*SPACE, "minutes=soon"], "minutes='soon'"),
-        ([*SPACE, "search.training.momentum=[0"], "search.training.momentum=.0: brackets or quotes do not match"),
+        ([*SPACE, "search.training.momentum=[0"], "search.training.momentum=.0: brackets do not match"),
+        ([*SPACE, "search.training.momentum="], "search.training.momentum needs a value"),
+        (["~search.a"], "~search.a: the search does not vary it.$"),
+        ([*SPACE, "--trials", "3"], "--trials: a search takes key=value, as in trials=20"),
+        ([*SPACE, "relative_to="], "relative_to needs a value"),
+        (["search="], "no search is called nothing. Known: compact"),
+        ([*SPACE, "objective=5"], "objective=5: give mean, TASK, TASK.METRIC"),
+        ([*SPACE, "objective=[digit]"], "objective=.'digit'.: give mean"),
         ([*SPACE, "~search.model.dropout"], "the search does not vary it"),
     ],
 )
@@ -63,9 +71,20 @@ def test_an_objective_is_weights_of_scores(objective, expected, config):
     assert check_objective(SearchConfig(space={"a": [1, 2]}, objective=objective), config) == expected
 
 
-@pytest.mark.parametrize("objective", ["digits", "digit.f1", {"digit": 1, "emotion": 1}])
-def test_an_objective_that_no_run_has_is_said(objective, config):
-    with pytest.raises(UserError, match="no such score"):
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        ("digits", "no such score"),
+        ("digit.f1", "no such score"),
+        ("digit.", "no such score"),
+        ({"digit": 1, "emotion": 1}, "no such score"),
+        ({"digit": 1, "digit.uar": 2}, "names digit twice"),
+        ({"digit": 0}, "with weights above 0"),
+        ({}, "with weights above 0"),
+    ],
+)
+def test_an_objective_that_no_run_has_is_said(objective, message, config):
+    with pytest.raises(UserError, match=message):
         check_objective(SearchConfig(space={"a": [1, 2]}, objective=objective), config)
 
 
@@ -77,3 +96,23 @@ def test_help_prints_the_space(name):
 
 def test_help_without_a_search_lists_them():
     assert "Searches (search=NAME): compact, fu2020, georgiev2017, lu2020, zeng2018" in help_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "give space: with a key of a run on each line below"),
+        (b"[1, 2]", "give space:"),
+        (b"space: [a]", "give space:"),
+        (b"spaces: {a: [1, 2]}", "give space:"),
+        (b"space: {a: [1", "is no YAML"),
+        (b"space:\n  a: \xff", "is no YAML"),
+        (b"space: {a: [1, 2]}\ntrails: 3", "search: unknown key trails. Did you mean trials"),
+    ],
+)
+def test_a_damaged_file_of_a_search_is_named(content, message, tmp_path, monkeypatch):
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "mine.yaml").write_bytes(content)
+    monkeypatch.setattr(search_module, "CONFIG_DIR", tmp_path)
+    with pytest.raises(UserError, match=message):
+        read_search(["search=mine"])

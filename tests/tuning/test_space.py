@@ -110,13 +110,61 @@ def check(*arguments):
         (["search.training.optimizer=[adam,adan]"], "search.training.optimizer: training.optimizer='adan'"),
         (["search.frontend.num_mel_bins={float: [16, 32.5]}"], "search.frontend.num_mel_bins: "),
         (["search.model={compact_cnn: {gru_unit: [1, 2]}}"], "unknown key model.gru_unit"),
-        (["search.training.epochs=[2,5]", "training.epochs=3"], "training.epochs is typed and is searched too"),
-        (["search.training.epochs=[2,5]", "experiment2=3"], "unknown key experiment2"),
+        (["search.training.epochs=[2,5]", "training.epochs=3"], "training.epochs is given and is searched too"),
+        (["search.training.epochs=[2,5]", "repeats=3"], "repeats: a search sets it itself"),
+        (["search.score_test=boolean"], "search.score_test: a search sets it itself"),
+        (["search.training.stop_after_epoch=[1,2]"], "search.training.stop_after_epoch: a search sets it itself"),
+        (["search.seed=[1,2]"], "search.seed: a search sets it itself"),
+        (["search.split.strategy=[random,k_fold]"], "search.split.strategy: trials would be scored on other clips"),
+        (["search.tasks.digit.main_metric=[uar,accuracy]"], "search.tasks.digit.main_metric: trials would be scored"),
+        (["search.corpora.fsdd.name=[fsdd,esc10]"], "search.corpora.fsdd.name: trials would be scored"),
+        (
+            ["search.training.loss_weights={sum_to_one: [digit, emotion]}"],
+            "sum_to_one names digit, emotion; the tasks of the run are digit, speaker",
+        ),
+        (
+            ["search.training.loss_weights={sum_to_one: [digit, speaker]}", "training.loss_weights.digit=2"],
+            "take it out of the search with ~search.training.loss_weights",
+        ),
+        (["search=compact", "model=svm"], r"search.model.dropout: unknown key model.dropout"),
     ],
 )
 def test_keys_and_values_are_checked_before_the_first_trial(arguments, message):
     with pytest.raises(UserError, match=message):
         check(*arguments)
+
+
+def test_a_key_may_have_two_conditions():
+    space = yaml.safe_load(
+        """
+        training.optimizer: [adam, sgd]
+        pipeline.batch_size: [8, 16]
+        training.momentum: {float: [0, 0.9], when: {training.optimizer: sgd, pipeline.batch_size: "16"}}
+        model: {compact_cnn: {dropout: {choice: [0.1, 0.2], when: {training.optimizer: adam}}}, svm: {}}
+        """
+    )
+    check_space(read_dimensions(space), BASE)
+    _, found = draws(space, 80)
+    found = [values for values in found if values]  # it ends where no combination is new
+    assert any("training.momentum" in values for values in found) and any("model.dropout" in values for values in found)
+    for values in found:
+        both = values["training.optimizer"] == "sgd" and values["pipeline.batch_size"] == 16
+        assert ("training.momentum" in values) == both
+        assert ("model.dropout" in values) == (
+            values["model"] == "compact_cnn" and values["training.optimizer"] == "adam"
+        )
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
+def test_seeds_of_a_search_draw_apart(tuner):
+    space = {"training.learning_rate": {"float": [1e-4, 1e-2], "log": True}}
+    found = []
+    for seed in range(4):
+        oracle = make_oracle(
+            SearchConfig(space=space, tuner=tuner, search_seed=seed), hyperparameters(read_dimensions(space)), epochs=30
+        )
+        found += [oracle.create_trial(f"tuner{number}").hyperparameters.values for number in range(3)]
+    assert len({values["training.learning_rate"] for values in found}) == 12
 
 
 def test_conditions_of_conditions_hold():

@@ -79,8 +79,9 @@ def test_the_smallest_gain_over_single_task_runs_counts(finished_run, session_of
 
 
 def test_a_comparison_with_what_is_no_run_stops_the_search(session_of, tmp_path):
-    with pytest.raises(UserError, match="is missing"):
-        trials.single_scores(session_of(relative_to=[str(tmp_path)]))
+    session = session_of(relative_to=[str(tmp_path)])
+    with pytest.raises(UserError, match=r"relative_to=.*config.yaml is missing"):
+        trials.single_scores(session.search, session.objective)
 
 
 def test_validation_scores_are_those_of_the_epoch_whose_weights_are_kept(finished_run):
