@@ -1,6 +1,8 @@
 """What a trial's score is, and when trials may be compared."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from conftest import SMALL_RUN
@@ -132,3 +134,26 @@ def test_hyperband_does_not_search_what_it_divides(tmp_path):
         open_session(search, [*SMALL_RUN[:-2], "data_root=x"], tmp_path),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("code", "log", "reason"),
+    [
+        (-9, "epoch 1\n", "it was killed, as the system does where memory runs out"),
+        (-11, "", "it ended by signal 11 (SIGSEGV)"),
+        (2, "loading\nerror: the training loss is not finite\n", "the training loss is not finite"),
+        (
+            1,
+            "Traceback\n  File\nResourceExhaustedError: OOM when allocating\n\n",
+            "ResourceExhaustedError: OOM when allocating",
+        ),
+        (3, "", "it ended with exit code 3"),
+    ],
+)
+def test_the_reason_of_a_failure_is_what_its_process_left(code, log, reason, tmp_path):
+    """Each process is a real one that ends so."""
+    end = f"import os, sys, signal; sys.stderr.write({log!r}); sys.stderr.flush(); "
+    end += f"os.kill(os.getpid(), {-code})" if code < 0 else f"sys.exit({code})"
+    with (tmp_path / "log.txt").open("wb") as file:
+        process = subprocess.run([sys.executable, "-c", end], stderr=file, check=False)
+    assert trials._reason(process.returncode, tmp_path / "log.txt") == reason
