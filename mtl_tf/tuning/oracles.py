@@ -29,9 +29,9 @@ def _synchronized(method: Callable) -> Callable:
     locked = keras_tuner.synchronized(method)
 
     @wraps(method)
-    def call(self: "Durable", *arguments: Any) -> Any:
+    def call(self: "Durable", *arguments: Any, **options: Any) -> Any:
         try:
-            return locked(self, *arguments)
+            return locked(self, *arguments, **options)
         except BaseException:
             if THREADS[self] == threading.current_thread().name:
                 THREADS[self] = None

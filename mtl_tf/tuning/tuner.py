@@ -60,7 +60,13 @@ class RunTuner(BaseTuner):
         return {SCORE: self._result["score"]}
 
     def on_trial_end(self, trial: Trial) -> None:
-        """Tells the oracle, which keeps its own state."""
+        """Tells the oracle, which keeps its own state.
+
+        Raises:
+            RuntimeError: keras-tuner counts a completed trial as failed, for a fault that is none of the trial's.
+        """
+        if self._result["status"] == COMPLETED != trial.status.lower():
+            raise RuntimeError(f"trial {trial.trial_id} was completed, and could not be told: {trial.message}")
         self.oracle.end_trial(trial)
         self.ended(self._result)
 

@@ -47,7 +47,7 @@ def drive(oracle, ran):
         if trial.status == TrialStatus.STOPPED:
             return
         ran.append(trial.trial_id)
-        oracle.update_trial(trial.trial_id, {SCORE: score(trial.hyperparameters.values)})
+        oracle.update_trial(trial.trial_id, {SCORE: score(trial.hyperparameters.values)}, step=0)
         trial.status = TrialStatus.COMPLETED
         oracle.end_trial(trial)
 

@@ -1,5 +1,6 @@
 """Searches from the command line, on a small made corpus."""
 
+import json
 import os
 import subprocess
 import sys
@@ -67,6 +68,10 @@ def test_a_search_its_winner_and_its_files(tone_corpus, tmp_path, monkeypatch):
     best = yaml.safe_load((folder / files.BEST).read_text())
     assert best["score"] == table["score"].astype(float).max()
     assert "parallel coordinates" in (folder / files.REPORT).read_text()
+
+    state = json.loads((folder / files.ORACLE).read_text())["trials"]
+    assert {(trial["trial_id"], trial["status"]) for trial in state} == {(name, "COMPLETED") for name in table["trial"]}
+    assert [trial["score"] for trial in state] == pytest.approx(table["score"].astype(float).tolist())
 
     events = EventAccumulator(str(folder / files.TENSORBOARD / best["trial"]))
     events.Reload()
