@@ -11,48 +11,21 @@ command carries on a search that was interrupted. The test split is opened once,
 best_experiment.yaml. Needs keras-tuner: pip install "mtl-tf[tune]".
 """
 
-import importlib.util
-from pathlib import Path
-
 from mtl_tf.command_line import run_command
-from mtl_tf.errors import UserError
 from mtl_tf.progress import say
-from mtl_tf.tuning.help import KEYS, help_text
-from mtl_tf.tuning.search import read_search
+from mtl_tf.tuning.help import find_tuner, help_text
 
 
 def main(arguments: list[str]) -> None:
-    """Carries out a search, or finishes one."""
-    if importlib.util.find_spec("keras_tuner") is None:
-        raise UserError('keras-tuner is missing; give: pip install "mtl-tf[tune]"')
-    given = {argument.partition("=")[0].removeprefix("--") for argument in arguments}
-    if given & {"finish", "worker"}:
-        _go_on(arguments)
-        return
-    search, run, keys = read_search(arguments, KEYS)
-    say("loading TensorFlow and trying the search space, some twenty seconds")
-
-    from mtl_tf.tuning.carry_out import tune
-
-    folder = tune(search, run, keys)
-    print(folder)
-
-
-def _go_on(arguments: list[str]) -> None:
-    from mtl_tf.values import read_arguments
-
-    values, _ = read_arguments(arguments, ["finish", "worker", "repeats"])
-    folder = Path(values.get("finish") or values["worker"])
+    """Carries out a search, finishes one, or works for a chief."""
+    find_tuner()
     say("loading TensorFlow, some ten seconds")
-    if "worker" in values:
-        from mtl_tf.tuning.workers import work
 
-        work(folder)
-        return
+    from mtl_tf.tuning.carry_out import answer
 
-    from mtl_tf.tuning.finish import finish
-
-    print(finish(folder, values.get("repeats", "3")))
+    folder = answer(arguments)
+    if folder is not None:
+        print(folder)
 
 
 if __name__ == "__main__":

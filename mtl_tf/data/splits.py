@@ -166,8 +166,18 @@ def _divide(rows: pd.DataFrame, split: SplitConfig, fold: int, has_closed: bool,
         if split.validation_group is not None:
             _note_missing(rows[training], "validation_group", split.validation_group, notes)
         result.loc[_validation(rows[training], split), "split"] = VALIDATION
+    if split.validation_group is None:
+        _keep_known(result, groups)
     hold_out_known(VALIDATION, max(split.validation_fraction, 0.05), split.seed + 2)
     return result
+
+
+def _keep_known(division: pd.DataFrame, groups: pd.Series) -> None:
+    """Gives groups whose clips are held out as known, and whose last other clip went to validation, that clip back."""
+    known = set(groups[division["closed_set_only"]]) - set(groups[division["split"] == TRAIN])
+    for group in sorted(known):
+        spare = division.index[(groups == group) & (division["split"] == VALIDATION)]
+        division.loc[spare[:1], "split"] = TRAIN
 
 
 def _note_missing(rows: pd.DataFrame, key: str, column: str, notes: list[str]) -> None:

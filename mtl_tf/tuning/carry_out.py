@@ -10,14 +10,40 @@ from mtl_tf.errors import UserError
 from mtl_tf.progress import say
 from mtl_tf.runs.walk import prepare
 from mtl_tf.tuning.dimensions import read_dimensions
+from mtl_tf.tuning.finish import finish
+from mtl_tf.tuning.help import KEYS
 from mtl_tf.tuning.local import Search
 from mtl_tf.tuning.oracles import check_hyperband
 from mtl_tf.tuning.report import write_report
-from mtl_tf.tuning.search import SearchConfig, check_objective, objective_title
+from mtl_tf.tuning.search import SearchConfig, check_objective, objective_title, read_search
 from mtl_tf.tuning.session import open_session
 from mtl_tf.tuning.space import hyperparameters
 from mtl_tf.tuning.table import best_trial, score_words, write_trials
 from mtl_tf.tuning.trial import single_scores
+from mtl_tf.tuning.workers import is_chief, run_workers, serve, work
+from mtl_tf.values import read_arguments
+
+
+def answer(arguments: Sequence[str]) -> Path | None:
+    """Does what a command line asks for.
+
+    Args:
+        arguments: of a search; or `finish=DIR` with `repeats=N`; or `worker=DIR`.
+
+    Returns:
+        The folder of the search; None for a worker.
+
+    Raises:
+        UserError: a mistake in the arguments, or see what it does.
+    """
+    given = {argument.partition("=")[0].removeprefix("--") for argument in arguments}
+    if not given & {"finish", "worker"}:
+        return tune(*read_search(arguments, KEYS))
+    values, _ = read_arguments(arguments, ["finish", "worker", "repeats"])
+    if "finish" in values:
+        return finish(Path(values["finish"]), values.get("repeats", "3"))
+    work(Path(values["worker"]))
+    return None
 
 
 def tune(search: SearchConfig, arguments: Sequence[str], keys: Mapping[str, str]) -> Path:
@@ -47,12 +73,9 @@ def tune(search: SearchConfig, arguments: Sequence[str], keys: Mapping[str, str]
             f"validation clips: {objective_title(search)}"
         )
         trials = Search(session, int(workers))
-
-        from mtl_tf.tuning import workers as several
-
-        if several.is_chief() or int(workers) > 1:
+        if is_chief() or int(workers) > 1:
             with redirect_stdout(sys.stderr):  # keras-tuner's chief prints the values of conditions
-                several.serve(trials) if several.is_chief() else several.run_workers(trials, int(workers))
+                serve(trials) if is_chief() else run_workers(trials, int(workers))
         else:
             trials.run()
         results = write_trials(session)

@@ -1,8 +1,10 @@
 """The text of `scripts/tune.py --help`: the space of a search, and the keys."""
 
+import importlib.util
 import textwrap
 from collections.abc import Sequence
 
+from mtl_tf.errors import UserError
 from mtl_tf.tuning.dimensions import read_dimensions
 from mtl_tf.tuning.search import known_keys, objective_title, read_search, search_names
 
@@ -43,3 +45,13 @@ def help_text(arguments: Sequence[str] = ()) -> str:
     lines += ["  tuning_dir=tuning", "      where the folders of searches are written"]
     lines += ["  resume=True", "      carry on the latest search of the same space and runs"]
     return "\n".join([*lines, "", "All other keys are those of a run; scripts/train.py --help lists them."])
+
+
+def find_tuner() -> None:
+    """Looks for keras-tuner without loading it.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    if importlib.util.find_spec("keras_tuner") is None:
+        raise UserError('keras-tuner is missing; give: pip install "mtl-tf[tune]"')

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mtl_tf.config import CorpusConfig, RunConfig, SplitConfig
@@ -229,6 +229,7 @@ COUNTS = st.lists(st.integers(1, 6), min_size=3, max_size=9)
 
 
 @settings(max_examples=60, deadline=None)
+@example(counts=[2, 1, 1], strategy="random", closed=True, fraction=0.5, seed=1)
 @given(
     counts=COUNTS,
     strategy=st.sampled_from(["random", "k_fold", "grouped_k_fold", "held_out"]),
