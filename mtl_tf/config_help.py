@@ -4,11 +4,11 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-import yaml
 from pydantic import BaseModel
 
 from mtl_tf.compose import CONFIG_DIR, GROUPS, choices, compose
 from mtl_tf.config import AuditConfig, CorpusConfig, LabelsConfig, RunConfig, TaskConfig
+from mtl_tf.values import as_typed
 
 WIDTH = 120
 
@@ -79,7 +79,7 @@ def _keys(section: type[BaseModel], prefix: str, values: dict | None = None) -> 
         else:
             if values is None and not field.is_required():
                 value = field.get_default(call_default_factory=True)
-            shown = "" if values is None and field.is_required() else f"={_as_typed(value)}"
+            shown = "" if values is None and field.is_required() else f"={as_typed(value)}"
             lines.append(f"  {prefix}{name}{shown}\n      {field.description}")
     return lines
 
@@ -89,10 +89,6 @@ def _yaml_keys(group: str, path: str, values: dict) -> list[str]:
     text = (CONFIG_DIR / group / f"{path}.yaml").read_text(encoding="utf-8")
     found = filter(None, map(pattern.match, text.splitlines()))
     return [
-        f"  {group}.{match[1]}={_as_typed(values[match[1]]) if match[1] in values else match[2]}\n      {match[3]}"
+        f"  {group}.{match[1]}={as_typed(values[match[1]]) if match[1] in values else match[2]}\n      {match[3]}"
         for match in found
     ]
-
-
-def _as_typed(value: object) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, width=float("inf")).removesuffix("...\n").strip()

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Sequence
 
+import yaml
+
 from mtl_tf.errors import UserError, nearest_hint
 
 
@@ -19,6 +21,15 @@ def positive_number(key: str, text: str) -> float:
     if not 0 < value < float("inf"):
         raise UserError(f"{key}={text}: give a number above 0")
     return value
+
+
+def as_typed(value: object) -> str:
+    """Writes a value as a user would type it.
+
+    >>> as_typed([1, "a", None]), as_typed(1e-5), as_typed(True)
+    ('[1, a, null]', '1.0e-05', 'true')
+    """
+    return yaml.safe_dump(value, default_flow_style=True, width=float("inf")).removesuffix("...\n").strip()
 
 
 def read_arguments(

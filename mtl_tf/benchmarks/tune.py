@@ -9,10 +9,7 @@ from pathlib import Path
 
 from mtl_tf.errors import UserError
 
-_SEARCH = (
-    "from mtl_tf.tuning.carry_out import tune; from mtl_tf.tuning.search import read_search; import sys; "
-    "search, run, keys = read_search(sys.argv[1:], ('workers', 'tuning_dir')); print(tune(search, run, keys))"
-)
+_SEARCH = "import sys; from mtl_tf.tuning.carry_out import answer; print(answer(sys.argv[1:]))"
 
 
 @dataclass(frozen=True)

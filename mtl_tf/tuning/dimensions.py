@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import yaml
-
 from mtl_tf.compose import choices
 from mtl_tf.errors import UserError, nearest_hint
+from mtl_tf.values import as_typed
 
 GROUPS = ("frontend", "model")
 LOSS_WEIGHTS = "training.loss_weights"
@@ -202,7 +201,7 @@ def _read_values(key: str, values: Any) -> tuple:
         return tuple(values)
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return tuple(map(float, values))
-    return tuple(value if isinstance(value, str) else _as_typed(value) for value in values)
+    return tuple(value if isinstance(value, str) else as_typed(value) for value in values)
 
 
 def _read_conditions(key: str, when: Any) -> tuple[tuple[str, tuple], ...]:
@@ -215,7 +214,3 @@ def _read_conditions(key: str, when: Any) -> tuple[tuple[str, tuple], ...]:
         ):
             raise UserError(shown)
     return tuple((parent, tuple(values if isinstance(values, list) else [values])) for parent, values in when.items())
-
-
-def _as_typed(value: Any) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, width=float("inf")).removesuffix("...\n").strip()

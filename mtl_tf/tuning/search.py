@@ -10,6 +10,7 @@ from mtl_tf.compose import CONFIG_DIR, GROUPS
 from mtl_tf.config import RunConfig, Section
 from mtl_tf.errors import UserError, nearest_hint, wrong_value
 from mtl_tf.metrics import METRICS, TRACKED
+from mtl_tf.values import as_typed
 
 PREFIX = "search."
 OBJECTIVES = "mean, TASK, TASK.METRIC, or weights of tasks such as {emotion: 2, speaker: 1}"
@@ -119,7 +120,7 @@ def read_search(arguments: Sequence[str], keys: Sequence[str] = ()) -> tuple[Sea
             raise UserError(f"search: unknown key {first['loc'][0]}.{hint}") from error
         raise UserError(wrong_value(".".join(map(str, first["loc"])), first)) from error
     typed = {argument.partition("=")[0].lstrip("~+") for argument in run}
-    fixed = [f"{key}={_as_typed(value)}" for key, value in search.fixed.items() if key not in typed]
+    fixed = [f"{key}={as_typed(value)}" for key, value in search.fixed.items() if key not in typed]
     return search, [*fixed, *run], found
 
 
@@ -189,10 +190,6 @@ def _parse(key: str, text: str) -> Any:
         raise UserError(
             f"{key}={text}: brackets do not match; the shell needs quotes round the whole argument"
         ) from error
-
-
-def _as_typed(value: Any) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, width=float("inf")).removesuffix("...\n").strip()
 
 
 def known_keys() -> Mapping[str, str]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
 from keras_tuner import HyperParameters
 from keras_tuner.engine.hyperparameters import Boolean, Choice, Float, HyperParameter, Int
 from keras_tuner.src.engine.conditions import Parent
@@ -14,6 +13,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_trunk
 from mtl_tf.tuning.dimensions import BOOLEAN, CHOICE, INT, LOSS_WEIGHTS, SHARE, Dimension
+from mtl_tf.values import as_typed
 
 OWN = {"repeats", "score_test", "runs_dir", "training.stop_after_epoch"}
 OF_ONE_START = {"seed", "fold", "data_root", "prepared_dir", "quiet", "report_audio"}
@@ -87,7 +87,7 @@ def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return yaml.safe_dump(float(f"{value:.{DIGITS}g}")).split()[0]  # 1.0e-05, as YAML takes 1e-05 for text
+        return as_typed(float(f"{value:.{DIGITS}g}"))  # 1.0e-05, as YAML takes 1e-05 for text
     return str(value)
 
 

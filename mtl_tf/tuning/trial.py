@@ -124,7 +124,7 @@ def _execute(place: Path, config: RunConfig, begin: int) -> dict[str, Any]:
     """Runs a configuration in a process of its own; a run that fails is one with a `reason`."""
     result = place / files.RESULT
     known = load_result(result)
-    if known is not None and known.get("stop_after_epoch", 0) == config.training.stop_after_epoch:
+    if known is not None and "seconds" in known and compose.load(place / files.EXECUTION) == config:
         return known
     place.mkdir(parents=True, exist_ok=True)
     result.unlink(missing_ok=True)
@@ -146,7 +146,7 @@ def _execute(place: Path, config: RunConfig, begin: int) -> dict[str, Any]:
             raise
     seconds = time.monotonic() - start
     outcome = load_result(result) or {"reason": _reason(code, place / files.LOG)}
-    outcome |= {"seconds": seconds, "stop_after_epoch": config.training.stop_after_epoch}
+    outcome |= {"seconds": seconds}  # last: without it a kill came between, and the run is looked at again
     write_json(outcome, result)
     return outcome
 
