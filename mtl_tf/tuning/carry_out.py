@@ -9,6 +9,7 @@ from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
 from mtl_tf.progress import say
 from mtl_tf.runs.walk import prepare
+from mtl_tf.tuning.chief import hand_out, is_chief, serve
 from mtl_tf.tuning.dimensions import read_dimensions
 from mtl_tf.tuning.finish import finish
 from mtl_tf.tuning.help import KEYS
@@ -20,7 +21,8 @@ from mtl_tf.tuning.session import open_session
 from mtl_tf.tuning.space import hyperparameters
 from mtl_tf.tuning.table import best_trial, score_words, write_trials
 from mtl_tf.tuning.trial import single_scores
-from mtl_tf.tuning.workers import is_chief, run_workers, serve, work
+from mtl_tf.tuning.worker import work
+from mtl_tf.tuning.workers import Workers
 from mtl_tf.values import read_arguments
 
 
@@ -66,16 +68,20 @@ def tune(search: SearchConfig, arguments: Sequence[str], keys: Mapping[str, str]
     if resume not in ("true", "false"):
         raise UserError(f"resume={resume}: give true or false")
     parent = Path(keys.get("tuning_dir", "tuning")).expanduser()
-    with open_session(search, arguments, parent, resume == "true", before=_checked(search)) as session:
+    count = 0 if is_chief() or int(workers) == 1 else int(workers)
+    with (
+        Workers(count) as local,
+        open_session(search, arguments, parent, resume == "true", before=_checked(search)) as session,
+    ):
         searched = dict.fromkeys(dimension.name for dimension in session.dimensions)
         say(
             f"{search.tuner} search over {', '.join(searched)}; at most {search.trials} trials; raised is, on "
             f"validation clips: {objective_title(search)}"
         )
         trials = Search(session, int(workers))
-        if is_chief() or int(workers) > 1:
+        if count or is_chief():
             with redirect_stdout(sys.stderr):  # keras-tuner's chief prints the values of conditions
-                serve(trials) if is_chief() else run_workers(trials, int(workers))
+                hand_out(trials, local) if count else serve(trials)
         else:
             trials.run()
         results = write_trials(session)

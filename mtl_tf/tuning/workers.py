@@ -1,200 +1,91 @@
-"""A search by several processes: keras-tuner's chief hands out trials, its workers carry them out."""
+"""Workers on this machine: processes that are started early and wait for a search."""
 
+import json
 import os
-import socket
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
-import grpc
-from keras_tuner.src.distribute import oracle_chief
-
-from mtl_tf.errors import UserError
 from mtl_tf.tuning import names as files
-from mtl_tf.tuning.local import Search
-from mtl_tf.tuning.oracles import make_oracle
-from mtl_tf.tuning.parent import end_with_parent
-from mtl_tf.tuning.session import load_session
-from mtl_tf.tuning.space import hyperparameters
-from mtl_tf.tuning.trial import load_result
-from mtl_tf.tuning.tuner import RunTuner
-
-ID, ADDRESS, PORT = "KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
-CHIEF = "chief"
-_PAUSE_S = 0.5
-_RESTARTS = 3  # of a worker that dies without having ended a trial
+from mtl_tf.tuning.worker import ID
 
 
-def is_chief() -> bool:
-    """Says whether the environment makes this process keras-tuner's chief of workers elsewhere.
+class Workers:
+    """Processes that carry out trials at the same time, each on its share of the cores.
 
-    Raises:
-        UserError: the environment names a worker; or an address without the rest.
-    """
-    missing = [name for name in (ID, ADDRESS, PORT) if name not in os.environ]
-    if len(missing) == 3:
-        return False
-    if missing:
-        raise UserError(
-            f"the environment lacks {' and '.join(missing)}; keras-tuner's chief and workers need all three"
-        )
-    if CHIEF not in os.environ[ID]:
-        raise UserError(f"{ID}={os.environ[ID]} is a worker's; a worker is started with scripts/tune.py worker=DIR")
-    return True
+    The processes load TensorFlow while the chief checks the search and decodes audio.
 
-
-def serve(search: Search) -> None:
-    """Hands trials to workers on other machines until the search ends."""
-    address, port, folder = os.environ[ADDRESS], os.environ[PORT], search.session.folder
-    search.tell(
-        f"chief at {address}:{port}; on other machines: {ID}=worker1 {ADDRESS}={address} {PORT}={port} "
-        f"python scripts/tune.py worker={folder}"
-    )
-    server = _start(search)
-    watch = _Watch(search)
-    while server.is_alive():
-        watch.look()
-        time.sleep(_PAUSE_S)
-    watch.look()
-
-
-def run_workers(search: Search, count: int) -> None:
-    """Carries out a search with several workers on this machine.
-
-    A worker that dies loses its trial alone, which the next one that is free begins anew from its last epoch.
+    TensorFlow divides a worker's operations among as many threads as in a run that has the machine for itself, since
+    sums of other parts round otherwise, and the winner could not be repeated.
 
     Args:
-        search: of this process, which becomes the chief.
-        count: of workers; each has its share of the cores.
-
-    Raises:
-        UserError: workers die again and again without having ended a trial.
+        count: of processes.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    os.environ |= {ID: CHIEF, ADDRESS: "127.0.0.1", PORT: str(port)}
-    _start(search)
-    watch, restarts = _Watch(search), 0
-    workers = {number: _spawn(search, number, count) for number in range(count)}
-    try:
-        while workers:
-            time.sleep(_PAUSE_S)
-            restarts = 0 if watch.look() else restarts
-            for number, process in list(workers.items()):
-                code = process.poll()
-                if code is None:
-                    continue
-                del workers[number]
-                if code == 0:
-                    continue
-                restarts += 1
-                trial = search.oracle.give_back(_name(number))
-                again = f"; trial {int(trial)} is carried on by another" if trial else ""
-                search.tell(f"{_name(number)} ended with code {code}{again}")
-                if restarts > _RESTARTS:
-                    log = search.session.folder / files.WORKERS / f"{_name(number)}.txt"
-                    lines = log.read_text(errors="replace").strip().splitlines()
-                    raise UserError(f"workers die again and again: {lines[-1] if lines else log}")
-                workers[number] = _spawn(search, number, count)
-    finally:
-        for process in workers.values():
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._processes = {f"worker{number}": self._spawn(number) for number in range(count)}
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
             process.kill()
             process.wait()
-    watch.look()
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a process has not ended."""
+        return bool(self._processes)
 
-def work(folder: Path) -> None:
-    """Carries out the trials that the chief gives, until it has no more.
+    def begin(self, folder: Path, port: int) -> None:
+        """Says where to work.
 
-    Args:
-        folder: of the session, which chief and workers share.
-
-    Raises:
-        UserError: the chief cannot be reached.
-    """
-    missing = [name for name in (ID, ADDRESS, PORT) if name not in os.environ]
-    if missing or CHIEF in os.environ[ID]:
-        raise UserError(f"a worker needs {ID} (without the word {CHIEF}), {ADDRESS} and {PORT} in its environment")
-    session = load_session(folder)
-    oracle = make_oracle(session.search, hyperparameters(session.dimensions), session.config.training.epochs)
-    try:
-        RunTuner(oracle, session, lambda trial, values: None, lambda result: None).search()
-    except grpc.RpcError as error:
-        raise UserError(
-            f"the chief at {os.environ[ADDRESS]}:{os.environ[PORT]} does not answer ({error.code().name}); start it "
-            f"again, and this worker with the same {ID}"
-        ) from error
-
-
-class _Watch:
-    """Tells what the workers did since the last look."""
-
-    def __init__(self, search: Search) -> None:
-        self.search = search
-        self.begun = set(search.oracle.trials)
-        self.ended = {path.stem for path in self._results()}
-
-    def look(self) -> bool:
-        """Tells of trials that began and ended.
-
-        Returns:
-            Whether one ended.
+        Args:
+            folder: of the session.
+            port: where the chief answers.
         """
-        for name, trial in list(self.search.oracle.trials.items()):
-            if name not in self.begun:
-                self.begun.add(name)
-                self.search.begun(name, trial.hyperparameters.values)
-        new = [path for path in self._results() if path.stem not in self.ended]
-        for path in new:
-            self.ended.add(path.stem)
-            self.search.ended(load_result(path))
-        return bool(new)
+        self._folder, self._order = folder, json.dumps({"folder": str(folder), "port": port}) + "\n"
+        for process in self._processes.values():
+            self._send(process)
 
-    def _results(self) -> list[Path]:
-        return sorted((self.search.session.folder / files.RESULTS).glob("*.json"))
+    def died(self) -> list[tuple[str, int]]:
+        """Returns name and exit code of those that ended otherwise than at the end of the search."""
+        codes = {name: code for name, process in self._processes.items() if (code := process.poll()) is not None}
+        for name in codes:
+            del self._processes[name]
+        return [(name, code) for name, code in codes.items() if code]
 
+    def restart(self, name: str) -> None:
+        """Starts a worker again."""
+        self._processes[name] = self._spawn(int(name.removeprefix("worker")))
+        self._send(self._processes[name])
 
-def _start(search: Search) -> threading.Thread:
-    search.oracle.save()
-    server = threading.Thread(target=oracle_chief.start_server, args=(search.oracle,), daemon=True)
-    server.start()
-    return server
+    def last_words(self, name: str) -> str:
+        """Returns the last line that a worker printed, or the file where it would be."""
+        log = self._folder / files.WORKERS / f"{name}.txt"
+        lines = log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
+        return lines[-1] if lines else str(log)
 
-
-def _spawn(search: Search, number: int, count: int) -> subprocess.Popen:
-    """Starts a worker on its share of the cores.
-
-    TensorFlow divides its work among as many threads as in a run that has the machine for itself, since sums of other
-    parts round otherwise, and the winner could not be repeated.
-    """
-    folder, cores = search.session.folder, sorted(os.sched_getaffinity(0))
-    (folder / files.WORKERS).mkdir(exist_ok=True)
-    threads = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(len(cores)))
-    with (folder / files.WORKERS / f"{_name(number)}.txt").open("ab") as log:
+    def _spawn(self, number: int) -> subprocess.Popen:
+        cores = sorted(os.sched_getaffinity(0))
+        threads = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(len(cores)))
         process = subprocess.Popen(
-            [sys.executable, "-m", "mtl_tf.tuning.workers", str(folder)],
-            env={**os.environ, **threads, ID: _name(number)},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            [sys.executable, "-m", "mtl_tf.tuning.worker"],
+            env={**os.environ, **threads, ID: f"worker{number}"},
+            stdin=subprocess.PIPE,
+            stdout=2,  # the error stream, since standard output is the folder's alone
+            text=True,
             start_new_session=True,
         )
-    share = max(1, len(cores) // count)
-    os.sched_setaffinity(process.pid, {cores[(number * share + place) % len(cores)] for place in range(share)})
-    return process
+        share = max(1, len(cores) // self.count)
+        os.sched_setaffinity(process.pid, {cores[(number * share + place) % len(cores)] for place in range(share)})
+        return process
 
-
-def _name(number: int) -> str:
-    return f"worker{number}"
-
-
-if __name__ == "__main__":
-    end_with_parent()
-    try:
-        work(Path(sys.argv[1]))
-    except (UserError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+    def _send(self, process: subprocess.Popen) -> None:
+        try:
+            process.stdin.write(self._order)
+            process.stdin.close()
+        except BrokenPipeError:  # it has died, as `died` will say
+            pass
