@@ -1,5 +1,6 @@
 """From the command line and the files in `configs/` to a checked `RunConfig`."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -18,27 +19,78 @@ from mtl_tf.overrides import Override, read_override, remove_value, set_value, t
 from mtl_tf.published import published_figures
 
 CONFIG_DIR = Path(__file__).resolve().parent / "configs"  # in a checkout a link to the folder at the top
+OWN_CONFIGS = "MTL_TF_CONFIG"  # in the environment: a folder of a user's own files; config_dir=DIR goes before it
 RESERVED = ("waveform", "frontend", "trunk", "embedding", "start_s")  # layers and outputs of every model
 GROUPS = ("experiment", "protocol", "corpus", "task", "frontend", "model")
 
 
-@lru_cache
-def choices(group: str) -> dict[str, str]:
+def config_dirs(arguments: Sequence[str] = ()) -> tuple[Path, ...]:
+    """Returns the folders with the files of all groups, that of the user before the shipped one.
+
+    Args:
+        arguments: as typed, maybe with `config_dir=DIR`.
+
+    Raises:
+        UserError: the user's folder is not there.
+    """
+    given = [argument.partition("=")[2] for argument in arguments if argument.startswith("config_dir=")]
+    own = given[-1] if given else os.environ.get(OWN_CONFIGS, "")
+    if not own:
+        return (CONFIG_DIR,)
+    folder = Path(own).expanduser().resolve()
+    if not folder.is_dir():
+        raise UserError(f"{'config_dir' if given else OWN_CONFIGS}={own}: there is no such folder")
+    return (folder, CONFIG_DIR)
+
+
+def choices(group: str, dirs: Sequence[Path] | None = None) -> dict[str, str]:
     """Returns the choices of a config group: short name to path below the group, without suffix.
 
     A file with `variants`, which change some of its keys each, stands for these and not for itself.
+
+    Args:
+        group: such as `task`.
+        dirs: folders, see `config_dirs`, which is asked where none are given.
     """
-    folder, found = CONFIG_DIR / group, {}
+    found: dict[str, str] = {}
+    for folder in reversed(config_dirs() if dirs is None else dirs):
+        found |= _shipped_choices(group) if folder == CONFIG_DIR else _choices(folder / group)
+    return dict(sorted(found.items()))
+
+
+@lru_cache
+def _shipped_choices(group: str) -> dict[str, str]:
+    return _choices(CONFIG_DIR / group)
+
+
+def _choices(folder: Path) -> dict[str, str]:
+    found = {}
     for path in sorted(folder.rglob("*.yaml")):
         below = path.relative_to(folder).with_suffix("").as_posix()
-        names = list(_variants(path)) if group == "experiment" else []
+        names = list(_variants(path)) if folder.name == "experiment" else []
         found |= dict.fromkeys(names or [path.stem], below)
-    return dict(sorted(found.items()))
+    return found
 
 
 def _variants(path: Path) -> dict[str, dict]:
     text = path.read_text(encoding="utf-8")
-    return yaml.safe_load(text)["variants"] if "\nvariants:" in text else {}
+    if "\nvariants:" not in text:
+        return {}
+    try:
+        return yaml.safe_load(text)["variants"]
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no YAML with variants: {' '.join(str(error).split())}") from error
+
+
+def file_of(group: str, name: str, dirs: Sequence[Path] | None = None) -> Path:
+    """Returns the file of a choice, see `choices`.
+
+    Raises:
+        KeyError: there is no such choice.
+    """
+    dirs = config_dirs() if dirs is None else dirs
+    below = f"{choices(group, dirs)[name]}.yaml"
+    return next(folder / group / below for folder in dirs if (folder / group / below).is_file())
 
 
 def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None) -> RunConfig:
@@ -47,7 +99,8 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
     Hydra composes the files; single keys are read by the schema, see `mtl_tf.overrides`.
 
     Args:
-        overrides: `experiment=NAME`, `group=choice`, `key=value` and `~key`, as typed.
+        overrides: `experiment=NAME`, `group=choice`, `key=value` and `~key`, as typed; `config_dir=DIR` names a folder
+            of the user's own files, in which groups are sought first.
         note: is told of keys that the choice of tasks and corpora makes idle, and which are dropped; None: standard
             error.
 
@@ -58,24 +111,26 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
         UserError: an unknown experiment, choice or key (the nearest known one is named), or a value of a wrong type.
     """
     from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    from mtl_tf.own_configs import configs_of
+
+    dirs = config_dirs(overrides)
     arguments: dict[str, Override] = {}
-    for override in map(read_override, overrides):
+    for override in map(read_override, [text for text in overrides if not text.startswith("config_dir=")]):
         if override.key in GROUPS and override.key in arguments:
             raise UserError(f"{override.key} is given twice; give it once")
         arguments[override.key] = override
     experiment = arguments.get("experiment", Override("experiment", "")).text
     if not re.fullmatch(r"[\w/]+", experiment):
-        raise UserError("give one experiment=NAME." + nearest_hint("", choices("experiment")))
-    chosen = [_choose(key, override) for key, override in arguments.items() if key in GROUPS]
+        raise UserError("give one experiment=NAME." + nearest_hint("", choices("experiment", dirs)))
+    chosen = [_choose(key, override, dirs) for key, override in arguments.items() if key in GROUPS]
     for key in arguments.keys() - set(GROUPS):
         _check_section(key)
     try:
-        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        with configs_of(dirs):
             composed = OmegaConf.to_container(hydra_compose("run", overrides=chosen), resolve=True)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"cannot read the configuration: {' '.join(str(error).split())}") from error
@@ -96,17 +151,17 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
         set_value(composed, key, value)
     for section in ("frontend", "model"):
         composed[section] = _known_options(section, composed.get(section) or {}, arguments)
-    known = {group: choices(group) for group in ("task", "corpus")}
+    known = {group: choices(group, dirs) for group in ("task", "corpus")}
     drop_idle_keys(composed, set(arguments), known, note or (lambda text: print(f"note: {text}", file=sys.stderr)))
     config = validate(composed)
     _check_protocol(config)
+    _check_split(config, arguments)
     return config
 
 
 @lru_cache
 def _file_of(group: str, name: str) -> dict:
-    path = CONFIG_DIR / group / f"{choices(group)[name]}.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.safe_load((CONFIG_DIR / group / f"{_shipped_choices(group)[name]}.yaml").read_text(encoding="utf-8"))
 
 
 def shipped_options(group: str, name: str) -> dict:
@@ -179,9 +234,9 @@ def _check_section(key: str) -> None:
         raise UserError(f"unknown key {key}. Did you mean {_SECTION_OF[group]}{rest}?")
 
 
-def _choose(key: str, override: Override) -> str:
+def _choose(key: str, override: Override, dirs: Sequence[Path]) -> str:
     """Makes Hydra's override of a group choice, with the path of each file."""
-    known, text = choices(key), override.text
+    known, text = choices(key, dirs), override.text
     if override.removes:
         raise UserError(f"~{key}: a run needs it; give {key}=NAME. Known: {', '.join(known)}")
     if text.count("[") != text.count("]"):
@@ -189,7 +244,7 @@ def _choose(key: str, override: Override) -> str:
     names = [Path(name.strip()).name for name in text.strip("[]").split(",") if name.strip()]
     for name in names:
         if name not in known:
-            own = " docs/architecture.md says how to add one of your own." if key in ("corpus", "task") else ""
+            own = " scripts/init.py makes one of your own folder or table." if key in ("corpus", "task") else ""
             raise UserError(f"no {key} is called {name}.{nearest_hint(name, known)}{own}")
     paths = [known[name] for name in names]
     if not paths or (len(paths) > 1 and key not in ("corpus", "task")):
@@ -201,7 +256,7 @@ def _choose(key: str, override: Override) -> str:
 
 def _known_options(section: str, values: dict, arguments: Collection[str]) -> dict:
     """Checks the keys of a front end or model; an experiment's keys for another choice than the typed one drop out."""
-    known = choices(section)
+    known = _shipped_choices(section)
     name = str(values.get("name", ""))
     if name not in known:
         raise UserError(f"{section}.name is '{name}'.{nearest_hint(name, known)}")
@@ -226,6 +281,13 @@ def _check_protocol(config: RunConfig) -> None:
         raise UserError(
             f"experiment {config.experiment} fixes its own division; protocol={config.protocol} cannot be had"
         )
+
+
+def _check_split(config: RunConfig, typed: Collection[str]) -> None:
+    keys = [key for key in typed if key.startswith("split.") and not key.startswith("split.scored")]
+    if keys and all(corpus.split is not None for corpus in config.corpora.values()):
+        name = next(iter(config.corpora))
+        raise UserError(f"{keys[0]}: each corpus of this run has a division of its own; give corpora.{name}.{keys[0]}")
 
 
 def _check_references(config: RunConfig) -> None:

@@ -63,7 +63,26 @@ class SplitConfig(Section):
 class CorpusConfig(Section):
     """One corpus of a run."""
 
-    name: str = Field(description="name of the reader in mtl_tf/corpora")
+    name: str = Field(
+        description="a published corpus, which is a reader in mtl_tf/corpora; or folders or table, for one of your own"
+    )
+    path: str | None = Field(
+        None, description="folder of the corpus, or table of one of your own; null: the folder NAME below data_root"
+    )
+    levels: list[str] = Field(
+        ["label"], description="columns that folders within folders stand for, from the outermost (name=folders)"
+    )
+    columns: dict[str, str] = Field(
+        {},
+        description="column of ours, of file, start, end, speaker, session, split and fold, to that of the table "
+        "(name=table); what is called alike needs no entry",
+    )
+    audio_dir: str | None = Field(
+        None, description="folder that the table's files are relative to (name=table); null: that of the table"
+    )
+    title: str = Field("", description="of a corpus of your own, for reports; empty: its name")
+    licence: str = Field("", description="of a corpus of your own, for reports")
+    citation: str = Field("", description="of a corpus of your own, for reports")
     where: dict[str, list[str]] = Field({}, description="keep only clips whose column has one of these values")
     crop_s: PositiveFloat | None = Field(None, description="use only the first seconds of each clip")
     sample_rates: list[PositiveInt] = Field(
@@ -71,6 +90,10 @@ class CorpusConfig(Section):
     )
     mixing_weight: NonNegativeFloat = Field(1.0, description="share of this corpus under pipeline.mixing=quota")
     split: SplitConfig | None = Field(None, description="a division of its own, in place of the run's")
+    accept: list[DoubtfulClip] = Field([], description="kinds of finding accepted in it, beside audit.accept")
+    skip: list[Literal[UnusableClip, DoubtfulClip]] = Field(
+        [], description="kinds of finding whose clips are left out of it, beside audit.skip"
+    )
 
 
 class LabelsConfig(Section):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from mtl_tf.compose import CONFIG_DIR, GROUPS, choices, compose
+from mtl_tf.compose import GROUPS, choices, compose, config_dirs, file_of
 from mtl_tf.config import AuditConfig, CorpusConfig, LabelsConfig, RunConfig, TaskConfig
 from mtl_tf.values import as_typed
 
@@ -24,7 +24,12 @@ def help_text(overrides: Sequence[str] = ()) -> str:
         UserError: see `compose`.
     """
     lines = ["Groups (group=choice; corpus and task take lists, as in task=[emotion,speaker]):"]
-    lines += [f"  {group:<11} {', '.join(_by_folder(group))}" for group in GROUPS]
+    dirs = config_dirs(overrides)
+    lines += [f"  {group:<11} {', '.join(_by_folder(choices(group, dirs)))}" for group in GROUPS]
+    lines += [
+        "",
+        "Files of your own for these groups: config_dir=DIR, or MTL_TF_CONFIG, names a folder that is searched first.",
+    ]
     if any(override.startswith("experiment=") for override in overrides):
         config = compose(overrides)
         values = config.model_dump()
@@ -38,8 +43,8 @@ def help_text(overrides: Sequence[str] = ()) -> str:
     lines += ["", "Keys (key=value), with their defaults; experiment=NAME --help shows those of an experiment:"]
     lines += _keys(RunConfig, "")
     for group in ("frontend", "model"):
-        for name, path in choices(group).items():
-            lines += ["", f"Keys of {group}={name}:", *_yaml_keys(group, path, {})]
+        for name in choices(group):
+            lines += ["", f"Keys of {group}={name}:", *_yaml_keys(group, name, {})]
     return _wrapped(lines)
 
 
@@ -48,9 +53,8 @@ def audit_help_text(_: Sequence[str] = ()) -> str:
     return _wrapped(["Keys of the audit, with their defaults:", *_keys(AuditConfig, "audit.")])
 
 
-def _by_folder(group: str) -> list[str]:
+def _by_folder(paths: dict[str, str]) -> list[str]:
     """Lists choices by name, those in folders (of papers) behind the others."""
-    paths = choices(group)
     return sorted(paths, key=lambda name: ("/" in paths[name], name))
 
 
@@ -84,9 +88,9 @@ def _keys(section: type[BaseModel], prefix: str, values: dict | None = None) -> 
     return lines
 
 
-def _yaml_keys(group: str, path: str, values: dict) -> list[str]:
+def _yaml_keys(group: str, name: str, values: dict) -> list[str]:
     pattern = re.compile(r"^(\w+):\s*(.*?)\s+#\s*(.*)$")
-    text = (CONFIG_DIR / group / f"{path}.yaml").read_text(encoding="utf-8")
+    text = file_of(group, name).read_text(encoding="utf-8")
     found = filter(None, map(pattern.match, text.splitlines()))
     return [
         f"  {group}.{match[1]}={as_typed(values[match[1]]) if match[1] in values else match[2]}\n      {match[3]}"

@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     prepared = Path(values.get("prepared_dir", "prepared"))
     out = Path(values["out"]) if "out" in values else prepared / corpus.name
     audit = read_section(AuditConfig, "audit", values)
-    manifest, _ = prepare_corpus(corpus.name, values.get("data_root"), prepared, audit, out)
+    manifest, _ = prepare_corpus(corpus, values.get("data_root"), prepared, audit, out)
     print_audit(corpus, manifest, out)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from mtl_tf.command_line import run_command
 from mtl_tf.compose import compose
 from mtl_tf.config_help import help_text
-from mtl_tf.corpora import get_corpus
+from mtl_tf.corpora import open_corpus
 from mtl_tf.progress import say
 from mtl_tf.runs.folder import check_writable
 
@@ -20,8 +20,8 @@ from mtl_tf.runs.folder import check_writable
 def main(arguments: list[str]) -> None:
     """Runs one experiment."""
     config = compose(arguments)
-    for corpus in config.corpora.values():
-        get_corpus(corpus.name).root(config.data_root, Path(config.prepared_dir))
+    for name, corpus in config.corpora.items():
+        open_corpus(name, corpus).root(config.data_root, Path(config.prepared_dir))
     check_writable(config)
     say(f"{config.experiment}: loading TensorFlow and the corpora, some ten seconds", config.quiet)
 

@@ -42,7 +42,7 @@ MISTAKES = {
     ("experiment=fsdd", "experiment=emodb"): "experiment is given twice",
     ("experiment=fsdd", "task=[digit"): "task=[digit: brackets do not match",
     ("experiment=fsdd", "split.test_groups=[13,14"): "split.test_groups=[13,14: brackets do not match",
-    ("experiment=fsdd", "corpus=mine"): "docs/architecture.md says how to add one of your own",
+    ("experiment=fsdd", "corpus=mine"): "scripts/init.py makes one of your own folder or table",
     ("experiment=fsdd", "pipeline.noise_db=[-60]"): "pipeline.noise_db has too few values",
     ("experiment=fsdd", "audit.accept=[corrupt]"): "audit.accept.0='corrupt': input should be 'silent'",
     ("experiment=fsdd", "training.lr=1"): "unknown key training.lr. Known: training.class_weights",
@@ -155,3 +155,32 @@ def test_help_on_an_experiment_shows_its_values_and_no_other_model():
     assert len(typed) > 80
     shown = compose.compose(["experiment=fsdd", *typed])
     assert shown == compose.compose(["experiment=fsdd", "training.epochs=7", "frontend.hop_length=99"])
+
+
+def test_files_of_ones_own_are_found_first_in_any_folder(tmp_path):
+    own = tmp_path / "it's, my=own [1]"
+    for group in ("experiment", "task", "search"):
+        (own / group).mkdir(parents=True)
+    (own / "task" / "digit.yaml").write_text(
+        "# @package tasks.digit\nclasses: ['0', '1']\nlabels: {fsdd: {column: digit}}\n"
+    )
+    shipped = (compose.CONFIG_DIR / "experiment" / "fsdd.yaml").read_text()
+    (own / "experiment" / "mine.yaml").write_text(shipped.replace("epochs: 16", "epochs: 3"))
+    config = compose.compose(["experiment=mine", f"config_dir={own}"])
+    assert config.training.epochs == 3 and config.tasks["digit"].classes == ["0", "1"]
+    assert config.tasks["speaker"].closed_set  # a shipped file
+    assert len(compose.compose(["experiment=fsdd"]).tasks["digit"].classes) == 10  # nothing is left behind
+    with pytest.raises(UserError, match="no experiment is called mine"):
+        compose.compose(["experiment=mine"])
+
+
+def test_the_environment_names_a_folder_of_ones_own(tmp_path, monkeypatch):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text((compose.CONFIG_DIR / "experiment" / "fsdd.yaml").read_text())
+    monkeypatch.setenv("MTL_TF_CONFIG", str(tmp_path))
+    assert compose.compose(["experiment=mine"]).experiment == "mine"
+    monkeypatch.setenv("MTL_TF_CONFIG", str(tmp_path / "gone"))
+    with pytest.raises(UserError, match=r"MTL_TF_CONFIG=.*gone: there is no such folder"):
+        compose.compose(["experiment=fsdd"])
+    with pytest.raises(UserError, match="config_dir=nowhere: there is no such folder"):
+        compose.compose(["experiment=fsdd", "config_dir=nowhere"])

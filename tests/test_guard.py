@@ -22,6 +22,7 @@ ORDER = (
     "evaluation",
     "runs",
     "reporting",
+    "init",
     "tuning",
     "serving",
     "benchmarks",

@@ -1,5 +1,6 @@
 """The contract of a corpus reader."""
 
+import copy
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -11,6 +12,13 @@ from mtl_tf.errors import UserError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 UNREAD_SUFFIXES = (".aac", ".aif", ".aifc", ".aiff", ".amr", ".au", ".caf", ".m4a", ".opus", ".sph", ".w64", ".wma")
+
+# What publishers write for the parts of their own division.
+SPELLINGS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval"), "test"),
+}
 
 
 def files_below(root: Path) -> Iterator[Path]:
@@ -58,6 +66,7 @@ class Corpus(ABC):
         duration_range_s: shortest and longest published clip in seconds.
         num_published: number of published clips; None: versions differ, or it is not known.
         native_labels: label columns that `read` gives, beside `speaker`, `session`, `official_split`, `official_fold`.
+        path: folder of the corpus, where it is not the one named after it below the data root.
         example_files: paths as published, for fixtures in tests.
         example_texts: metadata files as published, path to text.
     """
@@ -72,6 +81,7 @@ class Corpus(ABC):
     duration_range_s: ClassVar[tuple[float, float]]
     num_published: ClassVar[int | None] = None
     native_labels: ClassVar[tuple[str, ...]]
+    path: str | None = None
     example_files: ClassVar[tuple[str, ...]]
     example_texts: ClassVar[dict[str, str]] = {}
 
@@ -93,6 +103,12 @@ class Corpus(ABC):
             UserError: metadata that does not fit the published layout.
         """
 
+    def at(self, path: str) -> "Corpus":
+        """Returns this corpus with another folder."""
+        moved = copy.copy(self)
+        moved.path = path
+        return moved
+
     def root(self, data_root: str | None, prepared_dir: Path) -> Path:
         """Finds the folder of this corpus.
 
@@ -103,6 +119,11 @@ class Corpus(ABC):
         Raises:
             UserError: no data root is given, or it has no folder of this corpus.
         """
+        if self.path is not None:
+            folder = Path(self.path).expanduser()
+            if not folder.is_dir():
+                raise UserError(f"corpus {self.name}: path={self.path} is no folder")
+            return folder
         data_root = data_root or os.environ.get("MTL_TF_DATA")
         if not data_root:
             raise UserError(f"corpus {self.name}: give data_root=DIR or set MTL_TF_DATA; {self.where_to_get()}")

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_tf.config import RunConfig
-from mtl_tf.corpora import get_corpus
+from mtl_tf.config import AuditConfig, RunConfig
+from mtl_tf.corpora import open_corpus
 from mtl_tf.data.audit import FINDING_COLUMNS, find_problems
 from mtl_tf.data.leave_out import leave_out
-from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
+from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION, label_columns
 from mtl_tf.data.prepare import AUDIT, heard_peaks, prepare_corpus
 from mtl_tf.data.splits import UNUSED, split_clips
 from mtl_tf.data.weights import class_weights, note_small_tasks, task_weights
@@ -104,21 +104,21 @@ def assemble(config: RunConfig, min_samples: int = 1) -> RunData:
         for key, seconds in ((f"corpora.{name}.crop_s", options.crop_s), ("pipeline.clip_s", config.pipeline.clip_s)):
             if seconds is not None and seconds < frame_s:
                 raise UserError(f"{key}={seconds} is shorter than one analysis frame of {frame_s:.3f} s; give more")
-        corpus = get_corpus(options.name)
+        corpus = open_corpus(name, options)
         manifest, root = prepare_corpus(
-            options.name, config.data_root, Path(config.prepared_dir), config.audit, quiet=config.quiet
+            corpus, config.data_root, Path(config.prepared_dir), config.audit, quiet=config.quiet
         )
         for column, values in options.where.items():
             if column not in manifest.columns:
                 raise UserError(
-                    f"corpora.{name}.where: {options.name} has no column {column}."
-                    + nearest_hint(column, ["speaker", *corpus.native_labels])
+                    f"corpora.{name}.where: {corpus.name} has no column {column}."
+                    + nearest_hint(column, ["speaker", *label_columns(manifest)])
                 )
             # A file without labels may be one of those asked for, so the audit has its say.
             manifest = manifest[manifest[column].astype("string").isin(values) | manifest["misfit"].notna()]
         if manifest["misfit"].notna().all():
-            raise UserError(f"corpora.{name}.where leaves no clip of {options.name}")
-        prepared = Path(config.prepared_dir) / options.name
+            raise UserError(f"corpora.{name}.where leaves no clip of {corpus.name}")
+        prepared = Path(config.prepared_dir) / corpus.name
         peaks = heard_peaks(
             manifest, root, prepared, sample_rate, options.crop_s, config.audit.num_workers, config.quiet
         )
@@ -126,7 +126,7 @@ def assemble(config: RunConfig, min_samples: int = 1) -> RunData:
         write_table(problems, prepared / AUDIT)
         columns = [task.labels[name].column for task in config.tasks.values() if name in task.labels]
         known = tuple(dict.fromkeys(column for column in columns if column in manifest))
-        kept = leave_out(manifest, problems, corpus, config.audit, prepared / AUDIT, known)
+        kept = leave_out(manifest, problems, corpus, _audit_of(config, name), prepared / AUDIT, known)
         problems["corpus"] = name
         problems["left_out"] = ~problems["clip_id"].isin(kept["clip_id"])
         manifests.append(kept.assign(corpus=name))
@@ -175,6 +175,12 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
             "that no training clip has"
         )
     return fold_data
+
+
+def _audit_of(config: RunConfig, name: str) -> AuditConfig:
+    """Gives the audit's keys with what one corpus accepts and skips."""
+    corpus, audit = config.corpora[name], config.audit
+    return audit.model_copy(update={"accept": [*audit.accept, *corpus.accept], "skip": [*audit.skip, *corpus.skip]})
 
 
 def _check_labels(fold: FoldData, manifest: pd.DataFrame, config: RunConfig) -> None:

@@ -144,7 +144,8 @@ def find_problems(
     """Lists what is wrong with the clips of one corpus.
 
     A clip's sample rate is wrong if it is neither published, nor in `sample_rates`, nor the most frequent one of the
-    folder, so that a converted copy of a corpus passes and a stray file in it does not.
+    folder, so that a converted copy of a corpus passes and a stray file in it does not. Where no rate is published,
+    none is wrong.
 
     Args:
         manifest: with the facts of `inspect_clips` and the `recording` of `mtl_tf.data.duplicates`.
@@ -184,7 +185,7 @@ def find_problems(
                 reasons.append(("too_short", f"{seconds:.3f} s is shorter than {shortest:.3f} s"))
             elif math.isnan(clip.duration_s) and not low <= seconds <= high:
                 reasons.append(("wrong_duration", f"{seconds:.3f} s is outside the published {low:g} to {high:g} s"))
-            if clip.sample_rate not in accepted:
+            if corpus.sample_rates and clip.sample_rate not in accepted:
                 rates = ", ".join(str(rate) for rate in sorted(accepted))
                 reasons.append(("wrong_sample_rate", f"{clip.sample_rate} Hz where {rates} Hz is expected"))
             if clip.doubt:

@@ -50,6 +50,8 @@ def mark_duplicates(manifest: pd.DataFrame, corpus: Corpus, load: Callable[[pd.S
     of_other: dict[int, str] = {}
     for (_, other), text in reasons.items():
         of_other.setdefault(other, text)
+    for first, other in reasons:  # one that is like a later clip alone, which is like an earlier one
+        of_other.setdefault(first, f"sounds the same as {manifest['path'][other]}")
     leaders: dict[int, int] = {}
     for index, label in zip(rows.index, labels, strict=True):
         first = leaders.setdefault(label, index)

@@ -5,16 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_tf.corpora.corpus import Corpus
+from mtl_tf.corpora.corpus import SPELLINGS, Corpus
 from mtl_tf.errors import UserError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
-# What publishers write for the parts of their own division.
-SPELLINGS = {
-    **dict.fromkeys(("train", "training"), TRAIN),
-    **dict.fromkeys(("validation", "valid", "val", "dev"), VALIDATION),
-    **dict.fromkeys(("test", "testing", "eval"), TEST),
-}
 COLUMNS = {
     "clip_id": "string",
     "corpus": "string",
@@ -44,6 +38,8 @@ FACTS = {
     "doubt": "string",
     "error": "string",
 }
+# What other steps add: duplicates, the division, the decoder that was chosen.
+FOUND = ("recording", "same_because", "split", "decoder")
 
 
 def list_clips(corpus: Corpus, root: Path) -> pd.DataFrame:
@@ -67,7 +63,7 @@ def list_clips(corpus: Corpus, root: Path) -> pd.DataFrame:
     table = pd.DataFrame([_with_printable_name(row) for row in corpus.read(root)])
     if "misfit" in table and table["misfit"].notna().all():
         raise UserError(
-            f"corpus {corpus.name}: none of the {len(table)} audio files below {root} fits the published layout; "
+            f"corpus {corpus.name}: none of the {len(table)} audio files below {root} fits the layout of the corpus; "
             f"{table['path'][0]} is {table['misfit'][0]}"
         )
     table["corpus"] = corpus.name
@@ -77,10 +73,11 @@ def list_clips(corpus: Corpus, root: Path) -> pd.DataFrame:
     whole_file = table["start_s"].eq(0) & table["duration_s"].isna()
     name = corpus.name + "/" + table["path"]
     table["clip_id"] = name.where(whole_file, name + "@" + table["start_s"].map("{:.6f}".format))
-    for column in (*COLUMNS, *corpus.native_labels):
+    labels = dict.fromkeys([*corpus.native_labels, *(column for column in table if column not in COLUMNS)])
+    for column in (*COLUMNS, *labels):
         if column not in table:
             table[column] = None
-    types = COLUMNS | dict.fromkeys(corpus.native_labels, "string")
+    types = COLUMNS | dict.fromkeys(labels, "string")
     table = table[list(types)].astype(types).sort_values("clip_id", ignore_index=True)
     repeated = table["clip_id"].duplicated()
     if repeated.any():
@@ -90,6 +87,11 @@ def list_clips(corpus: Corpus, root: Path) -> pd.DataFrame:
         )
     table["official_split"] = _usual_names(table["official_split"], corpus.name)
     return table
+
+
+def label_columns(manifest: pd.DataFrame) -> list[str]:
+    """Returns the columns of a manifest that hold native labels."""
+    return [column for column in manifest if column not in {*COLUMNS, *FACTS, *FOUND}]
 
 
 def _usual_names(splits: pd.Series, corpus: str) -> pd.Series:

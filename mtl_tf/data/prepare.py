@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mtl_tf.config import AuditConfig
-from mtl_tf.corpora import get_corpus
+from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.data import fingerprint
 from mtl_tf.data.audit import OUTSIDE_CAUSES, find_problems, inspect_clips
 from mtl_tf.data.decode import load_clip
@@ -30,7 +30,7 @@ MADE_FROM = b"mtl_tf.made_from"
 
 
 def prepare_corpus(
-    name: str,
+    corpus: Corpus,
     data_root: str | None,
     prepared_dir: Path,
     audit: AuditConfig,
@@ -42,21 +42,21 @@ def prepare_corpus(
     Writes `manifest.parquet`, which says what it was made from, and `audit.csv` (one row per finding).
 
     Args:
-        name: of the corpus.
+        corpus: its reader.
         data_root: folder with one folder per corpus.
-        prepared_dir: the manifest goes to `prepared_dir/name`.
+        prepared_dir: the manifest goes to the folder of the corpus's name below it.
         audit: thresholds, processes, time limit.
-        out: another folder in place of `prepared_dir/name`.
+        out: another folder in place of that.
         quiet: no progress bar.
 
     Returns:
         The manifest, and the corpus folder its paths are relative to.
 
     Raises:
-        UserError: unknown corpus, missing folder, unpublished layout.
+        UserError: missing folder, unpublished layout.
     """
-    corpus = get_corpus(name)
     root = corpus.root(data_root, prepared_dir)
+    name = corpus.name
     folder = out or prepared_dir / name
     clips = list_clips(corpus, root)
     made_from = _made_from(clips, root)

@@ -11,7 +11,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mtl_tf.config import RunConfig
-from mtl_tf.corpora import get_corpus
+from mtl_tf.corpora import open_corpus
 from mtl_tf.data.manifest import TRAIN
 from mtl_tf.evaluation.attention import attention_weights, has_attention
 from mtl_tf.files import write_whole
@@ -76,7 +76,7 @@ def write_report(folder: Path) -> Path:
         metrics=metrics,
         parts=metrics.get("folds", metrics.get("repeats", [])),
         main_metrics=chosen,
-        corpora={name: get_corpus(corpus.name) for name, corpus in config.corpora.items()},
+        corpora={name: open_corpus(name, corpus) for name, corpus in config.corpora.items()},
         used=load_division(part_folders(folder)[0])["corpus"].value_counts().to_dict(),
         counts=_clip_counts(folder, predictions),
         known_speakers=known_speakers(folder),
@@ -157,7 +157,7 @@ def _examples(folder: Path, config: RunConfig) -> dict[str, list[dict[str, Any]]
     predictions = pd.read_parquet((folder if folds else first) / names.PREDICTIONS)
     models = {}  # by the folder they lie in; each fold has its own
     roots = {
-        name: get_corpus(corpus.name).root(config.data_root, Path(config.prepared_dir))
+        name: open_corpus(name, corpus).root(config.data_root, Path(config.prepared_dir))
         for name, corpus in config.corpora.items()
     }
     crops = {name: corpus.crop_s for name, corpus in config.corpora.items()}

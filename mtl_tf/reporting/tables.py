@@ -9,6 +9,7 @@ from rich.text import Text
 
 from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.data.leave_out import count_hits
+from mtl_tf.data.manifest import label_columns
 from mtl_tf.data.prepare import AUDIT, MANIFEST
 from mtl_tf.reporting.words import percent, telling_speakers
 from mtl_tf.runs import names
@@ -66,14 +67,15 @@ def print_audit(corpus: Corpus, manifest: pd.DataFrame, folder: Path) -> None:
     console = _console()
     speakers = manifest["speaker"].nunique()
     console.print(f"{corpus.title}: {len(manifest)} clips ({rates}), {hours:.2f} h, {speakers} speakers")
-    console.print(f"licence: {corpus.licence}")
+    if corpus.licence:
+        console.print(f"licence: {corpus.licence}")
     published = set(corpus.sample_rates)
-    if not readable.empty and not published & set(readable["sample_rate"]):
+    if published and not readable.empty and not published & set(readable["sample_rate"]):
         listed = ", ".join(map(str, sorted(published)))
         console.print(f"note: published at {listed} Hz, so this is a converted copy; figures may differ from papers")
     if manifest["misfit"].isna().sum() < (corpus.num_published or 0):
         console.print(f"note: {corpus.num_published} clips are published, so this is a part of the corpus")
-    for line in count_lines(manifest, corpus):
+    for line in count_lines(manifest):
         console.print(Text(line))
     if findings.empty:
         console.print("audit: every clip decodes, nothing to report")
@@ -84,22 +86,21 @@ def print_audit(corpus: Corpus, manifest: pd.DataFrame, folder: Path) -> None:
             for kind, count in findings["kind"].value_counts().items()
         )
         console.print(Text(f"audit: {counts}; listed in {folder / AUDIT}"))
-        columns = tuple(column for column in corpus.native_labels if manifest[column].nunique() <= MOST_VALUES)
+        columns = tuple(column for column in label_columns(manifest) if manifest[column].nunique() <= MOST_VALUES)
         hits = count_hits(manifest, findings, columns, named=True)
         if hits:
             console.print(Text(f"that is {', '.join(hits)}"))
     console.print(f"{folder / MANIFEST}")
 
 
-def count_lines(manifest: pd.DataFrame, corpus: Corpus) -> list[str]:
+def count_lines(manifest: pd.DataFrame) -> list[str]:
     """Counts the clips per native label, speaker, official part and official fold, a line each.
 
     Args:
         manifest: of one corpus.
-        corpus: for its labels.
     """
     lines = []
-    for column in (*corpus.native_labels, "official_split", "official_fold", "speaker"):
+    for column in (*label_columns(manifest), "official_split", "official_fold", "speaker"):
         counts = manifest[column].dropna().astype(str).value_counts()
         if len(counts) > MOST_VALUES:
             fewest, most = counts.min(), counts.max()

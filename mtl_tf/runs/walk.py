@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from mtl_tf.config import RunConfig
+from mtl_tf.corpora import open_corpus
 from mtl_tf.data.assemble import FoldData, RunData, assemble, divide
 from mtl_tf.data.clip_source import ClipSource, decoder_of
 from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
@@ -121,7 +122,9 @@ def build_source(config: RunConfig, data: RunData) -> ClipSource:
         config.frontend.sample_rate,
     )
     if config.pipeline.shards:
-        folders = {name: Path(config.prepared_dir) / corpus.name for name, corpus in config.corpora.items()}
+        folders = {
+            name: Path(config.prepared_dir) / open_corpus(name, corpus).name for name, corpus in config.corpora.items()
+        }
         source.use_stores(data.manifest, folders, config.pipeline.num_parallel_calls, config.quiet)
     return source
 

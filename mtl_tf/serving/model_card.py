@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mtl_tf.config import RunConfig
-from mtl_tf.corpora import get_corpus
+from mtl_tf.corpora import open_corpus
 from mtl_tf.runs.names import ENVIRONMENT
 from mtl_tf.runs.read import load_metrics, load_thresholds, longest_clip
 
@@ -43,7 +43,7 @@ def model_card(
         division=_division(config),
         thresholds={task: entries for task, entries in load_thresholds(run).items() if entries},
         metrics=load_metrics(run),
-        corpora=[get_corpus(corpus.name) for corpus in config.corpora.values()],
+        corpora=[open_corpus(name, corpus) for name, corpus in config.corpora.items()],
         command=_command(run),
         run=run,
     )

@@ -30,7 +30,7 @@ def help_text(arguments: Sequence[str] = ()) -> str:
     Raises:
         UserError: an unknown search, or a value of no known form.
     """
-    lines = [f"Searches (search=NAME): {', '.join(search_names())}", ""]
+    lines = [f"Searches (search=NAME): {', '.join(search_names(arguments))}", ""]
     if any(argument.lstrip("~").startswith(("search=", "search.")) for argument in arguments):
         search, fixed, _ = read_search(arguments, KEYS)
         lines = [f"The space, searched by {search.tuner} for {objective_title(search)}:"]

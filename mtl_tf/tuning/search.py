@@ -6,7 +6,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 
-from mtl_tf.compose import CONFIG_DIR, GROUPS
+from mtl_tf.compose import GROUPS, choices, config_dirs, file_of
 from mtl_tf.config import RunConfig, Section
 from mtl_tf.errors import UserError, nearest_hint, wrong_value
 from mtl_tf.metrics import METRICS, TRACKED
@@ -46,9 +46,13 @@ class SearchConfig(Section):
     search_seed: int = Field(0, ge=0, description="seed of the search; the runs have seed")
 
 
-def search_names() -> list[str]:
-    """Lists the search spaces in `configs/search`."""
-    return sorted(path.stem for path in (CONFIG_DIR / "search").glob("*.yaml"))
+def search_names(arguments: Sequence[str] = ()) -> list[str]:
+    """Lists the shipped search spaces and those of `config_dir`.
+
+    Args:
+        arguments: as typed.
+    """
+    return list(choices("search", config_dirs(arguments)))
 
 
 def read_search(arguments: Sequence[str], keys: Sequence[str] = ()) -> tuple[SearchConfig, list[str], dict[str, str]]:
@@ -80,7 +84,7 @@ def read_search(arguments: Sequence[str], keys: Sequence[str] = ()) -> tuple[Sea
         elif key.startswith(PREFIX):
             changes[key.removeprefix(PREFIX)] = _parse(key, text)
         elif key == "search":
-            values = _shipped(text) | values
+            values = _named(text, arguments) | values
         elif key in keys and separator:
             found[key] = text
         elif key in SearchConfig.model_fields and key not in ("space", "fixed") and separator:
@@ -91,6 +95,7 @@ def read_search(arguments: Sequence[str], keys: Sequence[str] = ()) -> tuple[Sea
             known = {
                 *RunConfig.model_fields,
                 *GROUPS,
+                "config_dir",
                 "search",
                 *keys,
                 *set(SearchConfig.model_fields) - {"space", "fixed"},
@@ -107,7 +112,8 @@ def read_search(arguments: Sequence[str], keys: Sequence[str] = ()) -> tuple[Sea
     values["space"] = {key: entry for key, entry in space.items() if entry is not None}
     if not values["space"]:
         raise UserError(
-            f"nothing to search: give search=NAME, one of {', '.join(search_names())}, or search.KEY=[VALUE,VALUE]"
+            "nothing to search: give search=NAME, one of "
+            f"{', '.join(search_names(arguments))}, or search.KEY=[VALUE,VALUE]"
         )
     try:
         search = SearchConfig.model_validate(values)
@@ -169,11 +175,12 @@ def signed(metric: str, value: float) -> float:
     return value if METRICS[metric].higher_is_better else -value
 
 
-def _shipped(name: str) -> dict[str, Any]:
-    if name not in search_names():
-        hint = nearest_hint(name, search_names()) if name else f" Known: {', '.join(search_names())}."
+def _named(name: str, arguments: Sequence[str]) -> dict[str, Any]:
+    known = search_names(arguments)
+    if name not in known:
+        hint = nearest_hint(name, known) if name else f" Known: {', '.join(known)}."
         raise UserError(f"no search is called {name or 'nothing'}.{hint}")
-    path = CONFIG_DIR / "search" / f"{name}.yaml"
+    path = file_of("search", name, config_dirs(arguments))
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

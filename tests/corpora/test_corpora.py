@@ -49,7 +49,9 @@ def test_licence_citation_and_source_are_stated(name):
 def test_fixtures_prepare_without_findings(name, tmp_path):
     corpus = get_corpus(name)
     write_fixture(corpus, tmp_path / "data" / name)
-    manifest, _ = prepare_corpus(name, str(tmp_path / "data"), tmp_path / "prepared", AuditConfig(), quiet=True)
+    manifest, _ = prepare_corpus(
+        get_corpus(name), str(tmp_path / "data"), tmp_path / "prepared", AuditConfig(), quiet=True
+    )
     assert (manifest["error"] == "").all()
     assert (tmp_path / "prepared" / name / "audit.csv").read_text().count("\n") == 1
 

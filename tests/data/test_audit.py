@@ -71,7 +71,9 @@ EXPECTED = {
 
 
 def prepare(tmp_path, config=None):
-    return prepare_corpus("fsdd", str(tmp_path / "data"), tmp_path / "prepared", config or AuditConfig(), quiet=True)
+    return prepare_corpus(
+        get_corpus("fsdd"), str(tmp_path / "data"), tmp_path / "prepared", config or AuditConfig(), quiet=True
+    )
 
 
 def test_every_kind_of_damage_is_listed_once_with_its_reason(damaged):

@@ -8,11 +8,14 @@ import pandas as pd
 import pytest
 import soundfile
 import soxr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mtl_tf.compose import compose
 from mtl_tf.config import AuditConfig
 from mtl_tf.corpora import get_corpus
 from mtl_tf.corpora.fixture import write_fixture
+from mtl_tf.data import duplicates
 from mtl_tf.data.assemble import assemble, divide
 from mtl_tf.data.fingerprint import correlation, fingerprint, same_recordings
 from mtl_tf.data.prepare import prepare_corpus
@@ -87,7 +90,9 @@ def test_other_takes_of_the_same_words_are_no_copies(pattern, real_audio):
 
 
 def prepared(name, tmp_path):
-    manifest, _ = prepare_corpus(name, str(tmp_path / "data"), tmp_path / "prepared", AuditConfig(), quiet=True)
+    manifest, _ = prepare_corpus(
+        get_corpus(name), str(tmp_path / "data"), tmp_path / "prepared", AuditConfig(), quiet=True
+    )
     return manifest, read_table(tmp_path / "prepared" / name / "audit.csv")
 
 
@@ -150,3 +155,37 @@ def test_accepted_duplicates_and_silences_never_stop_a_run_nor_meet_in_training_
     assert parts["recordings/0_theo_1.wav"] == "test" and parts["recordings/0_theo_40.wav"] == "unused"
     assert parts["recordings/1_theo_2.wav"] == "test" and parts["recordings/1_theo_41.wav"] in ("train", "validation")
     assert fold.notes[0].startswith("1 clip takes no part: the same recording as a test clip")
+
+
+@given(pairs=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda pair: pair[0] < pair[1])))
+def test_whichever_clips_sound_alike_each_group_has_one_first_and_a_reason_for_all_others(pairs):
+    names = [f"c/{number}.wav" for number in range(7)]
+    facts = {
+        "error": "",
+        "num_frames": 1,
+        "misfit": None,
+        "peak": 1.0,
+        "sample_rate": 8000,
+        "copy": 0,
+        "identity": None,
+    }
+    manifest = pd.DataFrame({"clip_id": names, "path": names, "audio_sha1": names, "fingerprint": b"", **facts})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates, "same_recordings", lambda fingerprints, load: sorted(set(pairs)))
+        marked = duplicates.mark_duplicates(manifest, get_corpus("fsdd"), lambda row: row)
+    groups = joined(7, pairs)
+    for group in groups:
+        assert set(marked["recording"][list(group)]) == {names[min(group)]}
+        assert marked["same_because"][min(group)] == ""
+        assert marked["same_because"][sorted(group)[1:]].str.startswith("sounds the same as c/").all()
+
+
+def joined(count, pairs):
+    """Joins groups pair by pair, as on paper."""
+    groups = [{number} for number in range(count)]
+    for one, two in pairs:
+        first, second = (next(group for group in groups if number in group) for number in (one, two))
+        if first is not second:
+            groups.remove(second)
+            first |= second
+    return groups

@@ -11,6 +11,7 @@ from conftest import SMALL_RUN
 
 from mtl_tf.compose import compose
 from mtl_tf.config import AuditConfig
+from mtl_tf.corpora import get_corpus
 from mtl_tf.data.assemble import assemble
 from mtl_tf.data.prepare import prepare_corpus
 from mtl_tf.errors import UserError
@@ -58,7 +59,7 @@ def test_manifests_of_two_folders_are_never_taken_for_each_other(tone_corpus, tm
     prepared = tmp_path / "prepared"
     for _ in range(2):
         for root, count in ((tone_corpus, 48), (tmp_path / "other", 4)):
-            manifest, found = prepare_corpus("fsdd", str(root), prepared, AuditConfig(), quiet=True)
+            manifest, found = prepare_corpus(get_corpus("fsdd"), str(root), prepared, AuditConfig(), quiet=True)
             assert len(manifest) == count and found == root / "fsdd"
 
 
@@ -96,7 +97,7 @@ def test_no_header_and_no_name_ends_a_run(tone_corpus, tmp_path, capsys):
     for name in ODD_NAMES:
         with open(os.fsencode(folder) + b"/" + name, "wb") as file:  # noqa: PTH123
             file.write(content)
-    manifest, _ = prepare_corpus("fsdd", str(tone_corpus), tmp_path / "prepared", AuditConfig(), quiet=True)
+    manifest, _ = prepare_corpus(get_corpus("fsdd"), str(tone_corpus), tmp_path / "prepared", AuditConfig(), quiet=True)
     assert len(manifest) == 48 + 300 + len(ODD_NAMES)
     findings = read_table(tmp_path / "prepared" / "fsdd" / "audit.csv")
     assert findings["reason"].str.contains("encoding other than UTF-8").sum() == 1

@@ -4,7 +4,6 @@ import pytest
 
 from mtl_tf.compose import compose
 from mtl_tf.errors import UserError
-from mtl_tf.tuning import search as search_module
 from mtl_tf.tuning.help import help_text
 from mtl_tf.tuning.search import SearchConfig, check_objective, read_search, search_names
 
@@ -110,9 +109,8 @@ def test_help_without_a_search_lists_them():
         (b"space: {a: [1, 2]}\ntrails: 3", "search: unknown key trails. Did you mean trials"),
     ],
 )
-def test_a_damaged_file_of_a_search_is_named(content, message, tmp_path, monkeypatch):
+def test_a_damaged_file_of_a_search_is_named(content, message, tmp_path):
     (tmp_path / "search").mkdir()
     (tmp_path / "search" / "mine.yaml").write_bytes(content)
-    monkeypatch.setattr(search_module, "CONFIG_DIR", tmp_path)
     with pytest.raises(UserError, match=message):
-        read_search(["search=mine"])
+        read_search(["search=mine", f"config_dir={tmp_path}"])

@@ -86,7 +86,7 @@ def test_a_search_its_winner_and_its_files(tone_corpus, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_test_split_is_opened_once_and_the_winner_is_an_experiment(tone_corpus, tmp_path, monkeypatch):
+def test_the_test_split_is_opened_once_and_the_winner_is_an_experiment(tone_corpus, tmp_path):
     arguments = [*SMALL_RUN, f"data_root={tone_corpus}", *SEARCH]
     folder, _ = tune(*arguments)
     tune(f"finish={folder}", "repeats=2")
@@ -98,17 +98,9 @@ def test_the_test_split_is_opened_once_and_the_winner_is_an_experiment(tone_corp
 
     best = yaml.safe_load((folder / files.BEST).read_text())
     own = folder / best["runs"][0]
-    configs = tmp_path / "configs"
-    configs.symlink_to(ROOT / "configs")
-    copied = tmp_path / "copied"
-    subprocess.run(["cp", "-rL", str(configs), str(copied)], check=True)
-    (copied / "experiment" / "tuned.yaml").write_bytes((folder / files.BEST_EXPERIMENT).read_bytes())
-    monkeypatch.setattr(compose_module, "CONFIG_DIR", copied)
-    compose_module.choices.cache_clear()
-    try:
-        config = compose(["experiment=tuned", f"data_root={tone_corpus}", "quiet=true"])
-    finally:
-        compose_module.choices.cache_clear()
+    (tmp_path / "configs" / "experiment").mkdir(parents=True)
+    (tmp_path / "configs" / "experiment" / "tuned.yaml").write_bytes((folder / files.BEST_EXPERIMENT).read_bytes())
+    config = compose(["experiment=tuned", "config_dir=configs", f"data_root={tone_corpus}", "quiet=true"])
     assert same(config, compose_module.load(own / "config.yaml"), "experiment")
 
     from mtl_tf.experiment import run_experiment

@@ -1,0 +1,63 @@
+"""What corpora without a reader of their own have in common."""
+
+import math
+import os
+from pathlib import Path
+
+from mtl_tf.config import CorpusConfig
+from mtl_tf.corpora.corpus import Corpus
+from mtl_tf.errors import UserError
+
+
+class OwnCorpus(Corpus):
+    """A corpus that configuration describes; its labels are whatever columns are found.
+
+    Any sample rate and any length is what was to be expected of it.
+
+    Args:
+        name: in the configuration, in prepared files and in clip ids.
+        options: `path`, and what the kind of corpus takes.
+    """
+
+    licence = ""
+    citation = ""
+    homepage = ""
+    sample_rates = ()
+    duration_range_s = (0.0, math.inf)
+    native_labels = ()
+
+    def __init__(self, name: str, options: CorpusConfig) -> None:
+        self.name, self.options = name, options
+        self.title, self.licence, self.citation = options.title or name, options.licence, options.citation
+
+    def root(self, data_root: str | None, prepared_dir: Path) -> Path:
+        """Finds the folder or table.
+
+        Args:
+            data_root: holds it under the corpus's name where no `path` is given; None: `MTL_TF_DATA`.
+            prepared_dir: not used.
+
+        Raises:
+            UserError: it is not there, or neither `path` nor data root is given.
+        """
+        data_root = data_root or os.environ.get("MTL_TF_DATA")
+        if self.options.path is None and not data_root:
+            raise UserError(f"corpus {self.name}: give corpora.{self.name}.path, data_root=DIR or set MTL_TF_DATA")
+        place = Path(self.options.path or Path(data_root) / self.name).expanduser()
+        if not place.exists():
+            raise UserError(f"corpus {self.name}: there is no {place}; {self.where_to_get()}")
+        return self.folder_of(place)
+
+    def folder_of(self, place: Path) -> Path:
+        """Returns the folder that paths of clips are relative to.
+
+        Raises:
+            UserError: `place` is not what this kind of corpus reads.
+        """
+        if not place.is_dir():
+            raise UserError(f"corpus {self.name}: {place} is no folder; for a table give name: table")
+        return place
+
+    def where_to_get(self) -> str:
+        """Says in one sentence how to name the place."""
+        return f"give its place with corpora.{self.name}.path=PATH"

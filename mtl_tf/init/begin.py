@@ -1,0 +1,132 @@
+"""From a folder or table to an experiment: what `scripts/init.py` does."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+import yaml
+
+from mtl_tf.compose import RESERVED, choices, compose, config_dirs
+from mtl_tf.config import AuditConfig, UnusableClip
+from mtl_tf.corpora import KINDS, corpus_names, open_corpus
+from mtl_tf.data.leave_out import leave_out
+from mtl_tf.data.prepare import AUDIT, prepare_corpus
+from mtl_tf.errors import UserError
+from mtl_tf.files import write_whole
+from mtl_tf.init.place import describe_place
+from mtl_tf.init.propose import propose_lengths, propose_split, propose_tasks
+from mtl_tf.init.texts import corpus_text, experiment_text, task_text
+from mtl_tf.progress import say
+from mtl_tf.reporting.tables import print_audit
+from mtl_tf.runs.walk import prepare
+from mtl_tf.tables import read_table
+from mtl_tf.values import read_arguments
+
+KEYS = ("name", "config_dir", "task", "levels", "force", "prepared_dir")
+DEFAULT_DIR = "my_configs"
+LEFT_OUT = (*get_args(UnusableClip), "duplicate", "too_short")
+TRAINING = {"epochs": 30, "learning_rate": 0.002, "learning_rate_schedule": "cosine"}
+
+
+def begin(arguments: Sequence[str]) -> str:
+    """Looks at a corpus, says what is there, and writes corpus, tasks and experiment.
+
+    Args:
+        arguments: a folder or table, and `KEYS`; `task` may be given several times or as a list.
+
+    Returns:
+        The name of the experiment.
+
+    Raises:
+        UserError: a mistake in the arguments, nothing that can be read, or files that would be overwritten.
+    """
+    asked = [text for argument in arguments if argument.startswith("task=") for text in _listed(argument[5:])]
+    values, places = read_arguments([text for text in arguments if not text.startswith("task=")], KEYS, files=True)
+    name = _checked_name(values, places)
+    own = Path(values.get("config_dir", DEFAULT_DIR))
+    prepared = Path(values.get("prepared_dir", "prepared"))
+    levels = _listed(values["levels"]) if "levels" in values else None
+    options = describe_place(Path(places[0]).expanduser(), name, levels)
+    corpus = open_corpus(name, options)
+    manifest, _ = prepare_corpus(corpus, None, prepared, AuditConfig())
+    print_audit(corpus, manifest, prepared / name)
+    findings = read_table(prepared / name / AUDIT)
+    usable = leave_out(
+        manifest,
+        findings,
+        corpus,
+        AuditConfig(skip=list(LEFT_OUT), accept=_accepted(findings)),
+        prepared / name / AUDIT,
+    )
+    taken = {*choices("task", config_dirs()), *RESERVED, *_others(own, name)}
+    tasks, left = propose_tasks(usable, asked, name, taken)
+    split, division, sentence = propose_split(usable)
+    options = options.model_copy(update={"split": split, **_audit(findings)})
+    for task in tasks:
+        what = "who speaks" if task.classes is None else f"{len(task.classes)} classes"
+        say(f"task {task.name}: {what}, from the column {task.column}")
+        if task.spellings:
+            say(
+                "  spelt alike, so one class: " + ", ".join(f"{key} = {value}" for key, value in task.spellings.items())
+            )
+    for line in left:
+        say(f"no task {line}")
+    say(f"tested on {sentence}")
+    experiment = propose_lengths(usable) | division | {"training": TRAINING}
+    texts = {
+        own / "corpus" / f"{name}.yaml": corpus_text(name, options),
+        **{own / "task" / f"{task.name}.yaml": task_text(task, name) for task in tasks},
+        own / "experiment" / f"{name}.yaml": experiment_text(name, options, tasks, experiment),
+    }
+    there = [str(path) for path in texts if path.exists()]
+    if there and values.get("force", "false") != "true":
+        raise UserError(f"{', '.join(there)} {'are' if len(there) > 1 else 'is'} there; give force=true to overwrite")
+    for path, text in texts.items():
+        write_whole(path, text.encode())
+        say(f"wrote {path}")
+    # What a run does before it trains, so that what was written runs.
+    prepare(compose([f"experiment={name}", f"config_dir={own}", f"prepared_dir={prepared}", "quiet=true"]))
+    say(f"next: python scripts/train.py experiment={name} config_dir={own}")
+    return name
+
+
+def _checked_name(values: dict[str, str], places: Sequence[str]) -> str:
+    if len(places) != 1:
+        raise UserError(f"give one folder or table, and name=NAME; {len(places)} are given")
+    name = values.get("name", "")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED:
+        raise UserError(
+            f"name={name}: give a name of letters, digits and '_' that begins with a letter"
+            if name not in RESERVED or not name
+            else f"name={name}: this name is taken by a part of every model; give another"
+        )
+    if name in (*corpus_names(), *KINDS):
+        raise UserError(f"name={name}: a published corpus or a kind of corpora is called so; give another")
+    if values.get("force", "false") not in ("true", "false"):
+        raise UserError("force is true or false")
+    return name
+
+
+def _others(own: Path, name: str) -> list[str]:
+    """Lists the tasks in a user's folder that are about other corpora."""
+    found = []
+    for path in (own / "task").glob("*.yaml"):
+        task = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if name not in task.get("labels", {}):
+            found.append(path.stem)
+    return found
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.strip("[]").split(",") if part.strip()]
+
+
+def _accepted(findings: pd.DataFrame) -> list[str]:
+    return sorted(set(findings["kind"]) - set(LEFT_OUT))
+
+
+def _audit(findings: pd.DataFrame) -> dict[str, list[str]]:
+    skipped = sorted(set(findings["kind"]) & set(LEFT_OUT))
+    return {key: kinds for key, kinds in (("skip", skipped), ("accept", _accepted(findings))) if kinds}

@@ -1,0 +1,43 @@
+"""Finds out what kind of corpus a folder or table is."""
+
+from pathlib import Path
+
+from mtl_tf.config import CorpusConfig
+from mtl_tf.corpora.corpus import AUDIO_SUFFIXES, files_below
+from mtl_tf.corpora.table import find_tables
+from mtl_tf.errors import UserError
+from mtl_tf.tables import SUFFIXES
+
+
+def describe_place(place: Path, name: str, levels: list[str] | None) -> CorpusConfig:
+    """Says how a corpus is to be read.
+
+    Args:
+        place: a table, or a folder with a table or with class folders.
+        name: of the corpus, for messages.
+        levels: columns that folders stand for; None: the outermost is the label.
+
+    Returns:
+        The options of a corpus of the kind `table` or `folders`.
+
+    Raises:
+        UserError: there is nothing that could be read.
+    """
+    if not place.exists():
+        raise UserError(f"{place}: there is no such folder or table")
+    path = str(place.resolve())
+    if place.is_file():
+        if place.suffix.lower() not in SUFFIXES:
+            raise UserError(f"{place} is no table; give a folder, or one of {', '.join(SUFFIXES)}")
+        return CorpusConfig(name="table", path=path)
+    files = [file for file in files_below(place) if file.suffix.lower() in AUDIO_SUFFIXES and file.name[0] != "."]
+    if levels is None and find_tables(place, name, required=False):
+        return CorpusConfig(name="table", path=path)
+    if not files:
+        raise UserError(f"{place} holds no WAV, FLAC, OGG or MP3 file")
+    if all(file.parent == place for file in files):
+        raise UserError(
+            f"{place} holds {len(files)} audio files and no class folders; put the files of each class into a folder "
+            "named after it, or write a table with the columns file and label"
+        )
+    return CorpusConfig(name="folders", path=path, **({} if levels is None else {"levels": levels}))

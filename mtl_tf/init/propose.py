@@ -1,0 +1,154 @@
+"""Proposes tasks, a division and lengths for a corpus that nobody has described."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from mtl_tf.config import SplitConfig
+from mtl_tf.data.manifest import TEST, TRAIN, label_columns
+from mtl_tf.errors import UserError, nearest_hint
+
+SPEAKER = "speaker"
+GENERIC = ("label", "labels", "class", "category", "target")  # which say nothing of what is asked
+MOST_CLASSES = 200
+FEWEST_CLIPS = 3  # of a class, on average
+MOST_NUMBERS = 20  # different values of a column of numbers that may still be classes
+MOST_FOLDS, FEWEST_GROUPS = 5, 3
+HIGHEST_RATE_HZ = 16000
+LONGEST_S = 5.0
+WORD_S = 2.0  # clips up to this length are taken for words, in which the order of sounds matters
+
+
+@dataclass(frozen=True)
+class ProposedTask:
+    """A question that a column of labels answers.
+
+    Attributes:
+        name: of the task.
+        column: of the manifest.
+        classes: in sorted order; None: those of the training clips (who speaks).
+        spellings: native label to the class that is spelt alike and more frequent.
+    """
+
+    name: str
+    column: str
+    classes: tuple[str, ...] | None
+    spellings: dict[str, str] = field(default_factory=dict)
+
+
+def propose_tasks(
+    manifest: pd.DataFrame, asked: Sequence[str], corpus: str, taken: Collection[str]
+) -> tuple[list[ProposedTask], list[str]]:
+    """Makes a task of each column that looks like classes.
+
+    Args:
+        manifest: usable clips.
+        asked: columns to take; empty: all that look like classes, but for who speaks.
+        corpus: its name, which tasks get where their column's says nothing or is taken.
+        taken: names of tasks that there are.
+
+    Returns:
+        The tasks, and a sentence for each column that is none.
+
+    Raises:
+        UserError: a column that was asked for is not there or has no two classes; or there is no task at all.
+    """
+    columns = [*label_columns(manifest), *([SPEAKER] if manifest[SPEAKER].notna().any() else [])]
+    for column in asked:
+        if column not in columns:
+            raise UserError(f"task={column}: there is no such column.{nearest_hint(column, columns)}")
+    tasks, left = [], []
+    for column in columns:
+        if asked and column not in asked:
+            left.append(f"{column}: not asked for")
+            continue
+        reason = _why_no_classes(manifest[column].dropna().astype(str), column, bool(asked))
+        if reason and asked:
+            raise UserError(f"task={column}: {reason}")
+        if reason:
+            left.append(f"{column}: {reason}; task={column} asks for it all the same")
+            continue
+        tasks.append(_task(manifest[column], column, corpus, {*taken, *(task.name for task in tasks)}))
+    if not tasks:
+        raise UserError(
+            "no column looks like classes" + (f" ({'; '.join(left)})" if left else "") + "; a column with two or more "
+            "values, each in several clips, is wanted"
+        )
+    return tasks, left
+
+
+def _why_no_classes(labels: pd.Series, column: str, asked: bool) -> str:
+    """Says why a column is no task, else nothing."""
+    count = labels.nunique()
+    if count < 2:
+        return f"{count} value{'' if count == 1 else 's'}, and two are needed"
+    if asked:
+        return ""
+    if column == SPEAKER:
+        return f"{count} speakers, who keep training and test apart"
+    if count > MOST_CLASSES or len(labels) / count < FEWEST_CLIPS:
+        return f"{count} values in {len(labels)} clips"
+    numbers = pd.to_numeric(labels, errors="coerce").notna().all()
+    return f"{count} different numbers" if numbers and count > MOST_NUMBERS else ""
+
+
+def _task(labels: pd.Series, column: str, corpus: str, taken: Collection[str]) -> ProposedTask:
+    plain = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")
+    if column.casefold() in GENERIC or not re.match(r"[A-Za-z]", plain):
+        plain = corpus
+    name = plain if plain not in taken else f"{corpus}_{plain}"
+    number = 2
+    while name in taken:
+        name, number = f"{corpus}_{plain}_{number}", number + 1
+    counts = labels.dropna().astype(str).value_counts()
+    if column == SPEAKER:
+        return ProposedTask(name, column, None)
+    leaders: dict[str, str] = {}
+    for label in counts.index:  # the most frequent spelling first
+        leaders.setdefault(re.sub(r"[\s_-]+", "", label).casefold(), label)
+    spellings = {
+        label: leader
+        for label in counts.index
+        if (leader := leaders[re.sub(r"[\s_-]+", "", label).casefold()]) != label
+    }
+    return ProposedTask(name, column, tuple(sorted(set(counts.index) - set(spellings))), spellings)
+
+
+def propose_split(manifest: pd.DataFrame) -> tuple[SplitConfig, dict[str, object], str]:
+    """Proposes a division: the official one, by speakers, or at random.
+
+    Returns:
+        The division, further keys of a run (`fold`, where there are several), and a sentence.
+    """
+    parts = set(manifest["official_split"].dropna())
+    speakers = manifest[SPEAKER].nunique() if manifest[SPEAKER].notna().all() else 0
+    by_speaker = {"validation_group": SPEAKER} if speakers >= FEWEST_GROUPS else {}
+    if manifest["official_split"].notna().all() and {TRAIN, TEST} <= parts:
+        return SplitConfig(strategy="predefined", **by_speaker), {}, "the official division"
+    if manifest["official_fold"].notna().all() and manifest["official_fold"].nunique() > 1:
+        return SplitConfig(strategy="predefined", **by_speaker), {"fold": 0}, "fold 0 of the official folds"
+    if speakers >= FEWEST_GROUPS:
+        folds = min(MOST_FOLDS, speakers)
+        split = SplitConfig(strategy="grouped_k_fold", num_folds=folds, **by_speaker)
+        return split, {"fold": 0}, f"fold 0 of {folds}, on speakers that training does not have"
+    return SplitConfig(strategy="random"), {}, "a random fifth of the clips, as no speakers or parts are named"
+
+
+def propose_lengths(manifest: pd.DataFrame) -> dict[str, dict[str, object]]:
+    """Proposes rate, length and batch size, by the clips' rates and lengths.
+
+    Returns:
+        Keys of `frontend`, `model` and `pipeline`.
+    """
+    rate = min(int(manifest["sample_rate"].mode().iloc[0]), HIGHEST_RATE_HZ)
+    seconds = (manifest["num_frames"] / manifest["sample_rate"]).to_numpy()
+    clip_s = float(min(np.ceil(np.quantile(seconds, 0.95) * 20) / 20, LONGEST_S))
+    windows = {} if rate == HIGHEST_RATE_HZ else {"n_fft": 2 ** round(np.log2(rate * 0.032)), "hop_length": rate // 100}
+    return {
+        "frontend": {"sample_rate": rate, **windows, "normalize": "global"},
+        "model": {"time_segments": 6 if clip_s <= WORD_S else 1, "embedding_units": 256, "feature_noise": 0.15},
+        "pipeline": {"clip_s": round(clip_s, 2), "batch_size": 16, "shards": True},
+    }

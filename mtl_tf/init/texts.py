@@ -1,0 +1,29 @@
+"""Writes corpus, task and experiment as short YAML, one section a line."""
+
+from collections.abc import Sequence
+
+from mtl_tf.config import CorpusConfig
+from mtl_tf.init.propose import ProposedTask
+from mtl_tf.values import as_typed
+
+
+def corpus_text(name: str, options: CorpusConfig) -> str:
+    """Writes `corpus/NAME.yaml`."""
+    given = options.model_dump(exclude_unset=True)
+    return f"# @package corpora.{name}\n" + "".join(f"{key}: {as_typed(value)}\n" for key, value in given.items())
+
+
+def task_text(task: ProposedTask, corpus: str) -> str:
+    """Writes `task/TASK.yaml`."""
+    labels = {"column": task.column, **({"map": task.spellings} if task.spellings else {})}
+    lines = [f"# @package tasks.{task.name}"]
+    lines.append("closed_set: true" if task.classes is None else f"classes: {as_typed(list(task.classes))}")
+    return "\n".join([*lines, f"labels: {as_typed({corpus: labels})}"]) + "\n"
+
+
+def experiment_text(name: str, options: CorpusConfig, tasks: Sequence[ProposedTask], keys: dict[str, object]) -> str:
+    """Writes `experiment/NAME.yaml`."""
+    chosen = ", ".join(task.name for task in tasks)
+    lines = ["# @package _global_", f"# Proposed by scripts/init.py for {options.path}", "defaults:"]
+    lines += [f"  - override /corpus: [{name}]", f"  - override /task: [{chosen}]"]
+    return "\n".join([*lines, *(f"{key}: {as_typed(value)}" for key, value in keys.items())]) + "\n"

@@ -1,0 +1,145 @@
+"""A folder or table becomes an experiment that runs."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from conftest import ROOT
+
+from mtl_tf.compose import compose
+from mtl_tf.errors import UserError
+from mtl_tf.experiment import run_experiment
+from mtl_tf.init.begin import begin
+from mtl_tf.runs.read import load_metrics
+
+SMALL = (
+    "model.filters=[4,8]",
+    "model.embedding_units=16",
+    "frontend.num_mel_bins=16",
+    "pipeline.shards=false",
+    "quiet=true",
+)
+
+
+def write_tones(folder, names, rate=8000, count=10):
+    """Writes a tone of its own for each name, `count` times."""
+    rng = np.random.default_rng(len(names))
+    for place, name in enumerate(names):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            time_s = np.arange(int(rate * rng.uniform(0.3, 0.5))) / rate
+            tone = 0.2 * np.sin(2 * np.pi * 400 * 2**place * time_s) + 0.1 * rng.standard_normal(len(time_s))
+            soundfile.write(folder / name / f"{number}.wav", tone, rate)
+
+
+def test_class_folders_become_a_run(tmp_path, capsys):
+    write_tones(tmp_path / "beeps", ("high", "low"))
+    assert begin([str(tmp_path / "beeps"), "name=beeps"]) == "beeps"
+    assert "label: high 10, low 10" in capsys.readouterr().out
+    files = sorted(path.relative_to(tmp_path / "my_configs").as_posix() for path in (tmp_path / "my_configs").rglob("*.yaml"))
+    assert files == ["corpus/beeps.yaml", "experiment/beeps.yaml", "task/beeps.yaml"]
+    config = compose(["experiment=beeps", "config_dir=my_configs", "training.epochs=8", *SMALL])
+    assert config.tasks["beeps"].classes == ["high", "low"] and config.frontend.sample_rate == 8000
+    scores = load_metrics(run_experiment(config))["test"]["beeps"]
+    assert scores["n"] == 4 and scores["accuracy"] == 1.0
+
+
+def test_two_corpora_with_the_same_column_make_one_run(tmp_path):
+    write_tones(tmp_path / "beeps", ("high", "low"))
+    write_tones(tmp_path / "hums", ("a", "b", "c"))
+    (tmp_path / "hums" / "b" / "9.wav").write_bytes(b"RIFF")
+    for name in ("beeps", "hums"):
+        begin([str(tmp_path / name), f"name={name}", "config_dir=own"])
+    both = ["corpus=[beeps,hums]", "task=[beeps,hums]", "config_dir=own", "training.epochs=1", *SMALL]
+    scores = load_metrics(run_experiment(compose(["experiment=hums", *both])))["test"]
+    assert {name: scores[name]["n"] for name in ("beeps", "hums")} == {"beeps": 4, "hums": 6}
+    lines = [line for path in (tmp_path / "own").rglob("*.yaml") for line in path.read_text().splitlines()]
+    assert len(lines) <= 36
+    with pytest.raises(
+        UserError, match=r"split\.strategy: each corpus of this run has a division of its own; give corpora"
+    ):
+        compose(["experiment=hums", "config_dir=own", "split.strategy=random"])
+
+
+def test_columns_of_a_table_become_tasks_and_speakers_keep_the_test_apart(tmp_path, capsys):
+    write_tones(tmp_path, ("audio",), count=24)
+    lines = ["file,emotion,speaker,age,text,Class"]
+    for number in range(24):
+        mood = "Happy" if number == 0 else ("happy", "sad")[number % 2]
+        lines.append(f"audio/{number}.wav,{mood},s{number % 6},{20 + number},only {number},{('x', 'y')[number // 12]}")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    begin([str(tmp_path / "list.csv"), "name=talk"])
+    said = capsys.readouterr().err
+    assert "no task age: 24 values in 24 clips" in said and "no task speaker: 6 speakers" in said
+    assert "spelt alike, so one class: Happy = happy" in said
+    config = compose(["experiment=talk", "config_dir=my_configs"])
+    # `emotion` is a shipped task, and `Class` says nothing of what is asked
+    assert {name: task.classes for name, task in config.tasks.items()} == {
+        "talk_emotion": ["happy", "sad"],
+        "talk": ["x", "y"],
+    }
+    split = config.corpora["talk"].split
+    assert (split.strategy, split.num_folds, split.validation_group, config.fold) == ("grouped_k_fold", 5, "speaker", 0)
+    begin([str(tmp_path / "list.csv"), "name=who", "task=speaker"])
+    who = compose(["experiment=who", "config_dir=my_configs"])
+    assert {name: task.closed_set for name, task in who.tasks.items()} == {"who_speaker": True}
+
+
+def test_nothing_is_overwritten_without_force(tmp_path):
+    write_tones(tmp_path / "beeps", ("high", "low"))
+    begin([str(tmp_path / "beeps"), "name=beeps"])
+    (tmp_path / "my_configs" / "task" / "beeps.yaml").write_text("mine: true\nlabels: {beeps: {column: label}}\n")
+    with pytest.raises(UserError, match="are there; give force=true to overwrite"):
+        begin([str(tmp_path / "beeps"), "name=beeps"])
+    assert "mine" in (tmp_path / "my_configs" / "task" / "beeps.yaml").read_text()
+    begin([str(tmp_path / "beeps"), "name=beeps", "force=true"])
+    assert yaml.safe_load((tmp_path / "my_configs" / "task" / "beeps.yaml").read_text())["classes"] == ["high", "low"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["name=x"], "give one folder or table"),
+        (["gone", "name=x"], "gone: there is no such folder or table"),
+        (["beeps"], "name=: give a name of letters"),
+        (["beeps", "name=fsdd"], "name=fsdd: a published corpus"),
+        (["beeps", "name=trunk"], "name=trunk: this name is taken"),
+        (["beeps", "name=x", "task=labl"], "task=labl: there is no such column. Did you mean label"),
+        (["beeps/high", "name=x"], "holds 10 audio files and no class folders"),
+        (["beeps/high/0.wav", "name=x"], "is no table; give a folder"),
+        (["empty", "name=x"], "holds no WAV, FLAC, OGG or MP3"),
+        (["beeps", "name=x", "forse=true"], "unknown argument forse=true. Did you mean force"),
+    ],
+)
+def test_mistakes_are_named_and_write_nothing(arguments, message, tmp_path):
+    write_tones(tmp_path / "beeps", ("high", "low"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=message):
+        begin(arguments)
+    assert not (tmp_path / "my_configs").exists()
+
+
+def test_the_command_prints_the_experiment_last_and_a_mistake_in_one_line(tmp_path):
+    write_tones(tmp_path / "beeps", ("high", "low"))
+    command = [sys.executable, str(ROOT / "scripts" / "init.py")]
+    done = subprocess.run([*command, "beeps", "name=beeps", "config_dir=own"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "experiment=beeps"
+    assert "next: python scripts/train.py experiment=beeps config_dir=own" in done.stderr
+    done = subprocess.run([*command, "beeps", "name=beeps", "config_dir=own"], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: own/corpus/beeps.yaml")
+
+
+def test_lengths_and_rates_follow_the_clips(tmp_path):
+    rng = np.random.default_rng(0)
+    for label in ("a", "b"):
+        (tmp_path / "long" / label).mkdir(parents=True)
+        for number in range(5):
+            soundfile.write(tmp_path / "long" / label / f"{number}.wav", 0.1 * rng.standard_normal(44100 * 7), 44100)
+    begin([str(tmp_path / "long"), "name=long"])
+    config = compose(["experiment=long", "config_dir=my_configs"])
+    assert config.frontend.sample_rate == 16000 and math.isclose(config.pipeline.clip_s, 5.0)
+    assert config.options("model")["time_segments"] == 1
