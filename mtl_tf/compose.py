@@ -14,9 +14,9 @@ from mtl_tf.config import CorpusConfig, RunConfig, TaskConfig
 from mtl_tf.errors import UserError, nearest_hint, wrong_value
 from mtl_tf.files import write_whole
 from mtl_tf.idle import drop_idle_keys
-from mtl_tf.metrics import TRACKED
 from mtl_tf.overrides import Override, read_override, remove_value, set_value, typed_value
 from mtl_tf.published import published_figures
+from mtl_tf.tasks.metrics import TRACKED, metrics_of
 
 CONFIG_DIR = Path(__file__).resolve().parent / "configs"  # in a checkout a link to the folder at the top
 OWN_CONFIGS = "MTL_TF_CONFIG"  # in the environment: a folder of a user's own files; config_dir=DIR goes before it
@@ -313,10 +313,11 @@ def _check_references(config: RunConfig) -> None:
     if config.training.jit_compile and config.training.deterministic:
         raise UserError("training.jit_compile=true needs training.deterministic=false: XLA gives no such promise")
     task, _, metric = config.training.monitor.partition(".")
-    if config.training.monitor not in ("mean", "loss") and (task not in config.tasks or metric not in TRACKED):
+    tracked = metrics_of(TRACKED, config.tasks[task].exclusive) if task in config.tasks else TRACKED
+    if config.training.monitor not in ("mean", "loss") and (task not in config.tasks or metric not in tracked):
         raise UserError(
             f"training.monitor={config.training.monitor}: give mean, loss, or one of {', '.join(config.tasks)} with "
-            f".{', .'.join(TRACKED)}"
+            f".{', .'.join(tracked)}"
         )
 
 
@@ -328,6 +329,8 @@ def _explain(error: ValidationError, values: dict) -> str:
     first = error.errors()[0]
     location = [str(part) for part in first["loc"]]
     key = ".".join(location)
+    if first["type"] == "value_error":
+        return f"{key}: {first['ctx']['error']}"
     if first["type"] == "extra_forbidden":
         section: type[BaseModel] = RunConfig
         for part in location[:-1]:

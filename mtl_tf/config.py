@@ -1,10 +1,10 @@
 """The typed schema of a run: every key of `configs/` with its type, default and meaning."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from mtl_tf import metrics
+from mtl_tf.tasks import metrics
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 # What the audit finds: clips that cannot be used, and clips that a run may accept.
@@ -99,24 +99,70 @@ class CorpusConfig(Section):
 class LabelsConfig(Section):
     """Where a task's labels come from in one corpus."""
 
-    column: str = Field(description="manifest column with the native label")
+    column: str | None = Field(
+        None, description="manifest column with the native label, or with several of them where they are tags"
+    )
+    columns: dict[str, str] = Field({}, description="of tags: each with a column of its own, which holds yes or no")
+    separator: str = Field(",", min_length=1, description="of tags: what stands between them in a cell")
+    empty: Literal["none", "unknown"] = Field(
+        "none", description="of tags: whether an empty cell says that none is there, or nothing"
+    )
+    annotated: Literal["all", "positive"] = Field(
+        "all", description="of tags: whether one that is not named is absent (all) or not known (positive)"
+    )
     map: dict[str, str] = Field({}, description="native label to class; a label not named here must be a class itself")
     ignore: list[str] = Field([], description="native labels that carry no label for this task")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.column is None) == (not self.columns):
+            raise ValueError("give either column or columns")
+        return self
+
+    def all_columns(self) -> list[str]:
+        """Returns the manifest columns that are read."""
+        return list(dict.fromkeys(self.columns.values())) or [str(self.column)]
 
 
 class TaskConfig(Section):
     """One question asked of every clip."""
 
-    kind: Literal["single_label"] = Field("single_label", description="one class per clip")
+    kind: Literal["single_label", "multi_label"] = Field(
+        "single_label", description="one class per clip, or tags, of which none or several are right"
+    )
     classes: list[str] | None = Field(None, description="class names in order; null: those found in the training clips")
-    main_metric: Literal[metrics.MAIN] = Field(  # type: ignore[valid-type]
-        "uar", description="the score a run is judged by, and its best epoch chosen by"
+    main_metric: Literal[metrics.MAIN] | None = Field(  # type: ignore[valid-type]
+        None, description="the score a run is judged by, and its best epoch chosen by; null: uar, or map for tags"
     )
     closed_set: bool = Field(
         False,
         description="classes are the groups themselves (who speaks): scored on held-out clips of known groups",
     )
     labels: dict[str, LabelsConfig] = Field(description="corpus name to where its labels are")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_metric(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("main_metric") is None:
+            return values | {"main_metric": "map" if values.get("kind") == "multi_label" else "uar"}
+        return values
+
+    @model_validator(mode="after")
+    def _properties_fit(self) -> Self:
+        known = metrics.metrics_of(metrics.MAIN, self.exclusive)
+        if self.main_metric not in known:
+            raise ValueError(f"main_metric of kind={self.kind} is {' or '.join(known)}")
+        if self.closed_set and not self.exclusive:
+            raise ValueError("closed_set=true needs kind=single_label")
+        tags = [name for name, labels in self.labels.items() if labels.columns]
+        if self.exclusive and tags:
+            raise ValueError(f"labels.{tags[0]}.columns needs kind=multi_label; give column")
+        return self
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether exactly one class is right for a clip."""
+        return self.kind == "single_label"
 
 
 class AuditConfig(Section):

@@ -2,7 +2,7 @@
 
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_model, build_trunk
-from mtl_tf.tasks import Task
+from mtl_tf.tasks.task import Task
 
 TASKS = {
     "emotion": Task("emotion", tuple("abcdefg")),

@@ -7,12 +7,15 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from mtl_tf import compose, metrics
+from mtl_tf import compose
+from mtl_tf.config import TaskConfig
 from mtl_tf.corpora import corpus_names
 from mtl_tf.runs import names as run_names
+from mtl_tf.tasks import metrics
 
 PACKAGE = ROOT / "mtl_tf"
 ORDER = (
+    "tasks",
     "corpora",
     "data",
     "frontends",
@@ -121,16 +124,34 @@ def test_names_of_a_runs_files_stand_in_one_module():
             assert not strings & (names - kept), path
 
 
-def test_metrics_are_listed_once_and_computed_where_the_list_says():
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_metrics_are_listed_once_and_computed_where_the_list_says(exclusive):
     import numpy as np
 
     from mtl_tf.evaluation.scores import score_task
+    from mtl_tf.evaluation.tags import score_tags
+    from mtl_tf.tasks.task import Task
     from mtl_tf.training.metrics import tracked_metrics
 
-    assert {metric.name for metric in tracked_metrics(3)} == set(metrics.TRACKED)
-    scores = score_task(np.array([0, 1]), np.eye(2), ("a", "b"))
-    assert set(metrics.SCORED) <= set(scores)
-    assert set(metrics.MAIN) <= set(metrics.TRACKED) & set(metrics.SCORED)
+    tracked, scored, main = (
+        set(metrics.metrics_of(names, exclusive)) for names in (metrics.TRACKED, metrics.SCORED, metrics.MAIN)
+    )
+    assert {metric.name for metric in tracked_metrics(Task("t", ("a", "b"), exclusive=exclusive))} == tracked
+    if exclusive:
+        scores = score_task(np.array([0, 1]), np.eye(2), ("a", "b"))
+    else:
+        scores = score_tags(np.eye(2), np.eye(2), ("a", "b"), {})
+    assert scored <= set(scores)
+    assert main <= tracked & scored
+
+
+def test_no_room_but_tasks_and_configuration_names_a_kind_of_task():
+    """What a task is, is asked of its properties, so that a new kind changes no room."""
+    kinds = set(TaskConfig.model_fields["kind"].annotation.__args__)
+    for path in modules():
+        if path.relative_to(PACKAGE).parts[0] not in ("tasks", "config.py"):
+            strings = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+            assert not strings & kinds, path
 
 
 def imported_by(folder):

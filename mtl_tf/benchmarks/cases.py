@@ -94,7 +94,7 @@ def check_names(models: list[str], known: Iterable[str] = tuple(CASES)) -> None:
 
 def build_tasks(case: Case) -> dict:
     """Returns the tasks of a case, their classes named by number."""
-    from mtl_tf.tasks import Task
+    from mtl_tf.tasks.task import Task
 
     return {name: Task(name, tuple(str(index) for index in range(count))) for name, count in case.tasks.items()}
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from mtl_tf.benchmarks.cases import COMPARED, MODELS, check_names
 from mtl_tf.benchmarks.serve import load_as_served
-from mtl_tf.tasks import Task
+from mtl_tf.tasks.task import Task
 
 NUM_TASKS, NUM_CLASSES, CLIP_S = 4, 8, 3.0
 SECONDS_PER_ROUND = 0.3

@@ -16,7 +16,8 @@ from mtl_tf.data.splits import UNUSED, split_clips
 from mtl_tf.data.weights import class_weights, note_small_tasks, task_weights
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.tables import write_table
-from mtl_tf.tasks import Task, build_tasks, index_labels
+from mtl_tf.tasks.labels import build_tasks, index_labels
+from mtl_tf.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ class FoldData:
     Attributes:
         tasks: task name to task.
         division: `split` and `closed_set_only` per clip.
-        names: the class name of each clip in each task, None where there is no label.
-        labels: task name to int32 class indices, 0 where there is none.
+        names: the class name of each clip in each task, or its tags as one text; None where there is no label.
+        labels: task name to int32 class indices, 0 where there is none; of tags float32 (clips, classes), see
+            `tag_targets`.
         weights: task name to float32, 0 where there is no label or the clip is not scored in this task.
         class_weights: task name to float32 (classes,), what a clip of each class weighs in the training loss.
         task_weights: task name to what its loss weighs.
@@ -124,7 +126,8 @@ def assemble(config: RunConfig, min_samples: int = 1) -> RunData:
         )
         problems = find_problems(manifest, corpus, config.audit, frame_s, tuple(options.sample_rates), peaks)
         write_table(problems, prepared / AUDIT)
-        columns = [task.labels[name].column for task in config.tasks.values() if name in task.labels]
+        read = [task.labels[name] for task in config.tasks.values() if name in task.labels and task.exclusive]
+        columns = [column for labels in read for column in labels.all_columns()]
         known = tuple(dict.fromkeys(column for column in columns if column in manifest))
         kept = leave_out(manifest, problems, corpus, _audit_of(config, name), prepared / AUDIT, known)
         problems["corpus"] = name
@@ -151,10 +154,10 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
     labels, weights = {}, {}
     for name, task in tasks.items():
         index = index_labels(task, names[name], training)
-        scored = index >= 0
+        scored = task.is_labelled(index)
         if not task.closed_set:
             scored &= ~(~training & division["closed_set_only"].to_numpy())
-        labels[name] = np.maximum(index, 0)
+        labels[name] = np.maximum(index, 0) if task.exclusive else index.astype(np.float32)
         weights[name] = scored.astype(np.float32)
     fold_data = FoldData(
         tasks,

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
 from mtl_tf.config import TrainingConfig
-from mtl_tf.tasks import Task
+from mtl_tf.tasks.task import Task
 
 SMALL = 0.2  # of the labels of the largest task
 
@@ -21,9 +21,10 @@ def class_weights(
     """Weighs the classes of every task.
 
     Args:
-        kind: `none`, or `balanced`: in inverse proportion to how many training clips a class has.
+        kind: `none`, or `balanced`: in inverse proportion to how many training clips a class has; a tag weighs, where
+            it is there, as much more as the clips without it are more.
         tasks: by name.
-        labels: task to int (clips,).
+        labels: task to int (clips,), or of tags (clips, classes).
         weights: task to float (clips,), 0 where a label does not count.
         training: bool (clips,).
 
@@ -34,7 +35,10 @@ def class_weights(
     for name, task in tasks.items():
         tables[name] = np.ones(task.num_classes, np.float32)
         rows = labels[name][training & (weights[name] > 0)]
-        if kind == "balanced" and len(rows):
+        if kind == "balanced" and not task.exclusive:
+            there, absent = (rows == 1).sum(axis=0), (rows == 0).sum(axis=0)
+            tables[name] = np.where((there > 0) & (absent > 0), absent / np.maximum(there, 1), 1.0).astype(np.float32)
+        elif kind == "balanced" and len(rows):
             classes = np.unique(rows)
             tables[name][classes] = compute_class_weight("balanced", classes=classes, y=rows)
     return tables

@@ -1,5 +1,7 @@
 """Runs a model over clips and tabulates its answers."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 import pandas as pd
@@ -9,6 +11,9 @@ from mtl_tf.data.assemble import FoldData, RunData
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.mapping import map_clips
 from mtl_tf.evaluation.scores import majority_scores, score_task
+from mtl_tf.evaluation.tags import Decisions, answered_tags, find_decisions, score_tags
+from mtl_tf.tasks.tags import tags_of
+from mtl_tf.tasks.task import Task
 
 CLIP_COLUMNS = ["clip_id", "corpus", "path", "start_frame", "num_frames", "speaker", "decoder"]
 
@@ -39,36 +44,92 @@ def predict_clips(
 
 
 def tabulate(
-    probabilities: dict[str, np.ndarray], positions: np.ndarray, data: RunData, fold: FoldData
+    probabilities: dict[str, np.ndarray],
+    positions: np.ndarray,
+    data: RunData,
+    fold: FoldData,
+    decisions: Mapping[str, Decisions],
 ) -> pd.DataFrame:
     """Lists every scored answer.
+
+    Args:
+        probabilities: task to float (clips, classes).
+        positions: of these clips.
+        data: of the run.
+        fold: their labels.
+        decisions: of the tasks with tags, see `find_decisions`.
 
     Returns:
         One row per clip and task: `clip_id`, `corpus`, `path`, `start_frame`, `num_frames`, `speaker`, `decoder`,
         `task`, `group` (whose clips are not independent, for intervals; the clip itself in closed-set tasks), `label`,
         `predicted`, `probability` (of the predicted class), `probabilities` (list, in the order of the task's classes).
+        Of tags `label` and `predicted` are those that are there, as one text; `probability` is that of the decision
+        that is least sure; `targets` (list, None for classes) is 1, 0, or -1 where a tag was not annotated.
     """
     parts = []
     for name, task in fold.tasks.items():
         scored = fold.weights[name][positions] > 0
         rows = positions[scored]
         values = probabilities[name][scored]
-        names = np.array(task.classes)
         part = data.manifest.loc[rows, CLIP_COLUMNS].reset_index(drop=True)
         part["task"] = name
         part["group"] = part["clip_id"].to_numpy(object) if task.closed_set else fold.groups[rows]
-        part["label"] = names[fold.labels[name][rows]]
-        part["predicted"] = names[values.argmax(axis=1)]
-        part["probability"] = values.max(axis=1)
-        part["probabilities"] = list(values)
-        parts.append(part)
+        labels = fold.labels[name][rows]
+        parts.append(part.assign(**answer_columns(task, labels, values, decisions), probabilities=list(values)))
     return pd.concat(parts, ignore_index=True)
 
 
+def answer_columns(
+    task: Task, labels: np.ndarray, values: np.ndarray, decisions: Mapping[str, Decisions]
+) -> dict[str, object]:
+    """Names truth and answers of clips, as `tabulate` lists them.
+
+    Args:
+        task: of the answers.
+        labels: int (clips,), or of tags (clips, classes).
+        values: float (clips, classes), probabilities.
+        decisions: of the tasks with tags.
+
+    Returns:
+        `label`, `predicted`, `probability` and `targets`.
+    """
+    if task.exclusive:
+        names, best = np.array(task.classes, object), values.argmax(axis=1)
+        return {"label": names[labels], "predicted": names[best], "probability": values.max(axis=1), "targets": None}
+    answered = answered_tags(values, task.classes, decisions.get(task.name, {}))
+    return {
+        "label": [tags_of(row, task.classes) for row in labels],
+        "predicted": [tags_of(row, task.classes) for row in answered & (labels >= 0)],
+        "probability": np.where(answered, values, 1.0 - values).min(axis=1),
+        "targets": list(labels.astype(np.int8)),
+    }
+
+
+def fold_decisions(probabilities: dict[str, np.ndarray], positions: np.ndarray, fold: FoldData) -> dict[str, Decisions]:
+    """Finds on validation clips, for every task with tags, from which probability each tag counts as answered.
+
+    Args:
+        probabilities: task to float (clips, classes).
+        positions: of these clips.
+        fold: their labels.
+    """
+    found = {}
+    for name, task in fold.tasks.items():
+        if not task.exclusive:
+            labelled = fold.weights[name][positions] > 0
+            targets = fold.labels[name][positions[labelled]]
+            found[name] = find_decisions(targets, probabilities[name][labelled], task.classes)
+    return found
+
+
 def score_fold(
-    probabilities: dict[str, np.ndarray], positions: np.ndarray, fold: FoldData
+    probabilities: dict[str, np.ndarray], positions: np.ndarray, fold: FoldData, decisions: Mapping[str, Decisions]
 ) -> dict[str, dict[str, object]]:
-    """Scores all tasks of a fold: task to what `score_task` gives, and `majority`, a majority guesser's scores."""
+    """Scores all tasks of a fold.
+
+    Returns:
+        Task to what `score_task` or `score_tags` gives; of classes `majority`, a majority guesser's scores, too.
+    """
     results = {}
     for name, task in fold.tasks.items():
         rows = positions[fold.weights[name][positions] > 0]
@@ -76,6 +137,9 @@ def score_fold(
         training = (fold.division["split"] == "train").to_numpy() & (fold.weights[name] > 0)
         labels = fold.labels[name]
         groups = None if task.closed_set else fold.groups[rows]
+        if not task.exclusive:
+            results[name] = score_tags(labels[rows], values, task.classes, decisions.get(name, {}), groups)
+            continue
         results[name] = score_task(labels[rows], values, task.classes, groups)
         results[name]["majority"] = majority_scores(labels[training], labels[rows])
     return results

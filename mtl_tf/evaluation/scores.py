@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 from sklearn import metrics
 
-NUM_RESAMPLES = 1000
+from mtl_tf.evaluation.resample import bootstrap_interval, group_numbers
 
 
 def score_task(
@@ -77,7 +77,7 @@ def majority_scores(training_labels: np.ndarray, labels: np.ndarray) -> dict[str
 
 
 def score_groups(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Scores every speaker apart.
+    """Scores every speaker apart, in tasks with one class per clip.
 
     Args:
         predictions: `task`, `corpus`, `speaker`, `label`, `predicted` per clip; with a column `repeat` the clips are
@@ -88,6 +88,7 @@ def score_groups(predictions: pd.DataFrame) -> pd.DataFrame:
         are left out.
     """
     rows = []
+    predictions = predictions[predictions["targets"].isna()] if "targets" in predictions else predictions
     for (task, corpus, speaker), clips in predictions.dropna(subset=["speaker"]).groupby(
         ["task", "corpus", "speaker"], sort=True
     ):
@@ -110,9 +111,7 @@ def _roc_auc(labels: np.ndarray, probabilities: np.ndarray, present: np.ndarray)
 def _intervals(
     labels: np.ndarray, predicted: np.ndarray, num_classes: int, groups: np.ndarray | None
 ) -> dict[str, object]:
-    numbers = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    if numbers.max() == 0:
-        numbers = np.arange(len(labels))  # one group says nothing about others
+    numbers = group_numbers(groups, len(labels))
     count = int(numbers.max()) + 1
     totals, hits = np.zeros((count, num_classes)), np.zeros((count, num_classes))
     np.add.at(totals, (numbers, labels), 1)
@@ -123,10 +122,7 @@ def _intervals(
             times = np.bincount(drawn, minlength=count)
             return score(times @ hits, times @ totals)
 
-        interval = stats.bootstrap(
-            (np.arange(count),), statistic, vectorized=False, n_resamples=NUM_RESAMPLES, method="percentile", rng=0
-        ).confidence_interval
-        return [float(interval.low), float(interval.high)]
+        return bootstrap_interval(statistic, count)
 
     if count < 2:  # one clip says nothing about others, and cannot be drawn anew
         return {"accuracy_interval": [0.0, 1.0], "uar_interval": [0.0, 1.0], "interval_groups": 1}

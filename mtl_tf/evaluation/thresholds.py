@@ -16,7 +16,7 @@ Threshold = dict[str, float]
 def find_thresholds(
     probabilities: dict[str, np.ndarray], positions: np.ndarray, fold: FoldData
 ) -> dict[str, list[Threshold]]:
-    """Finds the thresholds of every task on validation clips.
+    """Finds the thresholds of every task with one class per clip, on validation clips.
 
     Args:
         probabilities: task to float (clips, classes).
@@ -27,7 +27,9 @@ def find_thresholds(
         Task to what `confidence_thresholds` gives.
     """
     found = {}
-    for name in fold.tasks:
+    for name, task in fold.tasks.items():
+        if not task.exclusive:
+            continue
         labelled = fold.weights[name][positions] > 0
         found[name] = confidence_thresholds(fold.labels[name][positions[labelled]], probabilities[name][labelled])
     return found

@@ -17,7 +17,7 @@ from mtl_tf.models.resnet18 import ResNet18
 from mtl_tf.models.shared_dnn import SharedDNN
 from mtl_tf.models.svm import SupportVectors
 from mtl_tf.models.vgg11 import VGG11
-from mtl_tf.tasks import Task
+from mtl_tf.tasks.task import Task
 
 TRUNKS = {
     "compact_cnn": CompactCNN,
@@ -60,8 +60,12 @@ def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, 
         (batch, classes) for every task.
 
     Raises:
-        UserError: the front end's output is not what the trunk takes, or the trunk's options cannot be built.
+        UserError: the front end's output is not what the trunk takes, the trunk's options cannot be built, or its
+            heads answer with one class where a task has tags.
     """
+    tags = [name for name, task in tasks.items() if not task.exclusive]
+    if tags and getattr(trunk, "one_class_only", False):
+        raise UserError(f"task {tags[0]} has tags, and this model answers with one class alone; give another model=")
     waveform = keras.Input((None,), name="waveform", dtype="float32")
     features, mask = frontend(waveform)
     attach = getattr(trunk, "attach_heads", dense_heads)

@@ -6,7 +6,7 @@ from keras import ops
 from mtl_tf.construct import Share, Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
 from mtl_tf.models.classifier_attention import ClassifierAttention, ClassifierHiddenLayers
-from mtl_tf.tasks import Task
+from mtl_tf.tasks.task import Task
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
@@ -44,6 +44,8 @@ class CABCNN(keras.layers.Layer):
         num_classifiers: of each block.
         share_classifiers: tasks share the hidden layers of the classifiers and have their own softmax and attention.
     """
+
+    one_class_only = True  # of the task's classes, by how its heads are made
 
     def __init__(
         self,

@@ -29,6 +29,8 @@ class SupportVectors(keras.layers.Layer):
 
     fixed_options = frozenset({"num_vectors"})
 
+    one_class_only = True  # of the task's classes, by how its heads are made
+
     def __init__(
         self,
         c: PositiveFloat = 1.0,

@@ -1,21 +1,24 @@
 """Counts what a run's clips are."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
-from mtl_tf.config import RunConfig
+from mtl_tf.config import RunConfig, TaskConfig
 from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.runs.folder import LABEL
+from mtl_tf.tasks.tags import JOIN, UNKNOWN
 
 BESIDE = ("speaker", "official_split")
 PARTS = (TRAIN, VALIDATION, TEST)
 
 
-def class_counts(division: pd.DataFrame, tasks: list[str]) -> dict[str, dict[str, dict[str, int]]]:
+def class_counts(division: pd.DataFrame, tasks: Mapping[str, TaskConfig]) -> dict[str, dict[str, dict[str, int]]]:
     """Counts the clips of every class, speaker and official part in every part of the run.
 
     Args:
         division: what `load_division` gives.
-        tasks: which.
+        tasks: which; of one with tags each tag is counted.
 
     Returns:
         What is counted (a task, `speaker`, `official_split`) to value to part to clips; nothing of what no clip has.
@@ -26,7 +29,12 @@ def class_counts(division: pd.DataFrame, tasks: list[str]) -> dict[str, dict[str
     for column, title in columns.items():
         if division[column].isna().all():
             continue
-        table = pd.crosstab(division[column].astype(object), division["split"])
+        labels, split = division[column].astype(object), division["split"]
+        if title in tasks and not tasks[title].exclusive:
+            labels = labels.dropna().str.split(JOIN).explode()
+            labels = labels[~labels.str.startswith(UNKNOWN)].replace("", "no tag")
+            split = split.loc[labels.index]
+        table = pd.crosstab(labels.to_numpy(object), split.to_numpy(object))
         counts[title] = {str(label): {part: int(row.get(part, 0)) for part in PARTS} for label, row in table.iterrows()}
     return counts
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mtl_tf.metrics import metric_title
+from mtl_tf.tasks.metrics import metric_title
 
 _TICKS_KHZ = (0, 0.5, 1, 2, 4, 6, 8, 12, 16, 20)
 STYLE = {
@@ -107,7 +107,8 @@ def score_bars(scores: dict[str, dict[str, float]], metrics: dict[str, str]) -> 
             interval = entry.get(f"{metric}_interval")
             if interval:
                 axes.plot([100 * limit for limit in interval], [row, row], color="black", linewidth=1.2)
-            baselines = (("majority", entry["majority"].get(metric), "-", 3), ("chance", entry["chance"], ":", 1.5))
+            guess = entry.get("majority", {}).get(metric)
+            baselines = (("majority", guess, "-", 3), ("chance", entry["chance"], ":", 1.5))
             for name, level, style, width in baselines:
                 if level is not None:
                     label, color = (name if row == 0 else None), COLORS[1] if name == "majority" else "black"

@@ -15,11 +15,11 @@ from mtl_tf.corpora import open_corpus
 from mtl_tf.data.manifest import TRAIN
 from mtl_tf.evaluation.attention import attention_weights, has_attention
 from mtl_tf.files import write_whole
-from mtl_tf.metrics import metric_title
 from mtl_tf.reporting import figures
 from mtl_tf.reporting.comparison import compare_published
 from mtl_tf.reporting.counts import class_counts, group_name
 from mtl_tf.reporting.examples import choose_examples, load_examples, playable
+from mtl_tf.reporting.precision_recall import precision_recall
 from mtl_tf.reporting.words import (
     check_thresholds,
     describe_fitting,
@@ -41,8 +41,10 @@ from mtl_tf.runs.read import (
     load_thresholds,
     part_folders,
 )
+from mtl_tf.tasks.metrics import metric_title
 
 MAX_AUDIT_ROWS = 200
+NONE = "no tag"
 
 
 def write_report(folder: Path) -> Path:
@@ -76,6 +78,8 @@ def write_report(folder: Path) -> Path:
         metrics=metrics,
         parts=metrics.get("folds", metrics.get("repeats", [])),
         main_metrics=chosen,
+        of_classes={task: scores for task, scores in metrics["test"].items() if "accuracy" in scores},
+        of_tags={task: scores for task, scores in metrics["test"].items() if "map" in scores},
         corpora={name: open_corpus(name, corpus) for name, corpus in config.corpora.items()},
         used=load_division(part_folders(folder)[0])["corpus"].value_counts().to_dict(),
         counts=_clip_counts(folder, predictions),
@@ -87,6 +91,11 @@ def write_report(folder: Path) -> Path:
             task: _inline(figures.confusion_matrix(scores["confusion"], scores["classes"], task))
             for task, scores in metrics["test"].items()
             if "confusion" in scores
+        },
+        precision_recall={
+            task: _inline(precision_recall(predictions[predictions["task"] == task], scores["classes"], task))
+            for task, scores in metrics["test"].items()
+            if "map" in scores
         },
         descriptions={
             task: describe_scores(scores) for task, scores in metrics["test"].items() if "confusion" in scores
@@ -100,7 +109,7 @@ def write_report(folder: Path) -> Path:
         intervals={
             task: describe_interval(scores, group_name(config, task)) for task, scores in metrics["test"].items()
         },
-        class_counts=class_counts(load_division(part_folders(folder)[0]), list(config.tasks)),
+        class_counts=class_counts(load_division(part_folders(folder)[0]), config.tasks),
         audit=audit,
         audit_rows=audit.head(MAX_AUDIT_ROWS).itertuples(),
         environment=json.loads((folder / names.ENVIRONMENT).read_text(encoding="utf-8")),
@@ -182,7 +191,9 @@ def _examples(folder: Path, config: RunConfig) -> dict[str, list[dict[str, Any]]
             shown[task].append(
                 {
                     "right": right,
-                    "answer": f"right: {row.label}" if right else f"WRONG: {row.label}, answered {row.predicted}",
+                    "answer": f"right: {row.label or NONE}"
+                    if right
+                    else f"WRONG: {row.label or NONE}, answered {row.predicted or NONE}",
                     "probability": row.probability,
                     "file": "/".join(Path(row.path).parts[-2:]),
                     "features": _inline(

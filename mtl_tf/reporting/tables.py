@@ -21,19 +21,27 @@ MOST_VALUES = 24
 
 def print_scores(folder: Path, name: str = names.METRICS) -> None:
     """Prints the scores of every task of a run beside chance and a majority guess, in per cent."""
-    metrics = load_metrics(folder, name)
-    table = Table(title=f"Test scores of {folder} (%)")
-    for heading in ("task", "accuracy", "UAR", "macro F1", "chance", "majority accuracy", "clips"):
-        table.add_column(heading, justify="left" if heading == "task" else "right")
-    for task, scores in metrics["test"].items():
-        table.add_row(
-            task,
-            *(percent(scores[key], scores.get(f"{key}_std")) for key in ("accuracy", "uar", "macro_f1")),
-            percent(scores["chance"]),
-            percent(scores["majority"]["accuracy"]),
-            str(scores["n"]),
-        )
-    _console().print(table)
+    test = load_metrics(folder, name)["test"]
+    kinds = (
+        (True, "Test scores", ("accuracy", "uar", "macro_f1"), ("accuracy", "UAR", "macro F1", "chance")),
+        (
+            False,
+            "Test scores of tags",
+            ("map", "macro_f1", "micro_f1"),
+            ("mAP", "macro F1", "micro F1", "chance (mAP)"),
+        ),
+    )
+    for of_classes, title, keys, headings in kinds:
+        table = Table(title=f"{title} of {folder} (%)")
+        for heading in ("task", *headings, *(["majority accuracy"] if of_classes else []), "clips"):
+            table.add_column(heading, justify="left" if heading == "task" else "right")
+        for task, scores in test.items():
+            if ("accuracy" in scores) == of_classes:
+                values = [percent(scores[key], scores.get(f"{key}_std")) for key in keys]
+                guess = [percent(scores["majority"]["accuracy"])] if of_classes else []
+                table.add_row(task, *values, percent(scores["chance"]), *guess, str(scores["n"]))
+        if table.row_count:
+            _console().print(table)
 
 
 def print_details(folder: Path) -> None:

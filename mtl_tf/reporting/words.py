@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtl_tf.metrics import metric_title
+from mtl_tf.tasks.metrics import metric_title
 
 MOST_MISTAKES = 3
 WIDE_GAP = 0.15  # between training and validation clips

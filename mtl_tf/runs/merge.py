@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from mtl_tf.evaluation.scores import score_groups, score_task
+from mtl_tf.evaluation.tags import score_tags
 from mtl_tf.files import write_json
-from mtl_tf.metrics import SCORED
 from mtl_tf.runs import names
 from mtl_tf.runs.read import load_history
 from mtl_tf.tables import write_table
+from mtl_tf.tasks.metrics import SCORED
 
 
 def merge_parts(folder: Path, kind: str, numbers: list[int]) -> None:
@@ -20,7 +21,7 @@ def merge_parts(folder: Path, kind: str, numbers: list[int]) -> None:
     `metrics.json` has under `test` the mean over them of each score and its deviation (`uar_std`, with n - 1); under
     `folds` or `repeats` each one's own. Folds, which test different clips, have confusion matrix, intervals and
     per-class scores of all test clips together besides (where they have the same classes); repeats, which test the same
-    clips, have those of the one with the best accuracy (`best`), chosen on the test clips as papers do.
+    clips, have those of the one with the best accuracy, or mAP (`best`), chosen on the test clips as papers do.
 
     Args:
         folder: of the run.
@@ -74,7 +75,8 @@ def merge_scores(parts: list[dict[str, dict]], predictions: pd.DataFrame, kind: 
     merged = {}
     for task in parts[0]:
         scores = [part[task] for part in parts]
-        own = _merge_folds(scores, predictions[predictions["task"] == task]) if kind == "fold" else _best(scores)
+        answers = predictions[predictions["task"] == task]
+        own = _merge_folds(scores, answers) if kind == "fold" else _best(scores)
         merged[task] = own | _means(scores)
     return merged
 
@@ -84,25 +86,39 @@ def _merge_folds(scores: list[dict], predictions: pd.DataFrame) -> dict[str, obj
     if any(score["classes"] != scores[0]["classes"] for score in scores):
         return number
     classes = tuple(scores[0]["classes"])
+    values, groups = np.stack(predictions["probabilities"]), predictions["group"].to_numpy(object)
+    if predictions["targets"].notna().any():
+        # Each fold has decisions of its own, so that the F1 scores of all clips together are not to be had.
+        pooled = score_tags(np.stack(predictions["targets"]), values, classes, {}, groups)
+        for name in ("macro_f1", "micro_f1"):
+            del pooled[name]
+        for entry in pooled["per_class"].values():
+            entry |= dict.fromkeys(("precision", "recall", "f1", "decision"))
+        return pooled | {"pooled": {name: pooled.get(name) for name in _names(scores[0])}} | number
     index = {name: position for position, name in enumerate(classes)}
-    labels, values = predictions["label"].map(index).to_numpy(int), np.stack(predictions["probabilities"])
-    pooled = score_task(labels, values, classes, predictions["group"].to_numpy(object))
-    return pooled | {"pooled": {name: pooled[name] for name in SCORED}} | number
+    pooled = score_task(predictions["label"].map(index).to_numpy(int), values, classes, groups)
+    return pooled | {"pooled": {name: pooled[name] for name in _names(scores[0])}} | number
 
 
 def _best(scores: list[dict]) -> dict[str, object]:
-    best = max(scores, key=lambda score: score["accuracy"])
-    return best | {"best": {name: best[name] for name in SCORED}}
+    best = max(scores, key=lambda score: score["accuracy" if "accuracy" in score else "map"])
+    return best | {"best": {name: best[name] for name in _names(best)}}
+
+
+def _names(scores: dict) -> list[str]:
+    """Lists the metrics that a task has."""
+    return [name for name in SCORED if name in scores]
 
 
 def _means(scores: list[dict]) -> dict[str, object]:
     means: dict[str, object] = {}
-    for name in SCORED:
+    for name in _names(scores[0]):
         values = [score[name] for score in scores if score[name] is not None]
         means[name] = float(np.mean(values)) if values else None
         means[f"{name}_std"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
     means["chance"] = float(np.mean([score["chance"] for score in scores]))
-    means["majority"] = {
-        name: float(np.mean([score["majority"][name] for score in scores])) for name in ("accuracy", "uar")
-    }
+    if "majority" in scores[0]:
+        means["majority"] = {
+            name: float(np.mean([score["majority"][name] for score in scores])) for name in ("accuracy", "uar")
+        }
     return means

@@ -11,10 +11,19 @@ import numpy as np
 from mtl_tf.data.decode import DecodeError, load_clip
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.lengths import Lengths, is_silent, unfit_clip, unfit_length
+from mtl_tf.evaluation.tags import Decisions, answered_tags
 from mtl_tf.evaluation.thresholds import Threshold, trust
 from mtl_tf.evaluation.windows import Windows
 from mtl_tf.progress import say
-from mtl_tf.runs.read import find_model, load_classes, load_config, load_lengths, load_thresholds, longest_clip
+from mtl_tf.runs.read import (
+    find_model,
+    load_classes,
+    load_config,
+    load_decisions,
+    load_lengths,
+    load_thresholds,
+    longest_clip,
+)
 
 WINDOWS_AT_ONCE = 32
 
@@ -35,6 +44,7 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
     """
     find_model(folder)
     config, classes, thresholds = load_config(folder), load_classes(folder), load_thresholds(folder)
+    decisions = load_decisions(folder)
     if not any(file.exists() for file in files):
         raise UserError(f"cannot decode {files[0]}: no such file")
 
@@ -69,7 +79,7 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
         for start_s, part, answers in _answer(model, parts):
             place = {"file": str(file)} | ({} if start_s is None else {"start_s": start_s})
             trusted = {} if unfit or is_silent(part, lengths) else thresholds
-            print(json.dumps(place | answer_records(answers, classes, trusted)))
+            print(json.dumps(place | answer_records(answers, classes, trusted, decisions)))
     if failed:
         raise UserError(f"{len(failed)} of the files could not be answered")
 
@@ -100,7 +110,10 @@ def _answer(
 
 
 def answer_records(
-    answers: dict[str, np.ndarray], classes: dict[str, list[str]], thresholds: dict[str, list[Threshold]]
+    answers: dict[str, np.ndarray],
+    classes: dict[str, list[str]],
+    thresholds: dict[str, list[Threshold]],
+    decisions: dict[str, Decisions],
 ) -> dict[str, dict[str, object]]:
     """Names the answers for one clip.
 
@@ -108,18 +121,26 @@ def answer_records(
         answers: task to float (classes,).
         classes: class names of every task.
         thresholds: of the tasks that have some.
+        decisions: of the tasks with tags.
 
     Returns:
         Task to `class` (that of the largest probability), `probability`, `trust` (the share of answers as sure as this
-        one that were right on validation clips: 0.99, 0.95, 0.9 or None) and `probabilities`.
+        one that were right on validation clips: 0.99, 0.95, 0.9 or None) and `probabilities`. A task with tags has
+        `tags` (those whose probability reaches its decision) and `probabilities`.
     """
-    records = {}
+    records: dict[str, dict[str, object]] = {}
     for task, names in classes.items():
+        probabilities = {name: round(float(value), 6) for name, value in zip(names, answers[task], strict=True)}
+        if task in decisions:
+            answered = answered_tags(answers[task], names, decisions[task])
+            tags = [name for name, there in zip(names, answered, strict=True) if there]
+            records[task] = {"tags": tags, "probabilities": probabilities}
+            continue
         best = int(answers[task].argmax())
         records[task] = {
             "class": names[best],
             "probability": round(float(answers[task][best]), 6),
             "trust": trust(float(answers[task][best]), thresholds.get(task, [])),
-            "probabilities": {name: round(float(value), 6) for name, value in zip(names, answers[task], strict=True)},
+            "probabilities": probabilities,
         }
     return records

@@ -12,6 +12,7 @@ from mtl_tf.runs.names import (
     AUDIT,
     CLASSES,
     CONFIG,
+    DECISIONS,
     HISTORY,
     LENGTHS,
     METRICS,
@@ -91,6 +92,20 @@ def load_thresholds(folder: Path) -> dict[str, list[dict[str, float]]]:
         UserError: it is damaged.
     """
     return _read_json(folder / THRESHOLDS, {})
+
+
+def load_decisions(folder: Path) -> dict[str, dict[str, float]]:
+    """Reads `decisions.json` of a run: of each task with tags, from which probability a tag counts as answered.
+
+    A task without tags has no entry.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    decisions = _read_json(folder / DECISIONS, None)
+    if decisions is None:
+        raise UserError(f"{folder / DECISIONS} is missing; has the run finished?")
+    return decisions
 
 
 def load_lengths(folder: Path) -> dict[str, float]:

@@ -10,15 +10,16 @@ from mtl_tf.data.assemble import assemble
 from mtl_tf.data.clip_source import ClipSource, decoder_of
 from mtl_tf.data.manifest import TEST, TRAIN
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.predict import predict_clips
+from mtl_tf.evaluation.predict import answer_columns, predict_clips
 from mtl_tf.evaluation.scores import majority_scores, score_groups, score_task
+from mtl_tf.evaluation.tags import score_tags
 from mtl_tf.files import write_json
 from mtl_tf.runs import names
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.merge import merge_scores
-from mtl_tf.runs.read import load_classes, load_config, load_division, part_folders
+from mtl_tf.runs.read import load_classes, load_config, load_decisions, load_division, part_folders
 from mtl_tf.tables import write_table
-from mtl_tf.tasks import Task, class_names, index_labels
+from mtl_tf.tasks.labels import class_names, index_labels, task_of
 
 
 def evaluate_run(folder: Path, data_root: str | None = None) -> dict[str, dict[str, object]]:
@@ -52,6 +53,7 @@ def evaluate_run(folder: Path, data_root: str | None = None) -> dict[str, dict[s
 
 def _evaluate_part(folder: Path, data_root: str | None) -> tuple[dict[str, dict[str, object]], pd.DataFrame]:
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
+    decisions = load_decisions(folder)
     if data_root is not None:
         config = config.model_copy(update={"data_root": data_root})
     data = assemble(config, model.get_layer("frontend").min_samples)
@@ -75,19 +77,20 @@ def _evaluate_part(folder: Path, data_root: str | None) -> tuple[dict[str, dict[
     probabilities = predict_clips(model, source, positions, config.pipeline, config.training.steps_per_execution)
     results, answers = {}, []
     for name, options in config.tasks.items():
-        task = Task(name, tuple(classes[name]), options.main_metric, options.closed_set)
+        task = task_of(name, options, classes[name])
         labels = index_labels(task, class_names(name, options, manifest), parts == TRAIN)
-        scored = labels[positions] >= 0
+        scored = task.is_labelled(labels[positions])
         if not task.closed_set:
             scored &= ~division["closed_set_only"].to_numpy(bool)[positions]
         rows, truth, values = positions[scored], labels[positions][scored], probabilities[name][scored]
-        training = labels[(parts == TRAIN) & (labels >= 0)]
         groups = manifest["clip_id" if task.closed_set else "group"].to_numpy(object)[rows]
-        results[name] = score_task(truth, values, task.classes, groups) | {"majority": majority_scores(training, truth)}
         answer = manifest.loc[rows, ["corpus", "speaker"]].assign(task=name, group=groups)
-        called = np.array(task.classes, object)
-        columns = {"label": called[truth], "predicted": called[values.argmax(axis=1)], "probabilities": list(values)}
-        answers.append(answer.assign(**columns))
+        if task.exclusive:
+            guess = majority_scores(labels[(parts == TRAIN) & (labels >= 0)], truth)
+            results[name] = score_task(truth, values, task.classes, groups) | {"majority": guess}
+        else:
+            results[name] = score_tags(truth, values, task.classes, decisions.get(name, {}), groups)
+        answers.append(answer.assign(**answer_columns(task, truth, values, decisions), probabilities=list(values)))
     write_json({"test": results}, folder / names.EVALUATION)
     write_table(score_groups(pd.concat(answers)), folder / names.SPEAKERS)
     return results, pd.concat(answers)

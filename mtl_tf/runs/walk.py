@@ -17,8 +17,9 @@ from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.data.splits import CROSS_VALIDATED, num_folds
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.lengths import clip_lengths
-from mtl_tf.evaluation.predict import predict_clips, score_fold, tabulate
+from mtl_tf.evaluation.predict import fold_decisions, predict_clips, score_fold, tabulate
 from mtl_tf.evaluation.scores import score_groups
+from mtl_tf.evaluation.tags import Decisions
 from mtl_tf.evaluation.thresholds import find_thresholds
 from mtl_tf.files import write_json
 from mtl_tf.frontends.build import build_frontend
@@ -161,22 +162,25 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
     else:
         trained = train_fold(config, data, fold, source, folder)
     validation, together = fold.positions(VALIDATION), config.training.steps_per_execution
+    decisions: dict[str, Decisions] = {}
     if len(validation):
         answers = predict_clips(trained.model, source, validation, config.pipeline, together)
         write_json(find_thresholds(answers, validation, fold), folder / names.THRESHOLDS)
+        decisions = fold_decisions(answers, validation, fold)
+    write_json(decisions, folder / names.DECISIONS)
     if not config.score_test:
         return
     positions = fold.positions(TEST)
     say(f"answering {len(positions)} test clips", config.quiet)
     probabilities = predict_clips(trained.model, source, positions, config.pipeline, together)
-    predictions = tabulate(probabilities, positions, data, fold)
+    predictions = tabulate(probabilities, positions, data, fold, decisions)
     write_table(predictions, folder / names.PREDICTIONS)
     write_table(score_groups(predictions), folder / names.SPEAKERS)
     parts = {part: len(fold.positions(part)) for part in (TRAIN, VALIDATION, TEST)}
     decoders = data.manifest["decoder"].value_counts().to_dict()
     write_json(
         {
-            "test": score_fold(probabilities, positions, fold),
+            "test": score_fold(probabilities, positions, fold, decisions),
             "clips": parts
             | {
                 "left_out": int(data.audit.loc[data.audit["left_out"], "clip_id"].nunique()),

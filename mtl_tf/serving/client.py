@@ -139,7 +139,7 @@ class Client:
             trusted: whether the clip is like those of training, so that `trust` may be told; see `unfit_clip`.
         """
         thresholds = self.details.get("thresholds", {}) if trusted else {}
-        return answer_records(answers, self.details["classes"], thresholds)
+        return answer_records(answers, self.details["classes"], thresholds, self.details["decisions"])
 
     def _known(self, tasks: Iterable[str] | None) -> list[str]:
         known = list(self.details["classes"])

@@ -19,7 +19,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.progress import Stages
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.names import MODEL
-from mtl_tf.runs.read import load_classes, load_config, load_lengths, load_thresholds, longest_clip
+from mtl_tf.runs.read import load_classes, load_config, load_decisions, load_lengths, load_thresholds, longest_clip
 from mtl_tf.serving import model_card, portable, warm_up
 from mtl_tf.serving.checks import foreign_operations, parity
 from mtl_tf.serving.options import WAV_RATES
@@ -43,9 +43,9 @@ def export_run(
 ) -> Path:
     """Exports a run with the signatures of `ServedModel`.
 
-    A version folder holds the SavedModel; as assets the class lists and `model.json` (classes, thresholds, sample rate,
-    front end, WAV rates, version); in `assets.extra` the same JSON, a model card, and requests that warm TF Serving up.
-    Beside the versions lie files to start a server with.
+    A version folder holds the SavedModel; as assets the class lists and `model.json` (classes, thresholds, decisions,
+    sample rate, front end, WAV rates, version); in `assets.extra` the same JSON, a model card, and requests that warm
+    TF Serving up. Beside the versions lie files to start a server with.
 
     Args:
         folder: of a run, or of one fold.
@@ -99,7 +99,8 @@ def _export(
         "sample_rate": sample_rate,
         "longest_clip": longest,
         "classes": classes,
-        "decision": "largest probability",
+        "decision": "largest probability; of tasks in decisions, every tag that reaches its own",
+        "decisions": load_decisions(folder),
         "thresholds": load_thresholds(folder),
         "lengths": load_lengths(folder),
         "wav_rates": rates,

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import open_corpus
 from mtl_tf.runs.names import ENVIRONMENT
-from mtl_tf.runs.read import load_metrics, load_thresholds, longest_clip
+from mtl_tf.runs.read import load_decisions, load_metrics, load_thresholds, longest_clip
 
 FILE = "model_card.md"
 
@@ -32,7 +32,7 @@ def model_card(
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["percent"] = lambda value: f"{100 * value:.1f}"
+    environment.filters["percent"] = lambda value: "-" if value is None else f"{100 * value:.1f}"
     return environment.get_template(f"{FILE}.j2").render(
         name=name,
         version=version,
@@ -43,6 +43,7 @@ def model_card(
         division=_division(config),
         thresholds={task: entries for task, entries in load_thresholds(run).items() if entries},
         metrics=load_metrics(run),
+        decisions=load_decisions(run),
         corpora=[open_corpus(name, corpus) for name, corpus in config.corpora.items()],
         command=_command(run),
         run=run,

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mtl_tf.errors import UserError
-from mtl_tf.metrics import METRICS, TRACKED, metric_title
 from mtl_tf.runs import names
 from mtl_tf.tables import write_table
+from mtl_tf.tasks.metrics import METRICS, TRACKED, metric_title
 from mtl_tf.training.checkpoint import Checkpoint
 
 NOT_FINITE = "the training loss or a weight is not finite after epoch {epoch}; give a smaller training.learning_rate"

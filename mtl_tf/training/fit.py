@@ -26,6 +26,7 @@ from mtl_tf.training.callbacks import EpochKeeper, EpochLogs, RichProgress, best
 from mtl_tf.training.checkpoint import save_model
 from mtl_tf.training.losses import TaskLoss
 from mtl_tf.training.metrics import tracked_metrics
+from mtl_tf.training.tag_loss import TagLoss
 
 
 @dataclass
@@ -156,10 +157,13 @@ def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> k
     )
     model.compile(
         optimizer=build_optimizer(options, steps_per_epoch),
-        loss={name: TaskLoss(options.reduction, fold.class_weights[name]) for name in fold.tasks},
+        loss={
+            name: (TaskLoss if task.exclusive else TagLoss)(options.reduction, fold.class_weights[name])
+            for name, task in fold.tasks.items()
+        },
         loss_weights=dict(fold.task_weights),
         weighted_metrics={
-            name: tracked_metrics(task.num_classes, prefix=f"{name}_" if len(fold.tasks) == 1 else "")
+            name: tracked_metrics(task, prefix=f"{name}_" if len(fold.tasks) == 1 else "")
             for name, task in fold.tasks.items()
         },
         steps_per_execution=_largest_divisor(steps_per_epoch, options.steps_per_execution),

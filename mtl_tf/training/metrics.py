@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
-from mtl_tf.metrics import TRACKED
+from mtl_tf.tasks.metrics import TRACKED, metrics_of
+from mtl_tf.tasks.task import Task
+from mtl_tf.training.tag_metrics import MeanAveragePrecision, TagCrossEntropy, TagMacroF1
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
@@ -74,19 +76,26 @@ class MacroF1(UnweightedAverageRecall):
         return ops.sum(scores * present) / ops.maximum(ops.sum(present), 1.0)
 
 
-def tracked_metrics(num_classes: int, prefix: str = "") -> list[keras.metrics.Metric]:
-    """Returns the tracked metrics of `mtl_tf.metrics` for one single-label task.
+def tracked_metrics(task: Task, prefix: str = "") -> list[keras.metrics.Metric]:
+    """Returns the tracked metrics of `mtl_tf.tasks.metrics` that a task has.
 
     Keras's own log of a head's loss averages over batches regardless of how many of their clips are labelled.
 
     Args:
-        num_classes: of the task.
+        task: with its classes or tags.
         prefix: put before the names; Keras itself prefixes the output's name where a model has several.
     """
-    makers = {
-        "uar": lambda name: UnweightedAverageRecall(num_classes, name=name),
+    count = task.num_classes
+    of_classes = {
+        "uar": lambda name: UnweightedAverageRecall(count, name=name),
         "accuracy": lambda name: keras.metrics.SparseCategoricalAccuracy(name=name),
-        "macro_f1": lambda name: MacroF1(num_classes, name=name),
+        "macro_f1": lambda name: MacroF1(count, name=name),
         "cross_entropy": lambda name: keras.metrics.SparseCategoricalCrossentropy(name=name),
     }
-    return [makers[name](prefix + name) for name in TRACKED]
+    of_tags = {
+        "map": lambda name: MeanAveragePrecision(count, name=name),
+        "macro_f1": lambda name: TagMacroF1(count, name=name),
+        "cross_entropy": lambda name: TagCrossEntropy(name=name),
+    }
+    makers = of_classes if task.exclusive else of_tags
+    return [makers[name](prefix + name) for name in metrics_of(TRACKED, task.exclusive)]

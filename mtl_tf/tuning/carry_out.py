@@ -85,6 +85,8 @@ def tune(search: SearchConfig, arguments: Sequence[str], keys: Mapping[str, str]
         else:
             trials.run()
         results = write_trials(session)
+        if len(results) < search.trials and trials.spent():
+            say(f"the budget of the search is used up after {len(results)} trials")
         best = best_trial(results)
         if best is None:
             reason = results[-1]["reason"] if results else "the budget allows none"

@@ -9,7 +9,7 @@ from mtl_tf.files import write_whole
 
 # Of a machine or of one start, and not of the experiment.
 _LEFT_OUT = {
-    *("experiment", "fold", "repeats", "data_root", "prepared_dir", "runs_dir"),
+    *("experiment", "fold", "data_root", "prepared_dir", "runs_dir"),
     *("resume", "score_test", "report_audio", "quiet"),
 }
 

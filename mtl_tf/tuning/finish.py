@@ -11,6 +11,7 @@ from mtl_tf.reporting.report import write_report as write_run_report
 from mtl_tf.runs import names
 from mtl_tf.runs.read import load_metrics
 from mtl_tf.runs.walk import walk
+from mtl_tf.tasks.metrics import SCORED
 from mtl_tf.tuning import names as files
 from mtl_tf.tuning.experiment_file import write_experiment
 from mtl_tf.tuning.report import write_report
@@ -55,7 +56,8 @@ def finish(folder: Path, repeats: str = "3") -> Path:
             f"experiment={session.config.experiment}: {objective_title(session.search)} of {best['score']:.4f} on "
             "validation clips."
         )
-        write_experiment(config, remark, folder / files.BEST_EXPERIMENT)
+        by_seed = len(best["runs"]) if session.search.over == "seeds" else 1
+        write_experiment(config.model_copy(update={"repeats": by_seed}), remark, folder / files.BEST_EXPERIMENT)
         say(f"scoring trial {int(best['trial'])} on the test clips")
         own = [_scored(_own_config(session, best, number)) for number in range(len(best["runs"]))]
         groups: dict[str, list[Path]] = {WINNER: [], DEFAULT: []}
@@ -69,6 +71,7 @@ def finish(folder: Path, repeats: str = "3") -> Path:
                 "metrics": _metrics(session),
                 "search_scores": _search_scores(session, best),
                 "search_score": best["score"],
+                "single_test": _single_scores(session),
                 "own_test": [_test_scores(session, run) for run in own],
                 "own_runs": [str(run.relative_to(folder)) for run in own],
                 **{name: [_both(session, run) for run in runs] for name, runs in groups.items()},
@@ -77,8 +80,9 @@ def finish(folder: Path, repeats: str = "3") -> Path:
         )
         write_report(session)
         say(
-            f"to train the winner as an experiment: cp {folder / files.BEST_EXPERIMENT} configs/experiment/tuned.yaml; "
-            "python scripts/train.py experiment=tuned"
+            "to train the winner as an experiment: mkdir -p my_configs/experiment; "
+            f"cp {folder / files.BEST_EXPERIMENT} my_configs/experiment/tuned.yaml; "
+            "python scripts/train.py experiment=tuned config_dir=my_configs"
         )
     return folder
 
@@ -108,9 +112,20 @@ def _scored(config: RunConfig) -> Path:
 
 
 def _metrics(session: Session) -> dict[str, str]:
-    """Task to main metric, of the tasks that the objective names."""
+    """Task to metric as the objective names them, or the main one where test clips have no such score."""
     main = session.config.main_metrics()
-    return {task: main[task] for task in session.objective}
+    return {task: metric if metric in SCORED else main[task] for task, (metric, _) in session.objective.items()}
+
+
+def _single_scores(session: Session) -> dict[str, float]:
+    """Reads what the single-task runs scored on test clips; nothing of those whose test clips were not scored."""
+    found: dict[str, list[float]] = {}
+    for folder in session.search.relative_to:
+        if (Path(folder) / names.METRICS).is_file():
+            scores = load_metrics(Path(folder))["test"]
+            for task, metric in _metrics(session).items():
+                found.setdefault(task, []).extend([float(scores[task][metric])] if task in scores else [])
+    return {task: sum(values) / len(values) for task, values in found.items() if values}
 
 
 def _search_scores(session: Session, best: dict[str, Any]) -> dict[str, float]:

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import r2_score
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold
 
 FEWEST_TRIALS, PER_KEY = 10, 5
 _TREES, _REPEATS, _FOLDS = 200, 10, 5
@@ -29,13 +29,15 @@ class Importance:
     remark: str
 
 
-def key_importance(keys: pd.DataFrame, scores: np.ndarray) -> Importance:
+def key_importance(keys: pd.DataFrame, scores: np.ndarray, groups: np.ndarray | None = None) -> Importance:
     """Measures permutation importance of a random forest by cross-validation over the trials.
 
     Args:
         keys: one row per completed trial, one column per searched key, text as in `trials.csv`; empty where it was not
             searched.
         scores: float (trials,).
+        groups: of each trial; those of one group, such as one that hyperband carried on and what it was carried on
+            from, are never in training and test of the forest. None: each is a group of its own.
 
     Returns:
         The importance of each key that has more than one value.
@@ -45,7 +47,11 @@ def key_importance(keys: pd.DataFrame, scores: np.ndarray) -> Importance:
         return Importance({}, None, f"{len(keys)} completed trials are too few to tell which key matters.")
     encoded = pd.DataFrame({name: encode(varied[name]) for name in varied})
     falls, predicted = np.zeros(encoded.shape[1]), np.zeros(len(scores))
-    folds = list(KFold(min(_FOLDS, len(scores) // 2), shuffle=True, random_state=0).split(encoded))
+    groups = np.arange(len(scores)) if groups is None else groups
+    count = min(_FOLDS, len(set(groups)) // 2)
+    if count < 2:
+        return Importance({}, None, f"{len(set(groups))} different trials are too few to tell which key matters.")
+    folds = list(GroupKFold(count, shuffle=True, random_state=0).split(encoded, groups=groups))
     for training, test in folds:
         forest = RandomForestRegressor(_TREES, random_state=0).fit(encoded.iloc[training], scores[training])
         predicted[test] = forest.predict(encoded.iloc[test])

@@ -10,8 +10,8 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from scipy import stats
 
 from mtl_tf.files import write_whole
-from mtl_tf.metrics import metric_title
 from mtl_tf.reporting.words import percent
+from mtl_tf.tasks.metrics import metric_title
 from mtl_tf.tuning import figures
 from mtl_tf.tuning import names as files
 from mtl_tf.tuning.importance import key_importance
@@ -41,7 +41,11 @@ def write_report(session: Session) -> Path:
     keys = list(dict.fromkeys(key for result in completed for key in result["values"]))
     values = pd.DataFrame([result["values"] for result in completed], columns=keys)
     scores = np.array([result["score"] for result in completed])
-    importance = key_importance(values.assign(**{"epochs trained": [row["epochs"] for row in completed]}), scores)
+    importance = key_importance(
+        values.assign(**{"epochs trained": [row["epochs"] for row in completed]}),
+        scores,
+        groups=values.astype(str).agg("|".join, axis=1).to_numpy(object),
+    )
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("mtl_tf", "tuning"), PackageLoader("mtl_tf", "reporting")]),
         autoescape=True,
@@ -114,9 +118,15 @@ def describe_finish(found: dict[str, Any] | None) -> list[dict[str, Any]]:
                 "n": len(winner),
                 "words": f"{task}: from fresh seeds the winner is {verdict} the experiment without search; "
                 + (
-                    f"{100 * luck:.1f} points of its validation score in the search were luck."
+                    f"{100 * luck:.1f} points of its validation score in the search were luck of its seed."
                     if luck > 0
                     else "its validation score in the search was no higher than from fresh seeds."
+                )
+                + (
+                    f" On test clips the task alone had {100 * found['single_test'][task]:.1f}, the winner "
+                    f"{100 * np.mean(winner):.1f}."
+                    if task in found.get("single_test", {})
+                    else ""
                 ),
             }
         )

@@ -8,8 +8,8 @@ import pandas as pd
 import yaml
 
 from mtl_tf.files import write_whole
-from mtl_tf.metrics import METRICS, metric_title
 from mtl_tf.tables import write_table
+from mtl_tf.tasks.metrics import METRICS, metric_title
 from mtl_tf.tuning import names as files
 from mtl_tf.tuning.session import Session
 from mtl_tf.tuning.trial import COMPLETED, load_result

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from mtl_tf.errors import UserError
-from mtl_tf.metrics import TRACKED
 from mtl_tf.runs.read import load_config, load_history, part_folders
+from mtl_tf.tasks.metrics import TRACKED
 
 
 def validation_scores(folder: Path) -> dict[str, dict[str, float]]:

@@ -6,7 +6,7 @@ from mtl_tf.config import TrainingConfig
 from mtl_tf.data.assemble import assemble, divide
 from mtl_tf.data.weights import class_weights, note_small_tasks, task_weights
 from mtl_tf.errors import UserError
-from mtl_tf.tasks import Task
+from mtl_tf.tasks.task import Task
 
 TASKS = {"large": Task("large", tuple("abcd")), "small": Task("small", tuple("xy"))}
 WEIGHTS = {"large": np.array([1.0] * 90 + [0] * 30), "small": np.array([0.0] * 90 + [1] * 30)}

@@ -40,7 +40,9 @@ def test_class_folders_become_a_run(tmp_path, capsys):
     write_tones(tmp_path / "beeps", ("high", "low"))
     assert begin([str(tmp_path / "beeps"), "name=beeps"]) == "beeps"
     assert "label: high 10, low 10" in capsys.readouterr().out
-    files = sorted(path.relative_to(tmp_path / "my_configs").as_posix() for path in (tmp_path / "my_configs").rglob("*.yaml"))
+    files = sorted(
+        path.relative_to(tmp_path / "my_configs").as_posix() for path in (tmp_path / "my_configs").rglob("*.yaml")
+    )
     assert files == ["corpus/beeps.yaml", "experiment/beeps.yaml", "task/beeps.yaml"]
     config = compose(["experiment=beeps", "config_dir=my_configs", "training.epochs=8", *SMALL])
     assert config.tasks["beeps"].classes == ["high", "low"] and config.frontend.sample_rate == 8000

@@ -7,7 +7,7 @@ from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_model, build_trunk, count_parameters
 from mtl_tf.models.cab_cnn import CABCNN
 from mtl_tf.models.classifier_attention import ClassifierAttention, ClassifierHiddenLayers
-from mtl_tf.tasks import Task
+from mtl_tf.tasks.task import Task
 
 BLOCK = 40 * ((128 * 8 + 8) + (8 * 4 + 4)) + (128 * 160 + 160) + (160 * 80 + 80) + (80 * 40 + 40)
 

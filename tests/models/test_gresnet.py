@@ -7,7 +7,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_model, build_trunk, count_parameters
 from mtl_tf.models.gresnet import ACTIVATIONS, GResNet
-from mtl_tf.tasks import Task
+from mtl_tf.tasks.task import Task
 
 # Batch normalisation holds four values per channel, two of them moving statistics.
 STEM = 3 * 3 * 32 + 32 + 4 * 32

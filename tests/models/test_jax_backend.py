@@ -19,7 +19,7 @@ from pathlib import Path
 import keras, numpy as np
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_model, build_trunk
-from mtl_tf.tasks import Task
+from mtl_tf.tasks.task import Task
 
 assert keras.backend.backend() == "jax"
 cases = pickle.loads(Path(sys.argv[1]).read_bytes())

@@ -20,7 +20,7 @@ def batches(count=6):
 
 def test_tracked_metrics_are_scikit_learns_over_labelled_clips():
     seen = list(batches())
-    uar, accuracy, macro_f1, cross_entropy = tracked_metrics(CLASSES)
+    uar, accuracy, macro_f1, cross_entropy = tracked_metrics(Task("t", tuple(map(str, range(CLASSES)))))
     for labels, probabilities, weights in seen:
         for metric in (accuracy, uar, macro_f1, cross_entropy):
             metric.update_state(labels, probabilities, sample_weight=weights)

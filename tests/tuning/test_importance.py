@@ -79,3 +79,13 @@ def test_the_gain_has_the_interval_of_a_paired_t_test():
 def test_a_gain_whose_interval_holds_zero_is_not_claimed():
     (row,) = describe_finish(finish_of([0.8, 0.7], [0.7, 0.72]))
     assert "not shown to differ from" in row["words"]
+
+
+def test_trials_that_carry_one_another_on_are_one_group():
+    """A forest that has seen a trial knows the one it was carried on to; by groups it knows nothing of noise."""
+    rng = np.random.default_rng(0)
+    drawn, noise = rng.uniform(size=12), rng.uniform(size=12)
+    keys = pd.DataFrame({"rate": np.repeat(drawn, 3).astype(str)})
+    scores = np.repeat(noise, 3) + 0.01 * rng.uniform(size=36)
+    assert key_importance(keys, scores).explained > 0.5
+    assert key_importance(keys, scores, groups=np.repeat(np.arange(12), 3)).explained < 0.1

@@ -92,6 +92,28 @@ def test_two_workers_find_what_one_finds_and_a_killed_worker_loses_its_trial_alo
     assert found == expected
 
 
+def test_an_interrupted_trial_goes_on_from_its_epoch(tone_corpus):
+    arguments = [*SMALL_RUN, f"data_root={tone_corpus}", *SEARCH, "trials=1", "training.epochs=200"]
+    process = start(*arguments)
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+        histories = list(Path("tuning").rglob("history.csv"))
+        if histories and len(histories[0].read_bytes().splitlines()) > 3:
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    (folder,) = Path("tuning/fsdd").iterdir()
+    while not no_trial_is_left(folder):
+        time.sleep(0.2)
+    begun = histories[0].read_bytes().splitlines()[1:]
+    assert 3 <= len(begun) < 200
+    tune(*arguments)
+    assert list(Path("tuning").rglob("history.csv")) == histories  # the same run, and none beside it
+    after = histories[0].read_bytes().splitlines()[1:]
+    assert len(after) == 200 and after[: len(begun) - 1] == begun[:-1]
+
+
 def test_a_killed_chief_loses_nothing(tone_corpus):
     arguments = [*SMALL_RUN, f"data_root={tone_corpus}", *SEARCH, "trials=5", "workers=2"]
     process = start(*arguments)

@@ -4,8 +4,11 @@ import pytest
 
 from mtl_tf.compose import compose
 from mtl_tf.errors import UserError
+from mtl_tf.tuning.dimensions import read_dimensions
 from mtl_tf.tuning.help import help_text
+from mtl_tf.tuning.oracles import check_hyperband
 from mtl_tf.tuning.search import SearchConfig, check_objective, read_search, search_names
+from mtl_tf.tuning.space import check_space, hyperparameters
 
 SPACE = ["search.training.epochs=[2,3]"]
 
@@ -114,3 +117,22 @@ def test_a_damaged_file_of_a_search_is_named(content, message, tmp_path):
     (tmp_path / "search" / "mine.yaml").write_bytes(content)
     with pytest.raises(UserError, match=message):
         read_search(["search=mine", f"config_dir={tmp_path}"])
+
+
+@pytest.mark.parametrize(
+    ("name", "experiment"),
+    [
+        ("zeng2018", "zeng2018_gresnet_multitask"),
+        ("lu2020", "lu2020_cab_cnn_5s"),
+        ("fu2020", "fu2020_multitask"),
+        ("georgiev2017", "georgiev2017"),
+        ("compact", "real_ravdess"),
+    ],
+)
+def test_a_shipped_search_starts_with_its_defaults_on_the_experiment_it_is_for(name, experiment):
+    search, arguments, _ = read_search([f"experiment={experiment}", f"search={name}"])
+    dimensions = read_dimensions(search.space)
+    config = check_space(dimensions, arguments)
+    check_objective(search, config)
+    if search.tuner == "hyperband":
+        check_hyperband(search, hyperparameters(dimensions), config.training.epochs)

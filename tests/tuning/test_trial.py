@@ -11,9 +11,12 @@ from mtl_tf.errors import UserError
 from mtl_tf.runs.read import load_history
 from mtl_tf.tuning import names as files
 from mtl_tf.tuning import trial as trials
+from mtl_tf.tuning.oracles import make_oracle
 from mtl_tf.tuning.search import SearchConfig
 from mtl_tf.tuning.session import open_session
+from mtl_tf.tuning.space import hyperparameters
 from mtl_tf.tuning.table import best_trial, write_trials
+from mtl_tf.tuning.tuner import RunTuner
 from mtl_tf.tuning.validation import validation_scores
 
 SPACE = {"training.learning_rate": [0.01, 0.02]}
@@ -157,3 +160,16 @@ def test_the_reason_of_a_failure_is_what_its_process_left(code, log, reason, tmp
     with (tmp_path / "log.txt").open("wb") as file:
         process = subprocess.run([sys.executable, "-c", end], stderr=file, check=False)
     assert trials._reason(process.returncode, tmp_path / "log.txt") == reason
+
+
+def test_a_worker_that_starts_deletes_nothing_of_another(session_of):
+    """keras-tuner's tuners take `overwrite`, by which one that starts removes what others have written."""
+    session = session_of(tuner="random", trials=4)
+    other = session.folder / files.RUNS / "0-0" / "log.txt"
+    other.parent.mkdir(parents=True)
+    other.write_text("epoch 1")
+    dimensions = hyperparameters(session.dimensions)
+    for _ in range(2):
+        oracle = make_oracle(session.search, dimensions, 3, session.folder / files.ORACLE)
+        RunTuner(oracle, session, lambda trial, values: None, lambda result: None)
+    assert other.read_text() == "epoch 1"

@@ -73,6 +73,11 @@ def test_a_search_its_winner_and_its_files(tone_corpus, tmp_path, monkeypatch):
     assert {(trial["trial_id"], trial["status"]) for trial in state} == {(name, "COMPLETED") for name in table["trial"]}
     assert [trial["score"] for trial in state] == pytest.approx(table["score"].astype(float).tolist())
 
+    shown = subprocess.run(
+        [sys.executable, "-m", "tensorboard.main", "--version"], capture_output=True, text=True, check=False
+    )
+    assert shown.returncode == 0, shown.stderr  # the command that the report prints starts
+
     events = EventAccumulator(str(folder / files.TENSORBOARD / best["trial"]))
     events.Reload()
     content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
@@ -89,7 +94,12 @@ def test_a_search_its_winner_and_its_files(tone_corpus, tmp_path, monkeypatch):
 def test_the_test_split_is_opened_once_and_the_winner_is_an_experiment(tone_corpus, tmp_path):
     arguments = [*SMALL_RUN, f"data_root={tone_corpus}", *SEARCH]
     folder, _ = tune(*arguments)
-    tune(f"finish={folder}", "repeats=2")
+    before = sorted((folder / files.RUNS).rglob("report.html")), sorted((folder / files.RUNS).rglob("config.yaml"))
+    tune(f"finish={folder.resolve()}", "repeats=2")  # spelt otherwise than in the search
+    assert not before[0] and sorted((folder / files.RUNS).rglob("config.yaml")) == before[1], (
+        "the winner was trained anew"
+    )
+    assert len(sorted((folder / files.RUNS).rglob("report.html"))) == 1
     first = (folder / files.FINISHED).read_bytes()
     _, said = tune(f"finish={folder}", "repeats=3")
     assert "finished already" in said and (folder / files.FINISHED).read_bytes() == first

@@ -11,6 +11,8 @@ class Metric:
         name: in configurations and in the files of a run.
         title: as people write it.
         higher_is_better: False for losses.
+        of_classes: whether tasks with one class per clip have it.
+        of_tags: whether tasks with tags have it.
         tracked: computed after every epoch, so that it can choose the best one.
         scored: computed on test clips, and averaged over folds and repeats.
         main: may judge a task.
@@ -19,6 +21,8 @@ class Metric:
     name: str
     title: str
     higher_is_better: bool = True
+    of_classes: bool = True
+    of_tags: bool = False
     tracked: bool = False
     scored: bool = False
     main: bool = False
@@ -29,16 +33,31 @@ METRICS = {
     for metric in (
         Metric("uar", "UAR", tracked=True, scored=True, main=True),
         Metric("accuracy", "accuracy", tracked=True, scored=True, main=True),
-        Metric("macro_f1", "macro F1", tracked=True, scored=True, main=True),
-        Metric("micro_f1", "micro F1", scored=True),
+        Metric("map", "mAP", of_classes=False, of_tags=True, tracked=True, scored=True, main=True),
+        Metric("macro_f1", "macro F1", of_tags=True, tracked=True, scored=True, main=True),
+        Metric("micro_f1", "micro F1", of_tags=True, scored=True),
         Metric("weighted_precision", "weighted precision", scored=True),
-        Metric("roc_auc", "ROC AUC", scored=True),
-        Metric("cross_entropy", "cross-entropy", higher_is_better=False, tracked=True),
+        Metric("roc_auc", "ROC AUC", of_tags=True, scored=True),
+        Metric("label_ranking_ap", "label-ranking AP", of_classes=False, of_tags=True, scored=True),
+        Metric("cross_entropy", "cross-entropy", higher_is_better=False, of_tags=True, tracked=True),
     )
 }
 MAIN = tuple(name for name, metric in METRICS.items() if metric.main)
 TRACKED = tuple(name for name, metric in METRICS.items() if metric.tracked)
 SCORED = tuple(name for name, metric in METRICS.items() if metric.scored)
+
+
+def metrics_of(names: tuple[str, ...], exclusive: bool) -> tuple[str, ...]:
+    """Leaves the metrics that a task has.
+
+    Args:
+        names: such as `TRACKED`.
+        exclusive: whether the task has one class per clip; else it has tags.
+
+    >>> metrics_of(MAIN, False)
+    ('map', 'macro_f1')
+    """
+    return tuple(name for name in names if (METRICS[name].of_classes if exclusive else METRICS[name].of_tags))
 
 
 def metric_title(name: str) -> str:

@@ -1,39 +1,19 @@
-"""Tasks as data: from native labels in a manifest to class indices."""
+"""From native labels in a manifest to the targets of every task."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from mtl_tf.config import TaskConfig
 from mtl_tf.errors import UserError, nearest_hint
-
-
-@dataclass(frozen=True)
-class Task:
-    """One question with its answers.
-
-    Attributes:
-        name: name of the model's output.
-        classes: class names; a label is an index into them.
-        main_metric: the score the task is judged by.
-        closed_set: the classes are the groups that splits keep apart (who speaks), so only known groups are scored.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    main_metric: str = "uar"
-    closed_set: bool = False
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes."""
-        return len(self.classes)
+from mtl_tf.tasks.tags import tag_classes, tag_names, tag_targets
+from mtl_tf.tasks.task import Task
 
 
 def class_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Series:
-    """Maps the native labels of every clip to class names.
+    """Maps the native labels of every clip to class names, or to what `tag_names` writes.
 
     Args:
         name: name of the task.
@@ -48,6 +28,8 @@ def class_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Ser
         UserError: a native label is neither mapped nor ignored (it is printed with its count), or the column is
             missing.
     """
+    if not config.exclusive:
+        return tag_names(name, config, manifest)
     several = config.closed_set and len(set(manifest["corpus"]) & set(config.labels)) > 1
     labels = pd.Series([None] * len(manifest), index=manifest.index, dtype=object)
     for corpus, rows in manifest.groupby("corpus", sort=True):
@@ -85,28 +67,41 @@ def build_tasks(configs: dict[str, TaskConfig], manifest: pd.DataFrame) -> tuple
 
     Raises:
         UserError: a label without mapping, classes that differ in nothing but their spelling, or a task with fewer than
-            two classes among the training clips.
+            two classes, or without any tag, among the training clips.
     """
     tasks, columns = {}, {}
     training = manifest["split"] == "train"
     for name, config in configs.items():
         labels = class_names(name, config, manifest)
-        if config.classes is None and not config.closed_set:
+        if config.classes is None and not config.closed_set and config.exclusive:
             _check_spelling(name, labels, manifest["corpus"])
-        present = sorted(set(labels[training].dropna()))
-        if len(present) < 2:
+        present = sorted(set(labels[training].dropna())) if config.exclusive else tag_classes(labels[training])
+        if not config.exclusive and not present:
+            raise UserError(f"task {name}: no training clip has a tag; leave the task out with task=[...]")
+        if config.exclusive and len(present) < 2:
             raise UserError(
                 f"task {name}: the training clips carry {len(present)} class{'es' if len(present) != 1 else ''} "
                 f"({', '.join(present) or 'none'}); at least two are needed: leave the task out with task=[...], or "
                 "look whether the folder of the corpus is complete and the split leaves other classes to training"
             )
-        tasks[name] = Task(name, tuple(config.classes or present), config.main_metric, config.closed_set)
+        tasks[name] = task_of(name, config, config.classes or present)
         columns[name] = labels
     return tasks, pd.DataFrame(columns, index=manifest.index, dtype=object)
 
 
+def task_of(name: str, config: TaskConfig, classes: Sequence[str]) -> Task:
+    """Builds the task of a configuration.
+
+    Args:
+        name: of the task.
+        config: its properties.
+        classes: names, in order.
+    """
+    return Task(name, tuple(classes), config.main_metric, config.closed_set, config.exclusive)
+
+
 def index_labels(task: Task, names: pd.Series, training: np.ndarray) -> np.ndarray:
-    """Turns the class names of all clips into indices.
+    """Turns the class names of all clips into indices, or their tags into zeros and ones.
 
     Args:
         task: with the classes.
@@ -115,8 +110,10 @@ def index_labels(task: Task, names: pd.Series, training: np.ndarray) -> np.ndarr
 
     Returns:
         int32 (clips,), -1 where there is no label, where the class is none of the task's, and where a closed-set task
-        has a class that no training clip has, so that nobody could know it.
+        has a class that no training clip has, so that nobody could know it. Of tags what `tag_targets` gives.
     """
+    if not task.exclusive:
+        return tag_targets(task.classes, names)
     index = {label: position for position, label in enumerate(task.classes)}
     if task.closed_set:
         known = set(names[training].dropna())

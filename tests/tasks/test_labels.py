@@ -4,7 +4,7 @@ import pytest
 
 from mtl_tf.config import LabelsConfig, TaskConfig
 from mtl_tf.errors import UserError
-from mtl_tf.tasks import build_tasks, class_names, index_labels
+from mtl_tf.tasks.labels import build_tasks, class_names, index_labels
 
 
 def manifest(corpus, labels, split="train"):
