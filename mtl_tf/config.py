@@ -74,7 +74,7 @@ class CorpusConfig(Section):
     )
     columns: dict[str, str] = Field(
         {},
-        description="column of ours, of file, start, end, speaker, session, split and fold, to that of the table "
+        description="column of ours (file, start, end, onset, offset, speaker, session, split, fold) to the table's "
         "(name=table); what is called alike needs no entry",
     )
     audio_dir: str | None = Field(

@@ -9,7 +9,7 @@ from conftest import ROOT
 
 from mtl_tf import compose
 from mtl_tf.config import TaskConfig
-from mtl_tf.corpora import corpus_names
+from mtl_tf.corpora import KINDS, corpus_names
 from mtl_tf.runs import names as run_names
 from mtl_tf.tasks import metrics
 
@@ -51,7 +51,7 @@ def test_every_corpus_has_a_config_and_a_task(name):
 
 def test_every_corpus_config_has_a_reader():
     for path in (ROOT / "configs" / "corpus").glob("*.yaml"):
-        assert yaml.safe_load(path.read_text())["name"] in corpus_names()
+        assert yaml.safe_load(path.read_text())["name"] in (*corpus_names(), *KINDS)
 
 
 @pytest.mark.parametrize("group", ["frontend", "model"])
@@ -179,4 +179,4 @@ def test_every_room_has_its_tests(room):
 @pytest.mark.parametrize("name", compose.choices("task"))
 def test_every_task_names_corpora_that_exist(name):
     task = yaml.safe_load((ROOT / "configs" / "task" / f"{name}.yaml").read_text())
-    assert set(task["labels"]) <= set(corpus_names())
+    assert set(task["labels"]) <= set(compose.choices("corpus"))

@@ -6,16 +6,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_tf.corpora.corpus import AUDIO_SUFFIXES, SPELLINGS, files_below
+from mtl_tf.corpora.corpus import SPELLINGS
 from mtl_tf.corpora.own_corpus import OwnCorpus
+from mtl_tf.corpora.table_rows import Events, Files
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.tables import SUFFIXES, parse_seconds, read_table
 
 # Our name of a column to what others call it, the first that is there.
 ALIASES = {
     "file": ("file", "file_name", "filename", "path", "filepath", "file_path", "audio"),
-    "start": ("start", "start_s", "start_time", "onset"),
-    "end": ("end", "end_s", "end_time", "offset"),
+    "start": ("start", "start_s", "start_time"),
+    "end": ("end", "end_s", "end_time"),
+    "onset": ("onset", "onset_s", "event_onset"),
+    "offset": ("offset", "offset_s", "event_offset"),
     "speaker": ("speaker", "speaker_id", "client_id"),
     "session": ("session",),
     "split": ("split", "official_split", "set", "subset"),
@@ -38,8 +41,9 @@ class Table(OwnCorpus):
     `path` is the table, or a folder that holds it: as `metadata.csv` (Hugging Face's AudioFolder; one in each of
     `train/` and `test/` gives the official split), as tables named after the parts of a division (`train.csv`,
     `test.csv`), or as its only table. Columns are known by the usual names, see `ALIASES`, or named in `columns`.
-    `start` and `end` make a clip of a part of a file, in seconds or as timedeltas. CSV files of
-    nkululeko and audformat are such tables. Files are found whatever their container is.
+    `start` and `end` make a clip of a part of a file, in seconds or as timedeltas. With `onset` and `offset` each row
+    is an event: a file is one clip, and its labels are those of all its events, joined by `;`. CSV files of nkululeko
+    and audformat are such tables. Files are found whatever their container is.
     """
 
     def folder_of(self, place: Path) -> Path:
@@ -59,18 +63,24 @@ class Table(OwnCorpus):
             table = read_table(path, encodings=ENCODINGS)
             names = self.column_names(path, table)
             base = path.parent if self.options.audio_dir is None else root
-            files = _Files(root, base)
+            files = Files(root, base)
             times = [
                 [_seconds(path, name, line, cell) for line, cell in enumerate(table[name], 2)] if name else []
                 for name in (names.get("start"), names.get("end"))
             ]
+            events = Events(path, RESERVED) if {"onset", "offset"} & set(names) else None
+            for name in (names[key] for key in ("onset", "offset") if key in names):
+                [_seconds(path, name, line, cell) for line, cell in enumerate(table[name], 2)]
             for place, cells in enumerate(table.to_dict("records")):
                 start, end = (column[place] if column else math.nan for column in times)
                 row = self._row(cells, names, part) | _cut(path, place + 2, start, end)
                 found = files.find(cells[names["file"]])
                 missing += found is None
+                if events is not None and not events.is_first(found, row, place + 2):
+                    continue
+                row |= {} if found is None else {"path": found}
                 rows.append(
-                    {"path": found, **row}
+                    row
                     if found is not None
                     else {
                         "path": cells[names["file"]].strip() or f"{path.name} line {place + 2}",
@@ -141,37 +151,6 @@ class Table(OwnCorpus):
             cell = cells[names["fold"]].strip()
             row["official_fold"] = int(cell) if cell.isdecimal() else None
         return row
-
-
-class _Files:
-    """Finds the file that a table means: as written, with other slashes, or in another container."""
-
-    def __init__(self, root: Path, base: Path) -> None:
-        self.root, self.base = root, base
-        self._by_stem: dict[str, list[Path]] | None = None
-
-    def find(self, text: str) -> str | None:
-        """Returns the path relative to the root, posix, or absolute where it lies elsewhere; None: there is none."""
-        text = text.strip()
-        if not text:
-            return None
-        for written in (text, text.replace("\\", "/")):
-            for base in dict.fromkeys((self.base, self.root)):
-                if (base / written).is_file():
-                    return self._relative(base / written)
-        if self._by_stem is None:
-            self._by_stem = {}
-            for path in files_below(self.base):
-                if path.suffix.lower() in AUDIO_SUFFIXES:
-                    self._by_stem.setdefault(path.relative_to(self.base).with_suffix("").as_posix(), []).append(path)
-        written = Path(text.replace("\\", "/"))
-        wanted = written.with_suffix("") if written.suffix.lower() in AUDIO_SUFFIXES else written
-        found = self._by_stem.get(wanted.as_posix(), [])
-        return self._relative(found[0]) if len(found) == 1 else None
-
-    def _relative(self, path: Path) -> str:
-        normal = Path(os.path.normpath(path))
-        return normal.relative_to(self.root).as_posix() if normal.is_relative_to(self.root) else normal.as_posix()
 
 
 def find_tables(folder: Path, name: str, required: bool = True) -> list[tuple[Path, str | None]]:

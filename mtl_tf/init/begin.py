@@ -27,7 +27,7 @@ from mtl_tf.values import read_arguments
 KEYS = ("name", "config_dir", "task", "levels", "force", "prepared_dir")
 DEFAULT_DIR = "my_configs"
 LEFT_OUT = (*get_args(UnusableClip), "duplicate", "too_short")
-TRAINING = {"epochs": 30, "learning_rate": 0.002, "learning_rate_schedule": "cosine"}
+TRAINING = {"epochs": 40, "learning_rate": 0.002, "learning_rate_schedule": "cosine"}
 
 
 def begin(arguments: Sequence[str]) -> str:
@@ -65,7 +65,8 @@ def begin(arguments: Sequence[str]) -> str:
     split, division, sentence = propose_split(usable)
     options = options.model_copy(update={"split": split, **_audit(findings)})
     for task in tasks:
-        what = "who speaks" if task.classes is None else f"{len(task.classes)} classes"
+        kind = "classes" if task.separator is None else f"tags, parted by {task.separator!r}"
+        what = "who speaks" if task.classes is None else f"{len(task.classes)} {kind}"
         say(f"task {task.name}: {what}, from the column {task.column}")
         if task.spellings:
             say(

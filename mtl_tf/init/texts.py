@@ -15,8 +15,11 @@ def corpus_text(name: str, options: CorpusConfig) -> str:
 
 def task_text(task: ProposedTask, corpus: str) -> str:
     """Writes `task/TASK.yaml`."""
-    labels = {"column": task.column, **({"map": task.spellings} if task.spellings else {})}
+    labels: dict[str, object] = {"column": task.column}
+    labels |= {"map": task.spellings} if task.spellings else {}
+    labels |= {"separator": task.separator} if task.separator else {}
     lines = [f"# @package tasks.{task.name}"]
+    lines += ["kind: multi_label"] if task.separator else []
     lines.append("closed_set: true" if task.classes is None else f"classes: {as_typed(list(task.classes))}")
     return "\n".join([*lines, f"labels: {as_typed({corpus: labels})}"]) + "\n"
 

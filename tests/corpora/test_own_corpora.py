@@ -178,3 +178,23 @@ def test_a_published_corpus_takes_a_folder_and_no_layout(tmp_path):
 def test_a_place_that_is_not_there_is_named(kind, tmp_path):
     with pytest.raises(UserError, match=r"there is no .*gone; give its place with corpora\.mine\.path"):
         listed(tmp_path / "gone", kind)
+
+
+def test_rows_with_onsets_are_events_of_one_clip(tmp_path):
+    write_audio(tmp_path / "a.wav", tmp_path / "b.wav", tmp_path / "c.wav", seconds=1)
+    rows = [
+        "file,onset,offset,label,room",
+        "a.wav,0.1,0.3,dog,hall",
+        "a.wav,0.2,0.9,rain,hall",
+        "a.wav,0.4,0.5,dog,hall",
+    ]
+    (tmp_path / "events.csv").write_text("\n".join([*rows, "b.wav,,,,yard", "c.wav,0,1,rain,"]))
+    table = listed(tmp_path).set_index("path")
+    assert table["label"].tolist() == ["dog;rain", pd.NA, "rain"]
+    assert table["room"].tolist() == ["hall", "yard", pd.NA]
+    (tmp_path / "events.csv").write_text("file,onset,offset,label,split\na.wav,0,1,dog,train\na.wav,0,1,dog,test\n")
+    with pytest.raises(UserError, match=r"line 3: official_split is 'test', and 'train' in another row of a\.wav"):
+        listed(tmp_path)
+    (tmp_path / "events.csv").write_text("file,onset,offset,label\na.wav,0,late,dog\n")
+    with pytest.raises(UserError, match="line 2: offset is 'late'"):
+        listed(tmp_path)

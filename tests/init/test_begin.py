@@ -145,3 +145,15 @@ def test_lengths_and_rates_follow_the_clips(tmp_path):
     config = compose(["experiment=long", "config_dir=my_configs"])
     assert config.frontend.sample_rate == 16000 and math.isclose(config.pipeline.clip_s, 5.0)
     assert config.options("model")["time_segments"] == 1
+
+
+def test_cells_with_several_labels_become_tags(tmp_path):
+    write_tones(tmp_path, ("audio",), count=24)
+    tags = ("dog, rain", "dog", "", "rain, wind", "wind", "dog, wind")
+    lines = ["file;heard;remark", *(f"audio/{n}.wav;{tags[n % 6]};well, number {n}, fine" for n in range(24))]
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    begin([str(tmp_path / "list.csv"), "name=park"])
+    config = compose(["experiment=park", "config_dir=my_configs"])
+    assert list(config.tasks) == ["heard"]
+    task = config.tasks["heard"]
+    assert not task.exclusive and task.classes == ["dog", "rain", "wind"] and task.main_metric == "map"

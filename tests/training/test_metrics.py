@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
+from mtl_tf.tasks.task import Task
 from mtl_tf.training.losses import TaskLoss
 from mtl_tf.training.metrics import MacroF1, UnweightedAverageRecall, tracked_metrics
 
