@@ -5,14 +5,13 @@ import pandas as pd
 from sklearn.model_selection import (
     GroupKFold,
     GroupShuffleSplit,
-    KFold,
     LeaveOneGroupOut,
-    ShuffleSplit,
     StratifiedShuffleSplit,
 )
 
 from mtl_tf.config import RunConfig, SplitConfig
 from mtl_tf.data.manifest import COLUMNS, FACTS, TEST, TRAIN, VALIDATION
+from mtl_tf.data.stratify import draw, folds, tag_table
 from mtl_tf.errors import UserError
 
 UNUSED = "unused"
@@ -69,6 +68,7 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int, notes: lis
     notes = [] if notes is None else notes
     closed = [task for task in config.tasks.values() if task.closed_set]
     parts = []
+    tags = tag_table(config.tasks, manifest)
     own = [corpus for corpus in config.corpora if _split_of(config, corpus) is not config.split]
     pools = [(_split_of(config, corpus), manifest[manifest["corpus"] == corpus]) for corpus in own]
     rest = manifest[~manifest["corpus"].isin(own)]
@@ -79,7 +79,7 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int, notes: lis
     for split, rows in pools:
         if len(rows):
             has_closed = any(set(task.labels) & set(rows["corpus"]) for task in closed)
-            parts.append(_divide(rows, split, fold, has_closed, notes))
+            parts.append(_divide(rows, split, fold, has_closed, notes, tags))
     result = pd.concat(parts).loc[manifest.index]
     if config.split.scored_corpora:
         unscored = ~manifest["corpus"].isin(config.split.scored_corpora) & (result["split"] == TEST)
@@ -137,11 +137,18 @@ def _split_of(config: RunConfig, corpus: str) -> SplitConfig:
     return own or config.split
 
 
-def _divide(rows: pd.DataFrame, split: SplitConfig, fold: int, has_closed: bool, notes: list[str]) -> pd.DataFrame:
+def _divide(
+    rows: pd.DataFrame,
+    split: SplitConfig,
+    fold: int,
+    has_closed: bool,
+    notes: list[str],
+    tags: pd.DataFrame | None,
+) -> pd.DataFrame:
     groups = _groups(rows, split)
     if split.strategy in GROUPED:
         _note_missing(rows, "group", split.group, notes)
-    is_test = _test_mask(rows, split, fold)
+    is_test = _test_mask(rows, split, fold, tags)
     if split.strategy != "train_only" and (not is_test.any() or is_test.all()):
         raise UserError(
             f"corpus {', '.join(sorted(set(rows['corpus'])))}: split.strategy={split.strategy} puts {is_test.sum()} of "
@@ -165,7 +172,7 @@ def _divide(rows: pd.DataFrame, split: SplitConfig, fold: int, has_closed: bool,
     if not (result["split"] == VALIDATION).any() and split.validation_fraction > 0 and training.any():
         if split.validation_group is not None:
             _note_missing(rows[training], "validation_group", split.validation_group, notes)
-        result.loc[_validation(rows[training], split), "split"] = VALIDATION
+        result.loc[_validation(rows[training], split, tags), "split"] = VALIDATION
     if split.validation_group is None:
         _keep_known(result, groups)
     hold_out_known(VALIDATION, max(split.validation_fraction, 0.05), split.seed + 2)
@@ -208,7 +215,7 @@ def _note_missing(rows: pd.DataFrame, key: str, column: str, notes: list[str]) -
             )
 
 
-def _test_mask(rows: pd.DataFrame, split: SplitConfig, fold: int) -> np.ndarray:
+def _test_mask(rows: pd.DataFrame, split: SplitConfig, fold: int, tags: pd.DataFrame | None) -> np.ndarray:
     groups = _groups(rows, split)
     if split.strategy == "train_only":
         return np.zeros(len(rows), bool)
@@ -222,20 +229,23 @@ def _test_mask(rows: pd.DataFrame, split: SplitConfig, fold: int) -> np.ndarray:
         return groups.isin(split.test_groups).to_numpy()
     if split.strategy == "predefined":
         return _official(rows, fold)
-    splitters = {
-        "random": lambda: ShuffleSplit(1, test_size=split.test_fraction, random_state=split.seed + fold),
-        "k_fold": lambda: KFold(split.num_folds, shuffle=True, random_state=split.seed),
+    by_group = {
         "grouped_k_fold": lambda: GroupKFold(split.num_folds, shuffle=True, random_state=split.seed),
         "leave_one_group_out": LeaveOneGroupOut,
     }
     try:
-        folds = list(splitters[split.strategy]().split(rows, groups=None if split.strategy in POOLED else groups))
+        if split.strategy == "random":
+            tests = [draw(rows, split.test_fraction, split.seed + fold, tags)]
+        elif split.strategy == "k_fold":
+            tests = folds(rows, split.num_folds, split.seed, tags)
+        else:
+            tests = [test for _, test in by_group[split.strategy]().split(rows, groups=groups)]
     except ValueError as error:
         raise UserError(f"split.strategy={split.strategy} is impossible: {error}") from error
-    if split.strategy != "random" and not 0 <= fold < len(folds):
-        raise UserError(f"fold={fold}: there are {len(folds)} folds, counted from 0")
+    if split.strategy != "random" and not 0 <= fold < len(tests):
+        raise UserError(f"fold={fold}: there are {len(tests)} folds, counted from 0")
     mask = np.zeros(len(rows), bool)
-    mask[folds[fold if split.strategy != "random" else 0][1]] = True
+    mask[tests[fold if split.strategy != "random" else 0]] = True
     return mask
 
 
@@ -243,31 +253,26 @@ def _official(rows: pd.DataFrame, fold: int) -> np.ndarray:
     if rows["official_split"].notna().all():
         return (rows["official_split"] == TEST).to_numpy(bool)
     if rows["official_fold"].notna().all():
-        folds = sorted(rows["official_fold"].unique())
-        if not 0 <= fold < len(folds):
-            raise UserError(f"fold={fold}: there are {len(folds)} official folds, counted from 0")
-        return (rows["official_fold"] == folds[fold]).to_numpy(bool)
+        numbers = sorted(rows["official_fold"].unique())
+        if not 0 <= fold < len(numbers):
+            raise UserError(f"fold={fold}: there are {len(numbers)} official folds, counted from 0")
+        return (rows["official_fold"] == numbers[fold]).to_numpy(bool)
     corpus = rows["corpus"].iloc[0]
     raise UserError(f"corpus {corpus} has no official split; choose split.strategy, such as grouped_k_fold")
 
 
-def _validation(rows: pd.DataFrame, split: SplitConfig) -> pd.Index:
+def _validation(rows: pd.DataFrame, split: SplitConfig, tags: pd.DataFrame | None) -> pd.Index:
     if split.validation_group is None:
-        return _draw(rows, split.validation_fraction, split.seed)
+        try:
+            return rows.index[draw(rows, split.validation_fraction, split.seed, tags)]
+        except ValueError as error:
+            raise UserError(f"cannot hold out {split.validation_fraction:.0%} of {len(rows)} clips: {error}") from error
     groups = _values(rows, "validation_group", split.validation_group)
     splitter = GroupShuffleSplit(1, test_size=split.validation_fraction, random_state=split.seed)
     try:
         return rows.index[next(splitter.split(rows, groups=groups))[1]]
     except ValueError as error:
         raise UserError(f"split.validation_group={split.validation_group} is impossible: {error}") from error
-
-
-def _draw(rows: pd.DataFrame, fraction: float, seed: int) -> pd.Index:
-    """Draws a share of rows at random."""
-    try:
-        return rows.index[next(ShuffleSplit(1, test_size=fraction, random_state=seed).split(rows))[1]]
-    except ValueError as error:
-        raise UserError(f"cannot hold out {fraction:.0%} of {len(rows)} clips: {error}") from error
 
 
 def _draw_of_each(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mtl_tf.config import CorpusConfig, RunConfig, SplitConfig
+from mtl_tf.config import CorpusConfig, RunConfig, SplitConfig, TaskConfig
 from mtl_tf.data.splits import assert_disjoint, num_folds, split_clips
 from mtl_tf.errors import UserError
 
@@ -252,3 +252,20 @@ def test_any_division_covers_every_clip_once_and_keeps_apart_what_must_be(counts
         assert not set(unseen) & set(table["speaker"][division["split"] == "train"])
     known = table["speaker"][(division["split"] == "test") & division["closed_set_only"]]
     assert set(known) <= set(table["speaker"][division["split"] == "train"])
+
+
+@pytest.mark.parametrize("strategy", ["random", "k_fold"])
+def test_tags_have_their_share_in_every_part(strategy):
+    """A random fifth of 200 clips has a tag that 5 % of them have twice, give or take one; unstratified often not."""
+    rng = np.random.default_rng(0)
+    shares = {"often": 0.5, "now and then": 0.2, "rarely": 0.05}
+    for seed in range(5):
+        cells = [",".join(tag for tag in shares if rng.uniform() < shares[tag]) for _ in range(200)]
+        table = manifest(speakers=10, takes=20, heard=cells)
+        setting = config({"strategy": strategy, "seed": seed, "validation_fraction": 0.2})
+        task = TaskConfig(kind="multi_label", labels={"c": {"column": "heard"}})
+        division = split_clips(table, setting.model_copy(update={"tasks": {"t": task}}), 0)
+        for tag in shares:
+            has = table["heard"].str.split(",").map(lambda tags, tag=tag: tag in tags)
+            for part, share in (("test", 0.2), ("validation", 0.16)):
+                assert abs((has & (division["split"] == part)).sum() - share * has.sum()) <= 1.5, (tag, part, seed)

@@ -1,0 +1,74 @@
+"""Random divisions; where tasks have tags, each tag's share is the same in all parts, as far as that can be."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from iterstrat.ml_stratifiers import MultilabelStratifiedKFold, MultilabelStratifiedShuffleSplit
+from sklearn.model_selection import KFold, ShuffleSplit
+
+from mtl_tf.config import TaskConfig
+from mtl_tf.tasks.labels import class_names
+from mtl_tf.tasks.tags import tag_classes, tag_targets
+
+
+def tag_table(tasks: Mapping[str, TaskConfig], manifest: pd.DataFrame) -> pd.DataFrame | None:
+    """Lists which tags are there.
+
+    Args:
+        tasks: of the run.
+        manifest: rows with the native labels.
+
+    Returns:
+        One row per clip, index as in the manifest, and one column of 0 and 1 per tag, with another that says whether
+        a clip has no tag; None where no task has tags.
+    """
+    parts = []
+    for name, task in tasks.items():
+        if not task.exclusive:
+            names = class_names(name, task, manifest)
+            there = tag_targets(tag_classes(names), names) == 1
+            parts.append(np.column_stack([there, ~there.any(axis=1)]))
+    return pd.DataFrame(np.hstack(parts).astype(int), index=manifest.index) if parts else None
+
+
+def draw(rows: pd.DataFrame, fraction: float, seed: int, tags: pd.DataFrame | None) -> np.ndarray:
+    """Draws a share of rows, of each tag as much as of all (iterative stratification, Sechidis et al. 2011).
+
+    Args:
+        rows: to draw from.
+        fraction: share.
+        seed: of the draw.
+        tags: what `tag_table` gave.
+
+    Returns:
+        Positions of the drawn rows.
+
+    Raises:
+        ValueError: the share comes to no row, or to all.
+    """
+    if tags is None or len(rows) < 2:
+        return next(ShuffleSplit(1, test_size=fraction, random_state=seed).split(rows))[1]
+    splitter = MultilabelStratifiedShuffleSplit(1, test_size=fraction, random_state=seed)
+    return next(splitter.split(rows, tags.loc[rows.index]))[1]
+
+
+def folds(rows: pd.DataFrame, count: int, seed: int, tags: pd.DataFrame | None) -> list[np.ndarray]:
+    """Divides rows into folds, of each tag as much in each.
+
+    Args:
+        rows: to divide.
+        count: of folds.
+        seed: of the division.
+        tags: what `tag_table` gave.
+
+    Returns:
+        Positions of each fold's test rows.
+
+    Raises:
+        ValueError: there are fewer rows than folds.
+    """
+    if tags is None:
+        return [test for _, test in KFold(count, shuffle=True, random_state=seed).split(rows)]
+    splitter = MultilabelStratifiedKFold(count, shuffle=True, random_state=seed)
+    return [test for _, test in splitter.split(rows, tags.loc[rows.index])]
