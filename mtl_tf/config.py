@@ -64,7 +64,8 @@ class CorpusConfig(Section):
     """One corpus of a run."""
 
     name: str = Field(
-        description="a published corpus, which is a reader in mtl_tf/corpora; or folders or table, for one of your own"
+        description="a published corpus, which is a reader in mtl_tf/corpora; for one of your own folders, table or "
+        "audformat"
     )
     path: str | None = Field(
         None, description="folder of the corpus, or table of one of your own; null: the folder NAME below data_root"

@@ -4,13 +4,14 @@ import importlib
 import pkgutil
 
 from mtl_tf.config import CorpusConfig
+from mtl_tf.corpora.audformat_database import AudformatDatabase
 from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.corpora.folders import Folders
 from mtl_tf.corpora.table import Table
 from mtl_tf.errors import UserError, nearest_hint
 
-KINDS = {"folders": Folders, "table": Table}  # of corpora without a reader of their own
-_NOT_CORPORA = {"corpus", "download", "fixture", "own_corpus", "table_rows", *KINDS}
+KINDS = {"folders": Folders, "table": Table, "audformat": AudformatDatabase}  # of corpora without a reader of their own
+_NOT_CORPORA = {"corpus", "download", "fixture", "own_corpus", "table_rows", "audformat_database", *KINDS}
 _OF_OWN = ("audio_dir", "citation", "columns", "levels", "licence", "title")
 
 

@@ -141,7 +141,7 @@ class Table(OwnCorpus):
         row: dict[str, object] = {}
         for column, cell in cells.items():
             if column.strip() and column not in names.values():
-                row[f"{column}_" if column in RESERVED else column] = cell if cell.strip() else None
+                row[label_name(column)] = cell if cell.strip() else None
         for ours, key in (("speaker", "speaker"), ("session", "session"), ("split", "official_split")):
             if ours in names:
                 row[key] = cells[names[ours]].strip() or None
@@ -151,6 +151,11 @@ class Table(OwnCorpus):
             cell = cells[names["fold"]].strip()
             row["official_fold"] = int(cell) if cell.isdecimal() else None
         return row
+
+
+def label_name(column: str) -> str:
+    """Names a column of labels so that it is none of the project's own."""
+    return f"{column}_" if column in RESERVED else column
 
 
 def find_tables(folder: Path, name: str, required: bool = True) -> list[tuple[Path, str | None]]:

@@ -67,7 +67,7 @@ def list_clips(corpus: Corpus, root: Path) -> pd.DataFrame:
             f"{table['path'][0]} is {table['misfit'][0]}"
         )
     table["corpus"] = corpus.name
-    table["start_s"] = table.get("start_s", 0.0)
+    table["start_s"] = table["start_s"].fillna(0.0) if "start_s" in table else 0.0
     table["duration_s"] = table.get("duration_s", float("nan"))
     table["copy"] = table["copy"].fillna(0) if "copy" in table else 0
     whole_file = table["start_s"].eq(0) & table["duration_s"].isna()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mtl_tf.config import CorpusConfig
+from mtl_tf.corpora.audformat_database import HEADER
 from mtl_tf.corpora.corpus import AUDIO_SUFFIXES, files_below
 from mtl_tf.corpora.table import find_tables
 from mtl_tf.errors import UserError
@@ -13,12 +14,12 @@ def describe_place(place: Path, name: str, levels: list[str] | None) -> CorpusCo
     """Says how a corpus is to be read.
 
     Args:
-        place: a table, or a folder with a table or with class folders.
+        place: a table, or a folder with a table, with an audformat database, or with class folders.
         name: of the corpus, for messages.
         levels: columns that folders stand for; None: the outermost is the label.
 
     Returns:
-        The options of a corpus of the kind `table` or `folders`.
+        The options of a corpus of the kind `table`, `audformat` or `folders`.
 
     Raises:
         UserError: there is nothing that could be read.
@@ -30,6 +31,8 @@ def describe_place(place: Path, name: str, levels: list[str] | None) -> CorpusCo
         if place.suffix.lower() not in SUFFIXES:
             raise UserError(f"{place} is no table; give a folder, or one of {', '.join(SUFFIXES)}")
         return CorpusConfig(name="table", path=path)
+    if (place / HEADER).is_file():
+        return CorpusConfig(name="audformat", path=path)
     files = [file for file in files_below(place) if file.suffix.lower() in AUDIO_SUFFIXES and file.name[0] != "."]
     if levels is None and find_tables(place, name, required=False):
         return CorpusConfig(name="table", path=path)

@@ -91,6 +91,15 @@ def test_a_part_of_a_file_is_a_clip_whether_times_are_seconds_or_timedeltas(tmp_
         assert (manifest["error"] == "").all() and manifest["label"].tolist() == ["a", "b"]
 
 
+def test_whole_files_and_parts_of_files_stand_in_one_table(tmp_path):
+    write_audio(tmp_path / "a.wav", tmp_path / "b.wav", seconds=1)
+    (tmp_path / "list.csv").write_text("file,start,end,label\na.wav,,,x\nb.wav,0.5,,y\nb.wav,,0.25,z\n")
+    corpus = open_corpus("mine", CorpusConfig(name="table", path=str(tmp_path)))
+    manifest, _ = prepare_corpus(corpus, None, tmp_path / "prepared", AuditConfig(), quiet=True)
+    found = manifest.set_index("label")[["start_frame", "num_frames"]]
+    assert found.loc[["x", "y", "z"]].to_numpy().tolist() == [[0, 8000], [4000, 4000], [0, 2000]]
+
+
 def test_hugging_face_folders_and_tables_named_after_parts_tell_the_official_split(tmp_path):
     for part in ("train", "test"):
         write_audio(tmp_path / "hf" / part / f"{part}.wav", tmp_path / "named" / "audio" / f"{part}.wav")
@@ -198,3 +207,46 @@ def test_rows_with_onsets_are_events_of_one_clip(tmp_path):
     (tmp_path / "events.csv").write_text("file,onset,offset,label\na.wav,0,late,dog\n")
     with pytest.raises(UserError, match="line 2: offset is 'late'"):
         listed(tmp_path)
+
+
+def write_database(root):
+    audformat = pytest.importorskip("audformat", reason="the extra audformat is not installed")
+    write_audio(*(root / "audio" / f"{number}.wav" for number in (1, 2, 3)), seconds=1)
+    database = audformat.Database("mini", license="CC-BY-4.0")
+    database.schemes["emotion"] = audformat.Scheme(labels=["happy", "sad"])
+    database.schemes["speaker"] = audformat.Scheme(labels={"01": {"gender": "female"}, "02": {"gender": "male"}})
+    for split, kind in (("training", "train"), ("held out", "test")):
+        database.splits[split] = audformat.Split(kind)
+    rows = {"training": (["audio/1.wav", "audio/2.wav"], ["happy", "sad"], ["01", "02"])}
+    rows["held out"] = (["audio/3.wav"], ["sad"], ["01"])
+    for split, (files, emotions, speakers) in rows.items():
+        table = database[f"emotion.{split.split()[0]}"] = audformat.Table(
+            audformat.filewise_index(files), split_id=split
+        )
+        for name, values in (("emotion", emotions), ("speaker", speakers)):
+            table[name] = audformat.Column(scheme_id=name)
+            table[name].set(values)
+    parts = audformat.segmented_index(["audio/1.wav"] * 2, ["0s", "0.25s"], ["0.25s", "1s"])
+    database["parts"] = audformat.Table(parts)
+    database["parts"]["peak"] = audformat.Column()
+    database["parts"]["peak"].set(["low", None])
+    database.save(root)
+
+
+def test_an_audformat_database(tmp_path):
+    write_database(tmp_path / "db")
+    corpus = open_corpus("mine", CorpusConfig(name="audformat", path=str(tmp_path / "db")))
+    manifest, _ = prepare_corpus(corpus, None, tmp_path / "prepared", AuditConfig(), quiet=True)
+    table = manifest.set_index("clip_id")
+    whole = table.loc[[f"mine/audio/{number}.wav" for number in (1, 2, 3)]]
+    assert whole["emotion"].tolist() == ["happy", "sad", "sad"] and whole["speaker"].tolist() == ["01", "02", "01"]
+    assert whole["gender"].tolist() == ["female", "male", "female"]
+    assert whole["official_split"].tolist() == ["train", "train", "test"]
+    parts = table.drop(whole.index)
+    assert parts["start_frame"].tolist() == [0, 2000] and parts["num_frames"].tolist() == [2000, 6000]
+    assert parts["peak_"].tolist() == ["low", pd.NA] and corpus.title == "mini"
+    (tmp_path / "db" / "db.yaml").write_text("name: [")
+    with pytest.raises(UserError, match=r"db\.yaml cannot be read"):
+        listed(tmp_path / "db", "audformat")
+    with pytest.raises(UserError, match=r"holds no db\.yaml"):
+        listed(tmp_path, "audformat")
