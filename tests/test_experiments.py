@@ -46,7 +46,7 @@ PAPERS = {
     for name in choices("experiment")
     if name.startswith(("zeng2018", "lu2020"))
 }
-OTHERS = [name for name in choices("experiment") if name not in (*ROWS, *PAPERS, "spoken_digits")]
+OTHERS = [name for name in choices("experiment") if name not in (*ROWS, *PAPERS, "spoken_digits", "synthetic_events")]
 QUICK_ROW = ("fu2020_multitask_cross_language", "printed")
 # One row of each paper, and of each kind of configuration, in every run of the tests.
 QUICK = {

@@ -11,7 +11,16 @@ from mtl_tf.corpora.table import Table
 from mtl_tf.errors import UserError, nearest_hint
 
 KINDS = {"folders": Folders, "table": Table, "audformat": AudformatDatabase}  # of corpora without a reader of their own
-_NOT_CORPORA = {"corpus", "download", "fixture", "own_corpus", "table_rows", "audformat_database", *KINDS}
+_NOT_CORPORA = {
+    "corpus",
+    "download",
+    "fixture",
+    "own_corpus",
+    "table_rows",
+    "audformat_database",
+    "made_corpus",
+    *KINDS,
+}
 _OF_OWN = ("audio_dir", "citation", "columns", "levels", "licence", "title")
 
 

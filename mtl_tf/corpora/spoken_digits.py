@@ -1,17 +1,14 @@
 """Spoken digits, made on first use by the eSpeak NG speech synthesiser; nothing to download."""
 
 import ctypes
-import fcntl
-import json
 import multiprocessing
 import os
-import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from mtl_tf.corpora.corpus import Corpus
+from mtl_tf.corpora.made_corpus import MadeCorpus
 from mtl_tf.errors import UserError
 
 SAMPLE_RATE = 22050
@@ -33,12 +30,11 @@ VOICES = (
     *("linda", "steph", "belinda", "grandma", "croak"),
 )
 TEST_VOICES = ("m8", "anika", "Annie", "grandpa", "david", "klatt5")
-RECIPE = "recipe.json"
 _RATE, _PITCH = 1, 3  # espeak_PARAMETER
 _RETRIEVAL, _UTF8 = 2, 1
 
 
-class SpokenDigits(Corpus):
+class SpokenDigits(MadeCorpus):
     """Ten digits in six English accents by 24 voices, and by six further voices for test.
 
     Speed (140 to 200 words a minute) and pitch (42 to 58 of 100) are drawn anew for each clip from a fixed seed, so the
@@ -58,6 +54,7 @@ class SpokenDigits(Corpus):
     sample_rates = (SAMPLE_RATE,)
     duration_range_s = (0.15, 1.5)
     native_labels = ("digit", "accent")
+    num_published = len(ACCENTS) * len(VOICES + TEST_VOICES) * len(DIGITS)
     example_files = tuple(
         f"{accent}/{voice}_{digit}.wav"
         for accent in ("american", "british")
@@ -65,36 +62,19 @@ class SpokenDigits(Corpus):
         for digit in ("one", "two")
     )
 
-    def root(self, data_root: str | None, prepared_dir: Path) -> Path:
-        """Makes the audio below `prepared_dir` if it is not complete and current there; the data root plays no part."""
-        folder = prepared_dir / self.name / "audio"
-        if not _is_whole(folder):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with folder.with_name("audio.lock").open("w") as lock:
-                fcntl.flock(
-                    lock, fcntl.LOCK_EX
-                )  # of two runs that start at once, one must not replace what the other reads
-                if not _is_whole(folder):
-                    self.make(folder)
-        return folder
+    def recipe(self) -> dict[str, object]:
+        """Returns seed, accents, voices and digits."""
+        return {"seed": SEED, "accents": ACCENTS, "voices": [*VOICES, *TEST_VOICES], "digits": list(DIGITS)}
 
-    def make(self, folder: Path) -> None:
-        """Writes all clips as 16-bit WAV; the folder appears only once it is complete.
-
-        Args:
-            folder: where to; replaced if there.
+    def write(self, folder: Path) -> None:
+        """Writes all clips as 16-bit WAV.
 
         Raises:
             UserError: the synthesiser does not load on this machine.
         """
-        temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
-        shutil.rmtree(temporary, ignore_errors=True)
         # The synthesiser's noise goes on where its last utterance ended, so it starts in a process of its own.
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            pool.submit(_speak_all, temporary).result()
-        (temporary / RECIPE).write_text(json.dumps(_recipe()), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.replace(folder)
+            pool.submit(_speak_all, folder).result()
 
     def read(self, root: Path) -> list[dict[str, object]]:
         """Reads accent, voice and digit from `ACCENT/VOICE_DIGIT.wav`."""
@@ -115,20 +95,6 @@ class SpokenDigits(Corpus):
                 }
             )
         return rows
-
-
-def _recipe() -> dict[str, object]:
-    """What the audio depends on; audio of another recipe is made again."""
-    return {"seed": SEED, "accents": ACCENTS, "voices": [*VOICES, *TEST_VOICES], "digits": list(DIGITS)}
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        recipe = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    num_clips = len(ACCENTS) * len(VOICES + TEST_VOICES) * len(DIGITS)
-    return recipe == _recipe() and sum(1 for _ in folder.glob("*/*.wav")) == num_clips
 
 
 def _speak_all(folder: Path) -> None:

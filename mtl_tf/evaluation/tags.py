@@ -111,7 +111,8 @@ def find_decisions(targets: np.ndarray, probabilities: np.ndarray, classes: tupl
         classes: names of the tags.
 
     Returns:
-        Tag to a probability, half way to the next lower one of a clip; 0.5 for a tag that no clip has, or all have.
+        Tag to a probability: 0.5 where it is as good as any, else half way between that of the last clip that is
+        answered and the next one; 0.5 for a tag that no clip has, or all have.
     """
     found = {}
     for index, name in enumerate(classes):
@@ -123,8 +124,8 @@ def find_decisions(targets: np.ndarray, probabilities: np.ndarray, classes: tupl
         precision, recall, thresholds = metrics.precision_recall_curve(truth, values)
         f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
         best = float(thresholds[int(np.argmax(f1[:-1]))])
-        below = values[values < best]
-        found[name] = (best + float(below.max())) / 2 if below.size else best
+        below = float(values[values < best].max(initial=0.0))
+        found[name] = DECISION if below < DECISION <= best else (best + below) / 2
     return found
 
 

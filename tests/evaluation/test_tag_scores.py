@@ -71,6 +71,12 @@ def test_a_decision_has_the_best_f1_that_any_probability_gives(clips):
     assert metrics.f1_score(truth, answered, zero_division=0) == pytest.approx(best)
 
 
+def test_a_decision_is_one_half_where_that_is_as_good_as_any():
+    targets, values = np.array([[0], [0], [1], [1]]), np.array([[0.01], [0.02], [0.9], [0.99]])
+    assert find_decisions(targets, values, ("a",)) == {"a": 0.5}
+    assert find_decisions(targets, values / 4, ("a",))["a"] == pytest.approx((0.005 + 0.225) / 2)
+
+
 def test_intervals_draw_groups():
     rng = np.random.default_rng(0)
     targets = np.repeat(rng.integers(0, 2, (10, 4)), 20, axis=0)
