@@ -1,16 +1,15 @@
 """From the command line and the files in `configs/` to a checked `RunConfig`."""
 
-import os
 import re
 import sys
 from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from mtl_tf.config import CorpusConfig, RunConfig, TaskConfig
+from mtl_tf.config_files import CONFIG_DIR, GROUPS, choices, config_dirs, shipped_choices, shipped_options
 from mtl_tf.errors import UserError, nearest_hint, wrong_value
 from mtl_tf.files import write_whole
 from mtl_tf.idle import drop_idle_keys
@@ -18,79 +17,7 @@ from mtl_tf.overrides import Override, read_override, remove_value, set_value, t
 from mtl_tf.published import published_figures
 from mtl_tf.tasks.metrics import TRACKED, metrics_of
 
-CONFIG_DIR = Path(__file__).resolve().parent / "configs"  # in a checkout a link to the folder at the top
-OWN_CONFIGS = "MTL_TF_CONFIG"  # in the environment: a folder of a user's own files; config_dir=DIR goes before it
 RESERVED = ("waveform", "frontend", "trunk", "embedding", "start_s")  # layers and outputs of every model
-GROUPS = ("experiment", "protocol", "corpus", "task", "frontend", "model")
-
-
-def config_dirs(arguments: Sequence[str] = ()) -> tuple[Path, ...]:
-    """Returns the folders with the files of all groups, that of the user before the shipped one.
-
-    Args:
-        arguments: as typed, maybe with `config_dir=DIR`.
-
-    Raises:
-        UserError: the user's folder is not there.
-    """
-    given = [argument.partition("=")[2] for argument in arguments if argument.startswith("config_dir=")]
-    own = given[-1] if given else os.environ.get(OWN_CONFIGS, "")
-    if not own:
-        return (CONFIG_DIR,)
-    folder = Path(own).expanduser().resolve()
-    if not folder.is_dir():
-        raise UserError(f"{'config_dir' if given else OWN_CONFIGS}={own}: there is no such folder")
-    return (folder, CONFIG_DIR)
-
-
-def choices(group: str, dirs: Sequence[Path] | None = None) -> dict[str, str]:
-    """Returns the choices of a config group: short name to path below the group, without suffix.
-
-    A file with `variants`, which change some of its keys each, stands for these and not for itself.
-
-    Args:
-        group: such as `task`.
-        dirs: folders, see `config_dirs`, which is asked where none are given.
-    """
-    found: dict[str, str] = {}
-    for folder in reversed(config_dirs() if dirs is None else dirs):
-        found |= _shipped_choices(group) if folder == CONFIG_DIR else _choices(folder / group)
-    return dict(sorted(found.items()))
-
-
-@lru_cache
-def _shipped_choices(group: str) -> dict[str, str]:
-    return _choices(CONFIG_DIR / group)
-
-
-def _choices(folder: Path) -> dict[str, str]:
-    found = {}
-    for path in sorted(folder.rglob("*.yaml")):
-        below = path.relative_to(folder).with_suffix("").as_posix()
-        names = list(_variants(path)) if folder.name == "experiment" else []
-        found |= dict.fromkeys(names or [path.stem], below)
-    return found
-
-
-def _variants(path: Path) -> dict[str, dict]:
-    text = path.read_text(encoding="utf-8")
-    if "\nvariants:" not in text:
-        return {}
-    try:
-        return yaml.safe_load(text)["variants"]
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no YAML with variants: {' '.join(str(error).split())}") from error
-
-
-def file_of(group: str, name: str, dirs: Sequence[Path] | None = None) -> Path:
-    """Returns the file of a choice, see `choices`.
-
-    Raises:
-        KeyError: there is no such choice.
-    """
-    dirs = config_dirs() if dirs is None else dirs
-    below = f"{choices(group, dirs)[name]}.yaml"
-    return next(folder / group / below for folder in dirs if (folder / group / below).is_file())
 
 
 def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None) -> RunConfig:
@@ -157,16 +84,6 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
     _check_protocol(config)
     _check_split(config, arguments)
     return config
-
-
-@lru_cache
-def _file_of(group: str, name: str) -> dict:
-    return yaml.safe_load((CONFIG_DIR / group / f"{_shipped_choices(group)[name]}.yaml").read_text(encoding="utf-8"))
-
-
-def shipped_options(group: str, name: str) -> dict:
-    """Returns the keys and values of a front end or model as its file has them, its class under `name`."""
-    return dict(_file_of(group, name))
 
 
 def validate(values: dict) -> RunConfig:
@@ -256,11 +173,11 @@ def _choose(key: str, override: Override, dirs: Sequence[Path]) -> str:
 
 def _known_options(section: str, values: dict, arguments: Collection[str]) -> dict:
     """Checks the keys of a front end or model; an experiment's keys for another choice than the typed one drop out."""
-    known = _shipped_choices(section)
+    known = shipped_choices(section)
     name = str(values.get("name", ""))
     if name not in known:
         raise UserError(f"{section}.name is '{name}'.{nearest_hint(name, known)}")
-    keys = _file_of(section, name)
+    keys = shipped_options(section, name)
     for key in values:
         if key not in keys and (f"{section}.{key}" in arguments or section not in arguments):
             full = [f"{section}.{name}" for name in keys]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Lists and opens every clip of a corpus.
 
-Usage: scripts/prepare.py corpus=NAME [data_root=DIR] [out=DIR] [download=true] [audit.KEY=VALUE ...]
+Usage: scripts/prepare.py corpus=NAME [data_root=DIR] [config_dir=DIR] [out=DIR] [download=true] [audit.KEY=VALUE ...]
 
 Writes prepared/NAME/manifest.parquet and prepared/NAME/audit.csv (out=DIR: there instead; prepared_dir=DIR: below it).
 download=true fetches the corpus into data_root/NAME first, where its publisher allows that. Exit code 0, whatever the
@@ -19,17 +19,20 @@ def main(arguments: list[str]) -> None:
     """Prepares one corpus."""
     from mtl_tf.compose import read_section
     from mtl_tf.config import AuditConfig
-    from mtl_tf.corpora import corpus_names, get_corpus
+    from mtl_tf.config_files import choices, config_dirs, corpus_options
+    from mtl_tf.corpora import open_corpus
     from mtl_tf.corpora.download import download_corpus
     from mtl_tf.data.prepare import prepare_corpus
     from mtl_tf.errors import UserError
     from mtl_tf.reporting.tables import print_audit
 
     keys = [f"audit.{key}" for key in AuditConfig.model_fields]
-    values, _ = read_arguments(arguments, ["corpus", "data_root", "prepared_dir", "out", "download", *keys])
+    values, _ = read_arguments(
+        arguments, ["corpus", "config_dir", "data_root", "prepared_dir", "out", "download", *keys]
+    )
     if "corpus" not in values:
-        raise UserError(f"give corpus=NAME, one of {', '.join(corpus_names())}")
-    corpus = get_corpus(values["corpus"])
+        raise UserError(f"give corpus=NAME, one of {', '.join(choices('corpus', config_dirs(arguments)))}")
+    corpus = open_corpus(values["corpus"], corpus_options(values["corpus"], arguments))
     if values.get("download", "false") not in ("true", "false"):
         raise UserError("download is true or false")
     if values.get("download") == "true":

@@ -3,13 +3,13 @@ import re
 import pytest
 import yaml
 
-from mtl_tf import compose
+from mtl_tf import compose, config_files
 from mtl_tf.config import RunConfig
 from mtl_tf.config_help import help_text
 from mtl_tf.errors import UserError
 
 MISTAKES = {
-    ("experiment=",): "give one experiment=NAME. Known: emodb",
+    ("experiment=",): "give one experiment=NAME. Known: arabic_speech_commands",
     ("experiment=fsdd,esc10",): "give one experiment=NAME",
     ("experiment=fsdd", "model="): "model=: give one of alexnet",
     ("experiment=fsdd", "model=gresnet,fu2020"): "give one of alexnet",
@@ -49,7 +49,7 @@ MISTAKES = {
     ("experiment=fsdd", "frontend.n_mels=1"): "Did you mean frontend.num_mel_bins?",
     ("experiment=fsdd", "seed=-1"): "seed=-1: input should be greater than or equal to 0",
     ("experiment=fsdd", "training.loss_weights.digit=-1"): "training.loss_weights.digit=-1",
-    ("experiment=fsdd", "corpus=[]"): "corpus=[]: give one or more of emodb",
+    ("experiment=fsdd", "corpus=[]"): "corpus=[]: give one or more of arabic_speech_commands",
     ("experiment=fsdd", "seed=5000000000"): "seed=5000000000: input should be less than 2147483648",
     ("experiment=fsdd", "epochs=3"): "unknown key epochs. Did you mean training.epochs?",
     ("experiment=fsdd", "training.batch_size=3"): "unknown key training.batch_size. Did you mean pipeline.batch_size?",
@@ -69,7 +69,7 @@ def test_mistakes_are_explained_in_one_line(overrides):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", compose.choices("experiment"))
+@pytest.mark.parametrize("name", config_files.choices("experiment"))
 def test_every_experiment_composes_and_survives_its_file(name, tmp_path):
     config = compose.compose([f"experiment={name}"])
     compose.save(config, tmp_path / "config.yaml")
@@ -80,7 +80,7 @@ def test_command_line_wins_over_experiment_wins_over_group():
     config = compose.compose(["experiment=spoken_digits", "training.epochs=7", "model.dropout=0.25"])
     assert config.training.epochs == 7
     assert config.model.dropout == 0.25
-    group = yaml.safe_load((compose.CONFIG_DIR / "frontend" / "log_mel.yaml").read_text())
+    group = yaml.safe_load((config_files.CONFIG_DIR / "frontend" / "log_mel.yaml").read_text())
     assert config.frontend.hop_length == group["hop_length"]
 
 
@@ -134,7 +134,7 @@ def test_help_explains_every_key():
     for key in RunConfig.model_fields:
         assert f"  {key}" in text
     for group in compose.GROUPS:
-        for choice in compose.choices(group):
+        for choice in config_files.choices(group):
             assert choice in text
     assert "hop_length=160\n      step between frames, in samples" in text
     assert "  resume=true\n" in text
@@ -164,7 +164,7 @@ def test_files_of_ones_own_are_found_first_in_any_folder(tmp_path):
     (own / "task" / "digit.yaml").write_text(
         "# @package tasks.digit\nclasses: ['0', '1']\nlabels: {fsdd: {column: digit}}\n"
     )
-    shipped = (compose.CONFIG_DIR / "experiment" / "fsdd.yaml").read_text()
+    shipped = (config_files.CONFIG_DIR / "experiment" / "fsdd.yaml").read_text()
     (own / "experiment" / "mine.yaml").write_text(shipped.replace("epochs: 16", "epochs: 3"))
     config = compose.compose(["experiment=mine", f"config_dir={own}"])
     assert config.training.epochs == 3 and config.tasks["digit"].classes == ["0", "1"]
@@ -176,7 +176,9 @@ def test_files_of_ones_own_are_found_first_in_any_folder(tmp_path):
 
 def test_the_environment_names_a_folder_of_ones_own(tmp_path, monkeypatch):
     (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment" / "mine.yaml").write_text((compose.CONFIG_DIR / "experiment" / "fsdd.yaml").read_text())
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        (config_files.CONFIG_DIR / "experiment" / "fsdd.yaml").read_text()
+    )
     monkeypatch.setenv("MTL_TF_CONFIG", str(tmp_path))
     assert compose.compose(["experiment=mine"]).experiment == "mine"
     monkeypatch.setenv("MTL_TF_CONFIG", str(tmp_path / "gone"))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from mtl_tf.compose import choices, compose
+from mtl_tf.compose import compose
+from mtl_tf.config_files import choices
 from mtl_tf.corpora import KINDS, get_corpus
 from mtl_tf.corpora.fixture import write_fixture
 from mtl_tf.experiment import run_experiment

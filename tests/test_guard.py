@@ -7,7 +7,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from mtl_tf import compose
+from mtl_tf import config_files
 from mtl_tf.config import TaskConfig
 from mtl_tf.corpora import KINDS, corpus_names
 from mtl_tf.runs import names as run_names
@@ -176,7 +176,7 @@ def test_every_room_has_its_tests(room):
     assert list((ROOT / "tests" / room).glob("test_*.py"))
 
 
-@pytest.mark.parametrize("name", compose.choices("task"))
+@pytest.mark.parametrize("name", config_files.choices("task"))
 def test_every_task_names_corpora_that_exist(name):
     task = yaml.safe_load((ROOT / "configs" / "task" / f"{name}.yaml").read_text())
-    assert set(task["labels"]) <= set(compose.choices("corpus"))
+    assert set(task["labels"]) <= set(config_files.choices("corpus"))

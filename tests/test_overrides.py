@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_tf.compose import choices, compose
+from mtl_tf.compose import compose
+from mtl_tf.config_files import choices
 from mtl_tf.errors import UserError
 from mtl_tf.overrides import read_override, typed_value
 

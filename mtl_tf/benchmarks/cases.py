@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from mtl_tf.compose import shipped_options
+from mtl_tf.config_files import shipped_options
 from mtl_tf.errors import UserError
 
 LEARNING_RATE = 1e-4

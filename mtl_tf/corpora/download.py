@@ -33,11 +33,11 @@ def download_corpus(corpus: Corpus, data_root: str | None) -> Path:
     import pooch
     import requests
 
+    if not corpus.downloads:
+        raise UserError(f"corpus {corpus.name} has no public download; {corpus.where_to_get()}")
     data_root = data_root or os.environ.get("MTL_TF_DATA")
     if not data_root:
         raise UserError(f"corpus {corpus.name}: give data_root=DIR or set MTL_TF_DATA to say where to download to")
-    if not corpus.downloads:
-        raise UserError(f"corpus {corpus.name} has no public download; {corpus.where_to_get()}")
     root = Path(data_root).expanduser() / corpus.name
     archives = root / ".archives"
     if root.is_dir() and not archives.is_dir() and any(root.iterdir()):

@@ -8,8 +8,9 @@ from typing import get_args
 import pandas as pd
 import yaml
 
-from mtl_tf.compose import RESERVED, choices, compose, config_dirs
+from mtl_tf.compose import RESERVED, compose
 from mtl_tf.config import AuditConfig, UnusableClip
+from mtl_tf.config_files import choices, config_dirs
 from mtl_tf.corpora import KINDS, corpus_names, open_corpus
 from mtl_tf.data.leave_out import leave_out
 from mtl_tf.data.prepare import AUDIT, prepare_corpus

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mtl_tf.compose import choices
+from mtl_tf.config_files import choices
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.values import as_typed
 

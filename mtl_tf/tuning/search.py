@@ -6,8 +6,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 
-from mtl_tf.compose import GROUPS, choices, config_dirs, file_of
 from mtl_tf.config import RunConfig, Section
+from mtl_tf.config_files import GROUPS, choices, config_dirs, file_of
 from mtl_tf.errors import UserError, nearest_hint, wrong_value
 from mtl_tf.tasks.metrics import METRICS, TRACKED
 from mtl_tf.values import as_typed

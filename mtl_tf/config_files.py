@@ -1,0 +1,122 @@
+"""The files in `configs/`, and in a user's folder of the same groups."""
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from mtl_tf.config import CorpusConfig
+from mtl_tf.errors import UserError, nearest_hint, wrong_value
+
+CONFIG_DIR = Path(__file__).resolve().parent / "configs"  # in a checkout a link to the folder at the top
+OWN_CONFIGS = "MTL_TF_CONFIG"  # in the environment: a folder of a user's own files; config_dir=DIR goes before it
+GROUPS = ("experiment", "protocol", "corpus", "task", "frontend", "model")
+
+
+def config_dirs(arguments: Sequence[str] = ()) -> tuple[Path, ...]:
+    """Returns the folders with the files of all groups, that of the user before the shipped one.
+
+    Args:
+        arguments: as typed, maybe with `config_dir=DIR`.
+
+    Raises:
+        UserError: the user's folder is not there.
+    """
+    given = [argument.partition("=")[2] for argument in arguments if argument.startswith("config_dir=")]
+    own = given[-1] if given else os.environ.get(OWN_CONFIGS, "")
+    if not own:
+        return (CONFIG_DIR,)
+    folder = Path(own).expanduser().resolve()
+    if not folder.is_dir():
+        raise UserError(f"{'config_dir' if given else OWN_CONFIGS}={own}: there is no such folder")
+    return (folder, CONFIG_DIR)
+
+
+def choices(group: str, dirs: Sequence[Path] | None = None) -> dict[str, str]:
+    """Returns the choices of a config group: short name to path below the group, without suffix.
+
+    A file with `variants`, which change some of its keys each, stands for these and not for itself.
+
+    Args:
+        group: such as `task`.
+        dirs: folders, see `config_dirs`, which is asked where none are given.
+    """
+    found: dict[str, str] = {}
+    for folder in reversed(config_dirs() if dirs is None else dirs):
+        found |= shipped_choices(group) if folder == CONFIG_DIR else _choices(folder / group)
+    return dict(sorted(found.items()))
+
+
+@lru_cache
+def shipped_choices(group: str) -> dict[str, str]:
+    """Returns the shipped choices alone, see `choices`."""
+    return _choices(CONFIG_DIR / group)
+
+
+def _choices(folder: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        below = path.relative_to(folder).with_suffix("").as_posix()
+        names = list(_variants(path)) if folder.name == "experiment" else []
+        found |= dict.fromkeys(names or [path.stem], below)
+    return found
+
+
+def _variants(path: Path) -> dict[str, dict]:
+    text = path.read_text(encoding="utf-8")
+    if "\nvariants:" not in text:
+        return {}
+    try:
+        return yaml.safe_load(text)["variants"]
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no YAML with variants: {' '.join(str(error).split())}") from error
+
+
+def file_of(group: str, name: str, dirs: Sequence[Path] | None = None) -> Path:
+    """Returns the file of a choice, see `choices`.
+
+    Raises:
+        KeyError: there is no such choice.
+    """
+    dirs = config_dirs() if dirs is None else dirs
+    below = f"{choices(group, dirs)[name]}.yaml"
+    return next(folder / group / below for folder in dirs if (folder / group / below).is_file())
+
+
+@lru_cache
+def _read_shipped(group: str, name: str) -> dict:
+    return yaml.safe_load((CONFIG_DIR / group / f"{shipped_choices(group)[name]}.yaml").read_text(encoding="utf-8"))
+
+
+def shipped_options(group: str, name: str) -> dict:
+    """Returns the keys and values of a front end or model as its file has them, its class under `name`."""
+    return dict(_read_shipped(group, name))
+
+
+def corpus_options(name: str, arguments: Sequence[str] = ()) -> CorpusConfig:
+    """Reads the file of a corpus, such as one that `scripts/init.py` wrote.
+
+    Args:
+        name: of the file in the group `corpus`.
+        arguments: as typed, maybe with `config_dir=DIR`.
+
+    Raises:
+        UserError: there is no such file, or it does not fit the schema.
+    """
+    dirs = config_dirs(arguments)
+    known = choices("corpus", dirs)
+    if name not in known:
+        raise UserError(
+            f"no corpus is called {name}.{nearest_hint(name, known)} scripts/init.py makes one of your own."
+        )
+    path = file_of("corpus", name, dirs)
+    try:
+        return CorpusConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{path}: {wrong_value('.'.join(map(str, first['loc'])), first)}") from error
