@@ -28,6 +28,7 @@ SMALL = {
     "cab_cnn": {"filters": [4, 4, 4, 8], "num_classifiers": 5},
     "shared_dnn": {"units": [8, 8]},
     "mel_cnn": {"filters": [4, 8], "kernel_size": 3},
+    "crnn": {"filters": [4, 8], "bin_pools": [4, 2], "time_pools": [2, 2], "recurrent_units": 6},
     "alexnet": {"units": 8},
     "vgg11": {"filters": [[2], [2], [4, 4], [4, 4]], "units": 8},
     "resnet18": {"filters": [2, 4]},

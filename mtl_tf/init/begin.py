@@ -1,6 +1,7 @@
 """From a folder or table to an experiment: what `scripts/init.py` does."""
 
 import re
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -78,20 +79,26 @@ def begin(arguments: Sequence[str]) -> str:
     say(f"tested on {sentence}")
     experiment = propose_lengths(usable) | division | {"training": TRAINING}
     texts = {
-        own / "corpus" / f"{name}.yaml": corpus_text(name, options),
-        **{own / "task" / f"{task.name}.yaml": task_text(task, name) for task in tasks},
-        own / "experiment" / f"{name}.yaml": experiment_text(name, options, tasks, experiment),
+        f"corpus/{name}.yaml": corpus_text(name, options),
+        **{f"task/{task.name}.yaml": task_text(task, name) for task in tasks},
+        f"experiment/{name}.yaml": experiment_text(name, options, tasks, experiment),
     }
-    there = [str(path) for path in texts if path.exists()]
+    there = [str(own / file) for file in texts if (own / file).exists()]
     if there and values.get("force", "false") != "true":
         raise UserError(f"{', '.join(there)} {'are' if len(there) > 1 else 'is'} there; give force=true to overwrite")
-    for path, text in texts.items():
-        write_whole(path, text.encode())
+    with tempfile.TemporaryDirectory() as trial:  # what does not run is not left in the user's folder
+        _write(texts, Path(trial))
+        prepare(compose([f"experiment={name}", f"config_dir={trial}", f"prepared_dir={prepared}", "quiet=true"]))
+    for path in _write(texts, own):
         say(f"wrote {path}")
-    # What a run does before it trains, so that what was written runs.
-    prepare(compose([f"experiment={name}", f"config_dir={own}", f"prepared_dir={prepared}", "quiet=true"]))
     say(f"next: python scripts/train.py experiment={name} config_dir={own}")
     return name
+
+
+def _write(texts: dict[str, str], folder: Path) -> list[Path]:
+    for file, text in texts.items():
+        write_whole(folder / file, text.encode())
+    return [folder / file for file in texts]
 
 
 def _checked_name(values: dict[str, str], places: Sequence[str]) -> str:

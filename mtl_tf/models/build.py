@@ -9,6 +9,7 @@ from mtl_tf.models.alexnet import AlexNet
 from mtl_tf.models.attention_cnn import AttentionCNN
 from mtl_tf.models.cab_cnn import CABCNN
 from mtl_tf.models.compact_cnn import CompactCNN
+from mtl_tf.models.crnn import CRNN
 from mtl_tf.models.fu2020 import AttentionCNNBLSTM
 from mtl_tf.models.gresnet import GResNet
 from mtl_tf.models.heads import classification_head
@@ -26,6 +27,7 @@ TRUNKS = {
     "fu2020": AttentionCNNBLSTM,
     "shared_dnn": SharedDNN,
     "mel_cnn": MelCNN,
+    "crnn": CRNN,
     "alexnet": AlexNet,
     "vgg11": VGG11,
     "resnet18": ResNet18,

@@ -157,3 +157,16 @@ def test_cells_with_several_labels_become_tags(tmp_path):
     assert list(config.tasks) == ["heard"]
     task = config.tasks["heard"]
     assert not task.exclusive and task.classes == ["dog", "rain", "wind"] and task.main_metric == "map"
+
+
+def test_what_cannot_run_is_not_left_behind(tmp_path):
+    """Every clip of one class is in the part that the table calls test."""
+    write_tones(tmp_path, ("audio",), count=12)
+    lines = [
+        "file,label,split",
+        *(f"audio/{n}.wav,{('a', 'b')[n // 8]},{('train', 'test')[n // 8]}" for n in range(12)),
+    ]
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    with pytest.raises(UserError, match="the training clips carry 1 class"):
+        begin([str(tmp_path / "list.csv"), "name=one"])
+    assert not (tmp_path / "my_configs").exists()

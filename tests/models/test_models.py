@@ -89,6 +89,24 @@ def test_local_attention_pooling_by_hand():
     np.testing.assert_allclose(np.asarray(layer(hidden, frame_mask=mask))[0], expected, rtol=1e-6)
 
 
+def test_crnn_layers_and_parameters():
+    frontend = build_frontend("log_mel", config("frontend", "log_mel")[1])
+    trunk = build_model(frontend, build_trunk("crnn", {}), TASKS).get_layer("trunk")
+    convolutions = 9 * (1 * 32 + 32 * 64 + 64 * 64) + 4 * (32 + 64 + 64)  # kernels, batch normalisation
+    inputs = 2 * 64  # bins of 64 by 4, 4 and 2, times filters
+    recurrent = 2 * 3 * (inputs * 64 + 64 * 64 + 2 * 64)  # three gates in each of two directions
+    assert trunk.count_params() == convolutions + recurrent
+    steps = trunk.recurrent[0](np.zeros((1, 25, inputs), np.float32))
+    assert steps.shape == (1, 25, 128)
+
+
+def test_crnn_knows_the_order_of_sounds():
+    trunk = build_trunk("crnn", SMALL["crnn"])
+    features = np.random.default_rng(0).standard_normal((1, 40, 16)).astype(np.float32)
+    forwards, backwards = (np.asarray(trunk(part)) for part in (features, features[:, ::-1]))
+    assert np.abs(forwards - backwards).max() > 1e-3
+
+
 def test_segment_means_by_hand():
     trunk = build_trunk("compact_cnn", SMALL["compact_cnn"])
     hidden = np.arange(1, 9, dtype=np.float32).reshape(1, 8, 1, 1)
