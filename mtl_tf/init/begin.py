@@ -29,7 +29,7 @@ from mtl_tf.values import read_arguments
 KEYS = ("name", "config_dir", "task", "levels", "force", "prepared_dir")
 DEFAULT_DIR = "my_configs"
 LEFT_OUT = (*get_args(UnusableClip), "duplicate", "too_short")
-TRAINING = {"epochs": 40, "learning_rate": 0.002, "learning_rate_schedule": "cosine"}
+TRAINING = {"epochs": 40, "learning_rate": 0.001, "learning_rate_schedule": "cosine"}
 
 
 def begin(arguments: Sequence[str]) -> str:

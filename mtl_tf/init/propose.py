@@ -21,7 +21,13 @@ MOST_FOLDS, FEWEST_GROUPS = 5, 3
 HIGHEST_RATE_HZ = 16000
 LONGEST_S = 5.0
 # Chosen on validation clips of Arabic Speech Commands, speakers that training does not have.
-MODEL = {"filters": [24, 48, 96, 192], "feature_noise": 0.3, "bin_mask_bins": 12, "time_mask_frames": 12}
+MODEL = {
+    "filters": [24, 48, 96, 192],
+    "embedding_units": 256,
+    "feature_noise": 0.3,
+    "bin_mask_bins": 12,
+    "time_mask_frames": 12,
+}
 WORD_S = 2.0  # clips up to this length are taken for words, in which the order of sounds matters
 
 
