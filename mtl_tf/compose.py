@@ -9,7 +9,15 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from mtl_tf.config import CorpusConfig, RunConfig, TaskConfig
-from mtl_tf.config_files import CONFIG_DIR, GROUPS, choices, config_dirs, shipped_choices, shipped_options
+from mtl_tf.config_files import (
+    CONFIG_DIR,
+    GROUPS,
+    check_own_files,
+    choices,
+    config_dirs,
+    shipped_choices,
+    shipped_options,
+)
 from mtl_tf.errors import UserError, nearest_hint, wrong_value
 from mtl_tf.files import write_whole
 from mtl_tf.idle import drop_idle_keys
@@ -59,7 +67,10 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
     try:
         with configs_of(dirs):
             composed = OmegaConf.to_container(hydra_compose("run", overrides=chosen), resolve=True)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, AttributeError, TypeError) as error:
+        check_own_files(dirs)
+        if len(dirs) == 1 and isinstance(error, AttributeError | TypeError):
+            raise
         raise UserError(f"cannot read the configuration: {' '.join(str(error).split())}") from error
     name = Path(experiment).name
     for key, value in composed.pop("variants", {}).get(name, {}).items():
@@ -80,7 +91,11 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
         composed[section] = _known_options(section, composed.get(section) or {}, arguments)
     known = {group: choices(group, dirs) for group in ("task", "corpus")}
     drop_idle_keys(composed, set(arguments), known, note or (lambda text: print(f"note: {text}", file=sys.stderr)))
-    config = validate(composed)
+    try:
+        config = validate(composed)
+    except UserError:
+        check_own_files(dirs)
+        raise
     _check_protocol(config)
     _check_split(config, arguments)
     return config

@@ -96,6 +96,29 @@ def shipped_options(group: str, name: str) -> dict:
     return dict(_read_shipped(group, name))
 
 
+def check_own_files(dirs: Sequence[Path]) -> None:
+    """Looks for what is wrong with a user's files, once they could not be composed.
+
+    Raises:
+        UserError: names a file that is no YAML, holds no keys, or lacks the line that says where they belong.
+    """
+    for folder in dirs[:-1]:
+        for path in sorted(
+            path for group in ("corpus", "task", "experiment") for path in (folder / group).rglob("*.yaml")
+        ):
+            try:
+                text = path.read_text(encoding="utf-8")
+                values = yaml.safe_load(text)
+            except (yaml.YAMLError, UnicodeDecodeError) as error:
+                raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+            if not isinstance(values, dict):
+                raise UserError(f"{path} holds no keys; give it some, or remove it")
+            if not text.lstrip().startswith("# @package"):
+                section = {"corpus": "corpora", "task": "tasks"}.get(path.parent.name)
+                wanted = "_global_" if section is None else f"{section}.{path.stem}"
+                raise UserError(f"{path} must begin with the line: # @package {wanted}")
+
+
 def corpus_options(name: str, arguments: Sequence[str] = ()) -> CorpusConfig:
     """Reads the file of a corpus, such as one that `scripts/init.py` wrote.
 

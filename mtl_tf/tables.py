@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
 
-_YES, _NO = {"true", "yes", "1", "wahr", "vrai", "verdadero", "vero"}, {"false", "no", "0", "falsch", "faux", "falso"}
+_YES = {"true", "yes", "y", "1", "wahr", "ja", "vrai", "oui", "verdadero", "sí", "vero", "sì"}
+_NO = {"false", "no", "n", "0", "falsch", "nein", "faux", "non", "falso"}
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 _DELIMITERS = ",;\t|"
 DELIMITED, PARQUET, JSON_LINES = (".csv", ".tsv", ".txt"), (".parquet",), (".jsonl", ".ndjson")

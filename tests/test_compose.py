@@ -186,3 +186,21 @@ def test_the_environment_names_a_folder_of_ones_own(tmp_path, monkeypatch):
         compose.compose(["experiment=fsdd"])
     with pytest.raises(UserError, match="config_dir=nowhere: there is no such folder"):
         compose.compose(["experiment=fsdd", "config_dir=nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("group", "text", "message"),
+    [
+        ("task", "# @package tasks.mine\nlabels: {fsdd: {column: digit}\n", r"mine\.yaml is no YAML"),
+        ("task", "", r"mine\.yaml holds no keys"),
+        ("task", "labels: {fsdd: {column: digit}}\n", r"must begin with the line: # @package tasks\.mine"),
+        ("corpus", "# @package corpora.mine\n name: fsdd\n  path: x\n", r"mine\.yaml is no YAML"),
+        ("experiment", "defaults:\n  - override /corpus: [fsdd]\n", "must begin with the line: # @package _global_"),
+    ],
+)
+def test_a_slip_in_a_file_of_ones_own_is_named(group, text, message, tmp_path):
+    (tmp_path / group).mkdir()
+    (tmp_path / group / "mine.yaml").write_text(text)
+    chosen = {"task": "task=[mine]", "corpus": "corpus=[mine]", "experiment": "experiment=mine"}[group]
+    with pytest.raises(UserError, match=message):
+        compose.compose([*(["experiment=fsdd"] if group != "experiment" else []), chosen, f"config_dir={tmp_path}"])

@@ -16,15 +16,14 @@ class Folders(OwnCorpus):
 
     def read(self, root: Path) -> list[dict[str, object]]:
         """Reads labels from folder names; a file that lies too high for them is listed as misnamed."""
-        paths = list(self.audio_files(root))
-        places = [path.relative_to(root).parts for path in paths]
+        places = [path.relative_to(root).parts for path in self.audio_files(root)]
         divided = all(parts[0].casefold() in SPELLINGS and len(parts) > 1 for parts in places)
         wanted = "/".join([*(["train"] if divided else []), *(level.upper() for level in self.options.levels), "1.wav"])
         rows = []
-        for path, parts in zip(paths, places, strict=True):
+        for parts in places:
             folders = parts[1 if divided else 0 : -1]
             if len(folders) < len(self.options.levels):
-                rows.append(self.misnamed(path, root, wanted))
+                rows.append({"path": "/".join(parts), "misfit": f"it lies in no class folder, as {wanted} does"})
                 continue
             labels = dict(zip(self.options.levels, folders, strict=False))
             split = {"official_split": parts[0]} if divided else {}

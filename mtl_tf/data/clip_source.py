@@ -98,7 +98,7 @@ class ClipSource:
         vetted = manifest["decoder"] == TENSORFLOW_IO
         # In lists, as no column of text holds a folder whose name is no UTF-8.
         places = zip(manifest["corpus"], manifest["path"], strict=True)
-        paths = [os.fsencode(f"{prefixes[corpus]}/{path}") for corpus, path in places]
+        paths = [os.fsencode(os.path.join(prefixes[corpus], path)) for corpus, path in places]  # noqa: PTH118
         return cls(
             paths=np.array(paths, dtype=np.bytes_),
             start_frame=manifest["start_frame"].to_numpy(np.int64),

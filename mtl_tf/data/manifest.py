@@ -81,9 +81,10 @@ def list_clips(corpus: Corpus, root: Path) -> pd.DataFrame:
     table = table[list(types)].astype(types).sort_values("clip_id", ignore_index=True)
     repeated = table["clip_id"].duplicated()
     if repeated.any():
+        several = f"{repeated.sum()} clip{'s are' if repeated.sum() > 1 else ' is'}"
         raise UserError(
-            f"corpus {corpus.name}: {repeated.sum()} clips are listed twice, "
-            f"such as {table['clip_id'][repeated].iloc[0]}"
+            f"corpus {corpus.name}: {several} listed twice, such as "
+            f"{table['clip_id'][repeated].iloc[0]}; list each once, with several labels in one cell if need be"
         )
     table["official_split"] = _usual_names(table["official_split"], corpus.name)
     return table

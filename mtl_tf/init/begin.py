@@ -13,12 +13,13 @@ from mtl_tf.compose import RESERVED, compose
 from mtl_tf.config import AuditConfig, UnusableClip
 from mtl_tf.config_files import choices, config_dirs
 from mtl_tf.corpora import KINDS, corpus_names, open_corpus
+from mtl_tf.corpora.table import ALIASES
 from mtl_tf.data.leave_out import leave_out
 from mtl_tf.data.prepare import AUDIT, prepare_corpus
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
 from mtl_tf.init.place import describe_place
-from mtl_tf.init.propose import propose_lengths, propose_split, propose_tasks
+from mtl_tf.init.propose import doubts, propose_lengths, propose_split, propose_tasks
 from mtl_tf.init.texts import corpus_text, experiment_text, task_text
 from mtl_tf.progress import say
 from mtl_tf.reporting.tables import print_audit
@@ -26,7 +27,8 @@ from mtl_tf.runs.walk import prepare
 from mtl_tf.tables import read_table
 from mtl_tf.values import read_arguments
 
-KEYS = ("name", "config_dir", "task", "levels", "force", "prepared_dir")
+KEYS = ("name", "config_dir", "task", "levels", "audio_dir", "force", "prepared_dir")
+COLUMNS = tuple(f"columns.{column}" for column in ALIASES)
 DEFAULT_DIR = "my_configs"
 LEFT_OUT = (*get_args(UnusableClip), "duplicate", "too_short")
 TRAINING = {"epochs": 40, "learning_rate": 0.001, "learning_rate_schedule": "cosine"}
@@ -36,7 +38,8 @@ def begin(arguments: Sequence[str]) -> str:
     """Looks at a corpus, says what is there, and writes corpus, tasks and experiment.
 
     Args:
-        arguments: a folder or table, and `KEYS`; `task` may be given several times or as a list.
+        arguments: a folder or table, `KEYS`, and `columns.file=COLUMN` and the like; `task` may be given several times
+            or as a list. `corpora.NAME.` may stand before a key, as messages have it.
 
     Returns:
         The name of the experiment.
@@ -44,13 +47,19 @@ def begin(arguments: Sequence[str]) -> str:
     Raises:
         UserError: a mistake in the arguments, nothing that can be read, or files that would be overwritten.
     """
+    arguments = [re.sub(r"^corpora\.\w+\.(?=\w+(\.\w+)?=)", "", argument) for argument in arguments]
     asked = [text for argument in arguments if argument.startswith("task=") for text in _listed(argument[5:])]
-    values, places = read_arguments([text for text in arguments if not text.startswith("task=")], KEYS, files=True)
+    values, places = read_arguments(
+        [text for text in arguments if not text.startswith("task=")], (*KEYS, *COLUMNS), files=True
+    )
     name = _checked_name(values, places)
     own = Path(values.get("config_dir", DEFAULT_DIR))
     prepared = Path(values.get("prepared_dir", "prepared"))
     levels = _listed(values["levels"]) if "levels" in values else None
-    options = describe_place(Path(places[0]).expanduser(), name, levels)
+    columns = {key.partition(".")[2]: values[key] for key in COLUMNS if key in values}
+    table: dict[str, object] = {"columns": columns} if columns else {}
+    table |= {"audio_dir": values["audio_dir"]} if "audio_dir" in values else {}
+    options = describe_place(Path(places[0]).expanduser(), name, levels, table)
     corpus = open_corpus(name, options)
     manifest, _ = prepare_corpus(corpus, None, prepared, AuditConfig())
     print_audit(corpus, manifest, prepared / name)
@@ -76,6 +85,8 @@ def begin(arguments: Sequence[str]) -> str:
             )
     for line in left:
         say(f"no task {line}")
+    for line in doubts(usable, tasks):
+        say(f"note: {line}")
     say(f"tested on {sentence}")
     experiment = propose_lengths(usable) | division | {"training": TRAINING}
     texts = {
@@ -104,11 +115,13 @@ def _write(texts: dict[str, str], folder: Path) -> list[Path]:
 def _checked_name(values: dict[str, str], places: Sequence[str]) -> str:
     if len(places) != 1:
         raise UserError(f"give one folder or table, and name=NAME; {len(places)} are given")
-    name = values.get("name", "")
+    if "name" not in values:
+        raise UserError(f"give the corpus a name, as in: init.py {places[0]} name=NAME")
+    name = values["name"]
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED:
         raise UserError(
             f"name={name}: give a name of letters, digits and '_' that begins with a letter"
-            if name not in RESERVED or not name
+            if name not in RESERVED
             else f"name={name}: this name is taken by a part of every model; give another"
         )
     if name in (*corpus_names(), *KINDS):
@@ -122,8 +135,11 @@ def _others(own: Path, name: str) -> list[str]:
     """Lists the tasks in a user's folder that are about other corpora."""
     found = []
     for path in (own / "task").glob("*.yaml"):
-        task = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if name not in task.get("labels", {}):
+        try:
+            task = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError):
+            task = None
+        if not isinstance(task, dict) or name not in (task.get("labels") or {}):
             found.append(path.stem)
     return found
 

@@ -10,13 +10,14 @@ from mtl_tf.errors import UserError
 from mtl_tf.tables import SUFFIXES
 
 
-def describe_place(place: Path, name: str, levels: list[str] | None) -> CorpusConfig:
+def describe_place(place: Path, name: str, levels: list[str] | None, table: dict[str, object]) -> CorpusConfig:
     """Says how a corpus is to be read.
 
     Args:
         place: a table, or a folder with a table, with an audformat database, or with class folders.
         name: of the corpus, for messages.
         levels: columns that folders stand for; None: the outermost is the label.
+        table: `columns` and `audio_dir` of a table, where they are given.
 
     Returns:
         The options of a corpus of the kind `table`, `audformat` or `folders`.
@@ -30,12 +31,12 @@ def describe_place(place: Path, name: str, levels: list[str] | None) -> CorpusCo
     if place.is_file():
         if place.suffix.lower() not in SUFFIXES:
             raise UserError(f"{place} is no table; give a folder, or one of {', '.join(SUFFIXES)}")
-        return CorpusConfig(name="table", path=path)
+        return CorpusConfig(name="table", path=path, **table)
     if (place / HEADER).is_file():
         return CorpusConfig(name="audformat", path=path)
     files = [file for file in files_below(place) if file.suffix.lower() in AUDIO_SUFFIXES and file.name[0] != "."]
-    if levels is None and find_tables(place, name, required=False):
-        return CorpusConfig(name="table", path=path)
+    if levels is None and (table or find_tables(place, name, required=False)):
+        return CorpusConfig(name="table", path=path, **table)
     if not files:
         raise UserError(f"{place} holds no WAV, FLAC, OGG or MP3 file")
     if all(file.parent == place for file in files):

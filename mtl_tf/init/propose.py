@@ -10,6 +10,7 @@ import pandas as pd
 from mtl_tf.config import SplitConfig
 from mtl_tf.data.manifest import TEST, TRAIN, label_columns
 from mtl_tf.errors import UserError, nearest_hint
+from mtl_tf.tables import parse_boolean
 
 SPEAKER = "speaker"
 GENERIC = ("label", "labels", "class", "category", "target")  # which say nothing of what is asked
@@ -19,6 +20,7 @@ FEWEST_CLIPS = 3  # of a class, on average
 MOST_NUMBERS = 20  # different values of a column of numbers that may still be classes
 MOST_FOLDS, FEWEST_GROUPS = 5, 3
 HIGHEST_RATE_HZ = 16000
+MOST_NAMED = 8
 LONGEST_S = 5.0
 # Chosen on validation clips of Arabic Speech Commands, speakers that training does not have.
 MODEL = {
@@ -107,17 +109,21 @@ def _why_no_classes(labels: pd.Series, column: str, asked: bool) -> str:
         return f"{count} speakers, who keep training and test apart"
     if count > MOST_CLASSES or len(labels) / count < FEWEST_CLIPS:
         return f"{count} values in {len(labels)} clips"
-    numbers = pd.to_numeric(labels, errors="coerce").notna().all()
-    return f"{count} different numbers" if numbers and count > MOST_NUMBERS else ""
+    plain = labels.str.strip()
+    numbers = plain.str.fullmatch(r"[+-]?\d+([.,]\d+)?").all()
+    measured = numbers and plain.str.contains(r"[.,]").any()
+    return f"{count} different numbers" if measured or (numbers and count > MOST_NUMBERS) else ""
 
 
 def _separator(labels: pd.Series) -> str | None:
-    """Finds what stands between tags: parts that come back in other company, and are fewer than the cells they make."""
+    """Finds what stands between tags: of the parts that it makes, one comes back in other company."""
     for separator in SEPARATORS:
-        cells = labels[labels.str.contains(separator, regex=False)]
+        if not labels.str.contains(separator, regex=False).any():
+            continue
         parts = labels.str.split(separator, regex=False).explode().str.strip()
         parts = parts[parts != ""]
-        if len(cells) and len(parts) / max(parts.nunique(), 1) >= FEWEST_CLIPS and parts.nunique() < labels.nunique():
+        company = labels.loc[parts.index].groupby(parts.to_numpy(object)).nunique()
+        if len(parts) / max(parts.nunique(), 1) >= FEWEST_CLIPS and (company > 1).any():
             return separator
     return None
 
@@ -152,6 +158,41 @@ def _classes(labels: pd.Series, column: str, name: str) -> ProposedTask:
         if (leader := leaders[re.sub(r"[\s_-]+", "", label).casefold()]) != label
     }
     return ProposedTask(name, column, tuple(sorted(set(counts.index) - set(spellings))), spellings)
+
+
+def doubts(manifest: pd.DataFrame, tasks: Sequence[ProposedTask]) -> list[str]:
+    """Says what of the proposed tasks a person should look at.
+
+    Args:
+        manifest: usable clips.
+        tasks: the proposal.
+    """
+    found = []
+    for task in tasks:
+        labels = manifest[task.column].dropna().astype(str)
+        if task.separator is not None:
+            labels = labels.str.split(task.separator, regex=False).explode().str.strip()
+        counts = labels.replace(task.spellings).value_counts()
+        few = sorted(counts.index[(counts < FEWEST_CLIPS) & (counts.index != "")])
+        if few:
+            found.append(f"{task.name}: {', '.join(few[:MOST_NAMED])} {'is' if len(few) == 1 else 'are'} in fewer than "
+                         f"{FEWEST_CLIPS} clips, which is too few to learn from or to test on")  # fmt: skip
+        binary = task.classes is not None and len(task.classes) == 2
+        if binary and all(_is_yes_or_no(label) for label in task.classes):
+            found.append(f"{task.name} is yes or no; several such columns may be the tags of one task, see "
+                         "docs/own_corpora.md")  # fmt: skip
+    depth = int(manifest["path"].str.count("/").max())
+    if any(task.column == "label" for task in tasks) and depth > 1 and manifest["official_split"].isna().all():
+        found.append("there are folders within the class folders; levels=[speaker,label] says what they stand for")
+    return found
+
+
+def _is_yes_or_no(label: str) -> bool:
+    try:
+        parse_boolean(label)
+    except ValueError:
+        return False
+    return True
 
 
 def propose_split(manifest: pd.DataFrame) -> tuple[SplitConfig, dict[str, object], str]:

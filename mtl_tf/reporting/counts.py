@@ -7,7 +7,7 @@ import pandas as pd
 from mtl_tf.config import RunConfig, TaskConfig
 from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.runs.folder import LABEL
-from mtl_tf.tasks.tags import JOIN, UNKNOWN
+from mtl_tf.tasks.tags import ABSENT, JOIN, UNKNOWN
 
 BESIDE = ("speaker", "official_split")
 PARTS = (TRAIN, VALIDATION, TEST)
@@ -32,7 +32,7 @@ def class_counts(division: pd.DataFrame, tasks: Mapping[str, TaskConfig]) -> dic
         labels, split = division[column].astype(object), division["split"]
         if title in tasks and not tasks[title].exclusive:
             labels = labels.dropna().str.split(JOIN).explode()
-            labels = labels[~labels.str.startswith(UNKNOWN)].replace("", "no tag")
+            labels = labels[~labels.str.startswith((UNKNOWN, ABSENT))].replace("", "no tag")
             split = split.loc[labels.index]
         table = pd.crosstab(labels.to_numpy(object), split.to_numpy(object))
         counts[title] = {str(label): {part: int(row.get(part, 0)) for part in PARTS} for label, row in table.iterrows()}

@@ -40,5 +40,5 @@ def precision_recall(predictions: pd.DataFrame, classes: Sequence[str], title: s
         for axes in (left, right):
             axes.set(xlim=(0, 101), ylim=(0, 103))
         if shown:
-            left.legend(frameon=False, fontsize=7, loc="lower left")
+            left.legend(framealpha=0.8, edgecolor="none", fontsize=7, loc="best")
         return png(figure)

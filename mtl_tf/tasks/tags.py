@@ -9,7 +9,7 @@ from mtl_tf.config import LabelsConfig, TaskConfig
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.tables import parse_boolean
 
-JOIN, UNKNOWN = ";", "?"
+JOIN, UNKNOWN, ABSENT = ";", "?", "!"
 
 
 def tag_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Series:
@@ -22,12 +22,15 @@ def tag_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Serie
 
     Returns:
         The tags that are there, joined by `;`, as in `dog;rain`; empty where none is. `?bird` is a tag that was not
-        annotated, `?` says so of all tags that are not named. None where the clip has no label for this task.
+        annotated, `?` says so of all tags that are not named, and `!cat` beside it is one that is absent all the same.
+        None where the clip has no label for this task. Where several corpora carry the task, a tag that a corpus never
+        has is not known there.
 
     Raises:
         UserError: a tag is neither mapped nor ignored, a column is missing, or a cell cannot be read.
     """
     labels = pd.Series([None] * len(manifest), index=manifest.index, dtype=object)
+    several = len(set(manifest["corpus"]) & set(config.labels)) > 1
     for corpus, rows in manifest.groupby("corpus", sort=True):
         mapping = config.labels.get(corpus)
         if mapping is None:
@@ -38,14 +41,20 @@ def tag_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Serie
         place = f"tasks.{name}.labels.{corpus}"
         if mapping.columns:
             labels.loc[rows.index] = _of_columns(rows, mapping, place)
-        else:
-            labels.loc[rows.index] = _of_cells(rows[mapping.column], mapping, config.classes, place)
+            continue
+        texts = pd.Series(_of_cells(rows[mapping.column], mapping, config.classes, place), rows.index, dtype=object)
+        if several and mapping.annotated == "all":
+            own = tag_classes(texts)
+            texts = texts.map(lambda text, own=own: None if text is None else _within(text, own))
+        labels.loc[rows.index] = texts
     return labels
 
 
 def tag_classes(names: pd.Series) -> list[str]:
     """Lists the tags that occur, sorted."""
-    return sorted({tag for text in names.dropna() for tag in text.split(JOIN) if tag and not tag.startswith(UNKNOWN)})
+    return sorted(
+        {tag for text in names.dropna() for tag in text.split(JOIN) if tag and tag[0] not in UNKNOWN + ABSENT}
+    )
 
 
 def tag_targets(classes: Sequence[str], names: pd.Series) -> np.ndarray:
@@ -71,6 +80,8 @@ def tag_targets(classes: Sequence[str], names: pd.Series) -> np.ndarray:
             place = index.get(tag.removeprefix(UNKNOWN))
             if place is not None:
                 row[place] = -1 if tag.startswith(UNKNOWN) else 1
+            elif tag.startswith(ABSENT) and tag[1:] in index:
+                row[index[tag[1:]]] = 0
     return targets
 
 
@@ -85,7 +96,7 @@ def tags_of(targets: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def _of_columns(rows: pd.DataFrame, mapping: LabelsConfig, place: str) -> list[str]:
-    """Reads a column of yes or no for each tag; an empty cell was not annotated."""
+    """Reads a column of yes or no for each tag; an empty cell was not annotated, nor was a tag without a column."""
     texts: list[list[str]] = [[] for _ in range(len(rows))]
     for tag, column in mapping.columns.items():
         cells = rows[column].where(~rows[column].isin(mapping.ignore))
@@ -94,13 +105,19 @@ def _of_columns(rows: pd.DataFrame, mapping: LabelsConfig, place: str) -> list[s
                 text.append(UNKNOWN + tag)
                 continue
             try:
-                text += [tag] if parse_boolean(str(cell)) else []
+                text.append(tag if parse_boolean(str(cell)) else ABSENT + tag)
             except ValueError as error:
                 raise UserError(
-                    f"{place}.columns.{tag}: column {column} holds {cell!r}, which is neither yes nor no; list it in "
-                    f"{place}.ignore if it means that nothing is known"
+                    f"{place}.columns.{tag}: column {column} holds {cell!r}, which is neither yes nor no (true, 1, y; "
+                    f"false, 0, n); write one of these, or list it in {place}.ignore if it means that nothing is known"
                 ) from error
-    return [JOIN.join(text) for text in texts]
+    return [JOIN.join([*text, UNKNOWN]) for text in texts]
+
+
+def _within(text: str, own: Sequence[str]) -> str:
+    """Says of the tags of one corpus which are there and which are not, and of all others that nothing is known."""
+    there = text.split(JOIN) if text else []
+    return JOIN.join([*there, *(ABSENT + tag for tag in own if tag not in there), UNKNOWN])
 
 
 def _of_cells(cells: pd.Series, mapping: LabelsConfig, classes: Sequence[str] | None, place: str) -> list[str | None]:
@@ -119,8 +136,8 @@ def _of_cells(cells: pd.Series, mapping: LabelsConfig, classes: Sequence[str] | 
             tag = mapping.map.get(part, part)
             if classes is not None and tag not in classes:
                 unknown[part] = unknown.get(part, 0) + 1
-            if JOIN in tag or tag.startswith(UNKNOWN):
-                raise UserError(f"{place}: a tag may not hold {JOIN!r} or begin with {UNKNOWN!r}, as {tag!r} does")
+            if JOIN in tag or tag[0] in UNKNOWN + ABSENT:
+                raise UserError(f"{place}: a tag may not hold ';' or begin with '?' or '!', as {tag!r} does")
         texts.append(JOIN.join([*tags, *end]))
     if unknown:
         counts = ", ".join(f"{tag} ({count} clips)" for tag, count in sorted(unknown.items(), key=_most_first))

@@ -11,13 +11,13 @@ from mtl_tf.reporting.report import write_report as write_run_report
 from mtl_tf.runs import names
 from mtl_tf.runs.read import load_metrics
 from mtl_tf.runs.walk import walk
-from mtl_tf.tasks.metrics import SCORED
+from mtl_tf.tasks.metrics import SCORED, metric_title
 from mtl_tf.tuning import names as files
 from mtl_tf.tuning.experiment_file import write_experiment
-from mtl_tf.tuning.report import write_report
+from mtl_tf.tuning.report import describe_finish, write_report
 from mtl_tf.tuning.search import objective_title
 from mtl_tf.tuning.session import Session, locked_session
-from mtl_tf.tuning.table import best_trial, write_trials
+from mtl_tf.tuning.table import best_trial, load_finish, write_trials
 from mtl_tf.tuning.trial import execution_config
 from mtl_tf.tuning.validation import validation_scores
 
@@ -79,6 +79,12 @@ def finish(folder: Path, repeats: str = "3") -> Path:
             folder / files.FINISHED,
         )
         write_report(session)
+        for row in describe_finish(load_finish(folder)):
+            score, default, gain, low, high = (100 * row[key] for key in ("test", "default", "gain", "low", "high"))
+            say(
+                f"{row['task']} {metric_title(row['metric'])} on test clips: winner {score:.1f}, without search "
+                f"{default:.1f}, gain {gain:.1f} [{low:.1f}, {high:.1f}]; {row['words']}"
+            )
         say(
             "to train the winner as an experiment: mkdir -p my_configs/experiment; "
             f"cp {folder / files.BEST_EXPERIMENT} my_configs/experiment/tuned.yaml; "

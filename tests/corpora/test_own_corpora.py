@@ -48,7 +48,7 @@ def test_levels_name_folders_within_folders_and_files_above_them_are_listed(tmp_
     write_audio(tmp_path / "anna" / "angry" / "a.wav", tmp_path / "anna" / "b.wav")
     table = listed(tmp_path, "folders", levels=["speaker", "mood"]).set_index("path")
     assert table.loc["anna/angry/a.wav", ["speaker", "mood"]].tolist() == ["anna", "angry"]
-    assert table.loc["anna/b.wav", "misfit"] == "not named like SPEAKER/MOOD/1.wav"
+    assert table.loc["anna/b.wav", "misfit"] == "it lies in no class folder, as SPEAKER/MOOD/1.wav does"
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -151,7 +151,7 @@ def test_a_row_without_its_file_is_listed_and_a_table_without_any_is_refused(tmp
         ("file,label\na.wav,x\n", {"columns": {"colour": "label"}}, "columns.colour: the columns are file, start"),
         ("file,start,end\na.wav,1,0.5\n", {}, "line 2: from 1 to 0.5 s is no clip"),
         ("file,start,end\na.wav,soon,\n", {}, "line 2: start is 'soon'; a time in seconds"),
-        ("file,label\na.wav,x\na.wav,y\n", {}, "1 clips are listed twice"),
+        ("file,label\na.wav,x\na.wav,y\n", {}, "1 clip is listed twice"),
         ("file,label\na.wav,x,z\n", {}, "line 2 has 3 cells where the header has 2"),
         ("file,label\na.wav,x\n", {"audio_dir": "nowhere"}, "audio_dir is .*nowhere, which is no folder"),
     ],

@@ -107,7 +107,8 @@ def test_nothing_is_overwritten_without_force(tmp_path):
     [
         (["name=x"], "give one folder or table"),
         (["gone", "name=x"], "gone: there is no such folder or table"),
-        (["beeps"], "name=: give a name of letters"),
+        (["beeps"], "give the corpus a name, as in: init.py beeps name=NAME"),
+        (["beeps", "name=a-b"], "name=a-b: give a name of letters"),
         (["beeps", "name=fsdd"], "name=fsdd: a published corpus"),
         (["beeps", "name=trunk"], "name=trunk: this name is taken"),
         (["beeps", "name=x", "task=labl"], "task=labl: there is no such column. Did you mean label"),
@@ -170,3 +171,51 @@ def test_what_cannot_run_is_not_left_behind(tmp_path):
     with pytest.raises(UserError, match="the training clips carry 1 class"):
         begin([str(tmp_path / "list.csv"), "name=one"])
     assert not (tmp_path / "my_configs").exists()
+
+
+def test_columns_of_other_names_and_audio_elsewhere_are_named_as_the_messages_say(tmp_path):
+    write_tones(tmp_path / "wav", ("high", "low"))
+    (tmp_path / "tables").mkdir()
+    rows = [f"{label}/{n}.wav;{label};p{n}" for label in ("high", "low") for n in range(10)]
+    (tmp_path / "tables" / "list.csv").write_text("\n".join(["Aufnahme;Ton;Person", *rows]))
+    table = str(tmp_path / "tables" / "list.csv")
+    with pytest.raises(UserError, match=r"corpora\.mine\.columns\.file=COLUMN"):
+        begin([table, "name=mine"])
+    with pytest.raises(UserError, match=r"corpora\.mine\.audio_dir=DIR"):
+        begin([table, "name=mine", "corpora.mine.columns.file=Aufnahme"])
+    begin([table, "name=mine", "columns.file=Aufnahme", "columns.speaker=Person", "corpora.mine.audio_dir=../wav"])
+    config = compose(["experiment=mine", "config_dir=my_configs"])
+    assert list(config.tasks) == ["Ton"] and config.corpora["mine"].split.strategy == "grouped_k_fold"
+
+
+def test_files_outside_the_tables_folder_are_decoded(tmp_path):
+    write_tones(tmp_path / "wav", ("high", "low"))
+    (tmp_path / "tables").mkdir()
+    places = [f"{tmp_path}/wav/high", "../wav/low"]
+    rows = [f"{place}/{n}.wav,{place[-3:]}" for place in places for n in range(10)]
+    (tmp_path / "tables" / "list.csv").write_text("\n".join(["file,tone", *rows]))
+    begin([str(tmp_path / "tables"), "name=far"])
+    folder = run_experiment(compose(["experiment=far", "config_dir=my_configs", "training.epochs=1", *SMALL]))
+    assert load_metrics(folder)["test"]["tone"]["n"] == 4
+
+
+def test_a_person_is_told_what_to_look_at(tmp_path, capsys):
+    write_tones(tmp_path, ("audio",), count=12)
+    rows = [f"audio/{n}.wav;{('ja', 'nein')[n % 2]};{n % 4 / 2};{('a', 'b')[n % 2] if n else 'c'}" for n in range(12)]
+    (tmp_path / "list.csv").write_text("\n".join(["file;rain;loudness;kind", *rows]))
+    begin([str(tmp_path / "list.csv"), "name=look"])
+    said = capsys.readouterr().err
+    assert "no task loudness: 4 different numbers" in said
+    assert "kind: c is in fewer than 3 clips" in said and "rain is yes or no" in said
+
+
+@pytest.mark.parametrize(
+    "cells", [("dog,rain", "dog"), ("animal,loud", "thing,motor,loud", "thing,soft", "animal,soft")]
+)
+def test_a_label_in_other_company_is_a_tag(cells, tmp_path):
+    write_tones(tmp_path, ("audio",), count=24)
+    rows = [f"audio/{n}.wav;{cells[n % len(cells)] if n % 7 else ''}" for n in range(24)]
+    (tmp_path / "list.csv").write_text("\n".join(["file;heard", *rows]))
+    begin([str(tmp_path / "list.csv"), "name=park"])
+    task = compose(["experiment=park", "config_dir=my_configs"]).tasks["heard"]
+    assert not task.exclusive and task.classes == sorted({tag for cell in cells for tag in cell.split(",")})

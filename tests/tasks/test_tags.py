@@ -100,3 +100,14 @@ def test_keys_that_do_not_go_with_tags_are_named(override, message):
     compose(fixed)
     with pytest.raises(UserError, match=message):
         compose([*fixed, override])
+
+
+def test_a_tag_that_a_corpus_never_has_is_unknown_there():
+    manifest = table(heard=["dog,rain", "dog", None, None], has_car=[None, None, "1", "0"])
+    manifest["corpus"] = ["park", "park", "street", "street"]
+    labels = {"park": {"column": "heard"}, "street": {"columns": {"car": "has_car"}}}
+    config = TaskConfig(kind="multi_label", labels=labels)
+    tasks, names = build_tasks({"t": config}, manifest.assign(split="train"))
+    assert tasks["t"].classes == ("car", "dog", "rain")
+    index = index_labels(tasks["t"], names["t"], np.ones(4, bool)).tolist()
+    assert index == [[-1, 1, 1], [-1, 1, 0], [1, -1, -1], [0, -1, -1]]
