@@ -12,6 +12,7 @@ from mtl_tf.data.manifest import TRAIN
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_json
 from mtl_tf.runs.folder import LABEL
+from mtl_tf.runs.names import HISTORY, SPLITS
 from mtl_tf.runs.read import load_division, load_history, part_folders
 from mtl_tf.tuning import names as files
 from mtl_tf.tuning.parent import end_with_parent
@@ -33,19 +34,33 @@ def execute(place: Path, begin: int) -> None:
     from mtl_tf.runs.walk import walk
 
     folder = walk(config, lambda _: None)
-    parts = part_folders(folder)
-    epochs = [len(load_history(part)) for part in parts]
-    steps = [_steps(config, part) for part in parts]
     write_json(
         {
             "run": str(folder.relative_to(place.parent.parent)),
             "scores": validation_scores(folder),
-            "data": _digest(parts),
-            "epochs": max(epochs),
-            "updates": sum(max(count - begin, 0) * each for count, each in zip(epochs, steps, strict=True)),
+            "data": _digest(part_folders(folder)),
+            **count_updates(folder, config, begin),
         },
         place / files.RESULT,
     )
+
+
+def count_updates(folder: Path, config: RunConfig, begin: int) -> dict[str, int]:
+    """Counts what a run has done so far, also one that failed.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        begin: epochs that another trial has paid for.
+
+    Returns:
+        `epochs` that were finished, of the longest part, and `updates`, the training steps of all parts.
+    """
+    parts = [part for part in part_folders(folder) if (part / HISTORY).is_file() and (part / SPLITS).is_file()]
+    epochs = [len(load_history(part)) for part in parts]
+    steps = [_steps(config, part) for part in parts]
+    updates = sum(max(count - begin, 0) * each for count, each in zip(epochs, steps, strict=True))
+    return {"epochs": max(epochs, default=0), "updates": updates}
 
 
 def _digest(parts: list[Path]) -> str:

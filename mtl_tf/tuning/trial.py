@@ -145,10 +145,16 @@ def _execute(place: Path, config: RunConfig, begin: int) -> dict[str, Any]:
             process.wait()
             raise
     seconds = time.monotonic() - start
-    outcome = load_result(result) or {"reason": _reason(code, place / files.LOG)}
+    outcome = load_result(result) or {"reason": _reason(code, place / files.LOG), **_spent(place, config, begin)}
     outcome |= {"seconds": seconds}  # last: without it a kill came between, and the run is looked at again
     write_json(outcome, result)
     return outcome
+
+
+def _spent(place: Path, config: RunConfig, begin: int) -> dict[str, int]:
+    """Counts what a run that failed has cost."""
+    folders = [path.parent for path in place.glob(f"*/*/{names.CONFIG}")]
+    return execution.count_updates(folders[0], config, begin) if folders else {}
 
 
 def _wait(process: subprocess.Popen, place: Path, config: RunConfig) -> int:

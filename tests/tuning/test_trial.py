@@ -8,9 +8,10 @@ import pytest
 from conftest import SMALL_RUN
 
 from mtl_tf.errors import UserError
-from mtl_tf.runs.read import load_history
+from mtl_tf.runs.read import load_config, load_division, load_history
 from mtl_tf.tuning import names as files
 from mtl_tf.tuning import trial as trials
+from mtl_tf.tuning.execution import count_updates
 from mtl_tf.tuning.oracles import make_oracle
 from mtl_tf.tuning.search import SearchConfig
 from mtl_tf.tuning.session import open_session
@@ -173,3 +174,12 @@ def test_a_worker_that_starts_deletes_nothing_of_another(session_of):
         oracle = make_oracle(session.search, dimensions, 3, session.folder / files.ORACLE)
         RunTuner(oracle, session, lambda trial, values: None, lambda result: None)
     assert other.read_text() == "epoch 1"
+
+
+def test_what_a_run_has_cost_is_counted_from_what_it_left(finished_run, tmp_path):
+    config = load_config(finished_run)
+    clips = int((load_division(finished_run)["split"] == "train").sum())
+    steps = -(-clips // config.pipeline.batch_size)
+    assert count_updates(finished_run, config, 0) == {"epochs": 12, "updates": 12 * steps}
+    assert count_updates(finished_run, config, 9) == {"epochs": 12, "updates": 3 * steps}
+    assert count_updates(tmp_path, config, 0) == {"epochs": 0, "updates": 0}
