@@ -4,8 +4,7 @@
 Usage: scripts/prepare.py corpus=NAME [data_root=DIR] [config_dir=DIR] [out=DIR] [download=true] [audit.KEY=VALUE ...]
 
 Writes prepared/NAME/manifest.parquet and prepared/NAME/audit.csv (out=DIR: there instead; prepared_dir=DIR: below it).
-download=true fetches the corpus into data_root/NAME first, where its publisher allows that. Exit code 0, whatever the
-audit lists, or 2 with one line on standard error.
+download=true fetches a corpus into data_root/NAME first, where that is allowed. Exit code 0, whatever the audit lists.
 """
 
 from pathlib import Path
@@ -26,10 +25,8 @@ def main(arguments: list[str]) -> None:
     from mtl_tf.errors import UserError
     from mtl_tf.reporting.tables import print_audit
 
-    keys = [f"audit.{key}" for key in AuditConfig.model_fields]
-    values, _ = read_arguments(
-        arguments, ["corpus", "config_dir", "data_root", "prepared_dir", "out", "download", *keys]
-    )
+    keys = ("corpus", "config_dir", "data_root", "prepared_dir", "out", "download")
+    values, _ = read_arguments(arguments, [*keys, *(f"audit.{key}" for key in AuditConfig.model_fields)])
     if "corpus" not in values:
         raise UserError(f"give corpus=NAME, one of {', '.join(choices('corpus', config_dirs(arguments)))}")
     corpus = open_corpus(values["corpus"], corpus_options(values["corpus"], arguments))

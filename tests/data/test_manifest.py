@@ -47,7 +47,7 @@ def test_other_names_of_official_parts_are_counted(tmp_path):
 
 
 def test_a_clip_that_is_listed_twice_is_an_error(tmp_path):
-    with pytest.raises(UserError, match=r"1 clips are listed twice, such as listed/a\.wav"):
+    with pytest.raises(UserError, match=r"1 clip is listed twice, such as listed/a\.wav"):
         list_clips(Listed([{"path": "a.wav"}, {"path": "a.wav"}]), tmp_path)
     rows = [{"path": "a.wav", "start_s": start, "duration_s": 1.0} for start in (0.0, 0.0001, 1.0)]
     assert list_clips(Listed(rows), tmp_path)["clip_id"].is_unique

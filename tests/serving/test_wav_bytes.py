@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
+from mutations import mutations
 
 from mtl_tf.data.decode import DecodeError, load_clip
 from mtl_tf.serving.wav_bytes import WavDecoder
-from tests.data.test_fuzz import mutations
 
 RATE, RATES = 8000, (8000, 16000, 44100)
 RNG = np.random.default_rng(0)
