@@ -120,8 +120,8 @@ class Table(OwnCorpus):
         for ours, aliases in ALIASES.items():
             given = self.options.columns.get(ours)
             if given is not None and given not in columns:
-                raise UserError(f"corpora.{self.name}.columns.{ours}={given}: {path} has no such column."
-                                + nearest_hint(given, columns))  # fmt: skip
+                hint = nearest_hint(given, columns)
+                raise UserError(f"corpora.{self.name}.columns.{ours}={given}: {path} has no such column.{hint}")
             name = given or next((lower[alias] for alias in aliases if alias in lower), None)
             if given is None and name is not None and not _holds(ours, table[name]):
                 continue

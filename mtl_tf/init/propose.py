@@ -175,12 +175,12 @@ def doubts(manifest: pd.DataFrame, tasks: Sequence[ProposedTask]) -> list[str]:
         counts = labels.replace(task.spellings).value_counts()
         few = sorted(counts.index[(counts < FEWEST_CLIPS) & (counts.index != "")])
         if few:
-            found.append(f"{task.name}: {', '.join(few[:MOST_NAMED])} {'is' if len(few) == 1 else 'are'} in fewer than "
-                         f"{FEWEST_CLIPS} clips, which is too few to learn from or to test on")  # fmt: skip
+            listed = ", ".join(few[:MOST_NAMED])
+            verb = "is" if len(few) == 1 else "are"
+            found.append(f"{task.name}: {listed} {verb} in fewer than {FEWEST_CLIPS} clips, too few to learn and test")
         binary = task.classes is not None and len(task.classes) == 2
         if binary and all(_is_yes_or_no(label) for label in task.classes):
-            found.append(f"{task.name} is yes or no; several such columns may be the tags of one task, see "
-                         "docs/own_corpora.md")  # fmt: skip
+            found.append(f"{task.name} is yes or no; several such columns may be tags, see docs/own_corpora.md")
     depth = int(manifest["path"].str.count("/").max())
     if any(task.column == "label" for task in tasks) and depth > 1 and manifest["official_split"].isna().all():
         found.append("there are folders within the class folders; levels=[speaker,label] says what they stand for")
