@@ -32,7 +32,7 @@ class SyntheticEvents(MadeCorpus):
     title = "Synthetic events"
     licence = "made by mtl_tf; no rights are claimed"
     citation = "mtl_tf"
-    homepage = "https://github.com/mtl-tf/mtl_tf"
+    homepage = ""
     sample_rates = (SAMPLE_RATE,)
     duration_range_s = (0.5, DURATION_S)
     num_published = sum(PARTS.values())
