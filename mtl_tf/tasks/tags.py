@@ -10,6 +10,7 @@ from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.tables import parse_boolean
 
 JOIN, UNKNOWN, ABSENT = ";", "?", "!"
+MARKS = (UNKNOWN, ABSENT)
 
 
 def tag_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Series:
@@ -52,9 +53,7 @@ def tag_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Serie
 
 def tag_classes(names: pd.Series) -> list[str]:
     """Lists the tags that occur, sorted."""
-    return sorted(
-        {tag for text in names.dropna() for tag in text.split(JOIN) if tag and tag[0] not in UNKNOWN + ABSENT}
-    )
+    return sorted({tag for text in names.dropna() for tag in text.split(JOIN) if tag and not tag.startswith(MARKS)})
 
 
 def tag_targets(classes: Sequence[str], names: pd.Series) -> np.ndarray:
@@ -99,6 +98,7 @@ def _of_columns(rows: pd.DataFrame, mapping: LabelsConfig, place: str) -> list[s
     """Reads a column of yes or no for each tag; an empty cell was not annotated, nor was a tag without a column."""
     texts: list[list[str]] = [[] for _ in range(len(rows))]
     for tag, column in mapping.columns.items():
+        _check_name(tag, place)
         cells = rows[column].where(~rows[column].isin(mapping.ignore))
         for text, cell in zip(texts, cells, strict=True):
             if pd.isna(cell) or not str(cell).strip():
@@ -112,6 +112,11 @@ def _of_columns(rows: pd.DataFrame, mapping: LabelsConfig, place: str) -> list[s
                     f"false, 0, n); write one of these, or list it in {place}.ignore if it means that nothing is known"
                 ) from error
     return [JOIN.join([*text, UNKNOWN]) for text in texts]
+
+
+def _check_name(tag: str, place: str) -> None:
+    if not tag or JOIN in tag or tag.startswith(MARKS):
+        raise UserError(f"{place}: a tag may not be empty, hold ';' or begin with '?' or '!', as {tag!r} does")
 
 
 def _within(text: str, own: Sequence[str]) -> str:
@@ -136,8 +141,7 @@ def _of_cells(cells: pd.Series, mapping: LabelsConfig, classes: Sequence[str] | 
             tag = mapping.map.get(part, part)
             if classes is not None and tag not in classes:
                 unknown[part] = unknown.get(part, 0) + 1
-            if JOIN in tag or tag[0] in UNKNOWN + ABSENT:
-                raise UserError(f"{place}: a tag may not hold ';' or begin with '?' or '!', as {tag!r} does")
+            _check_name(tag, place)
         texts.append(JOIN.join([*tags, *end]))
     if unknown:
         counts = ", ".join(f"{tag} ({count} clips)" for tag, count in sorted(unknown.items(), key=_most_first))

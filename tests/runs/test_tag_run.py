@@ -131,3 +131,26 @@ def test_a_model_of_one_answer_per_clip_refuses_tags(model, tag_run, tmp_path):
                 ]
             )
         )
+
+
+@pytest.mark.parametrize("kind", ["fold", "repeat"])
+def test_folds_and_repeats_of_tags_are_put_together(kind, tag_run):
+    folder = tag_run.parents[2]
+    parts = {"fold": ["split.strategy=k_fold", "split.num_folds=2"], "repeat": ["repeats=2"]}[kind]
+    places = (f"prepared_dir={folder / 'prepared'}", f"runs_dir={folder / kind}", f"config_dir={folder / 'configs'}")
+    run = run_experiment(compose(["experiment=tones", *places, *SMALL, "training.epochs=2", *parts]))
+    metrics = load_metrics(run)
+    own = [entry["test"]["tones"] for entry in metrics[f"{kind}s"]]
+    merged = metrics["test"]["tones"]
+    for name in ("map", "macro_f1", "micro_f1"):
+        assert merged[name] == pytest.approx(np.mean([scores[name] for scores in own]))
+    assert merged["n"] == (160 if kind == "fold" else 40)
+    predictions = pd.read_parquet(run / "predictions.parquet")
+    targets, values = np.stack(predictions["targets"]), np.stack(predictions["probabilities"])
+    if kind == "fold":  # the interval is of all clips together
+        expected = np.mean([average_precision_score(targets[:, tag], values[:, tag]) for tag in range(3)])
+        assert merged["pooled"]["map"] == pytest.approx(expected)
+    else:
+        assert merged["best"]["map"] == max(scores["map"] for scores in own)
+    assert "tones" in (run / "report.html").read_text()
+    assert evaluate_run(run)["tones"]["map"] == pytest.approx(merged["map"])

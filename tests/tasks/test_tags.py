@@ -57,8 +57,12 @@ def test_tags_are_mapped_ignored_and_refused_with_their_count():
         class_names("t", config, manifest)
     manifest = manifest.iloc[:2]
     assert targets_of(config, manifest)[1] == [[1, 0], [1, 1]]
-    with pytest.raises(UserError, match="a tag may not hold ';'"):
+    with pytest.raises(UserError, match="a tag may not be empty, hold ';'"):
         class_names("t", tags(column="heard"), table(heard=["a;b"]))
+    with pytest.raises(UserError, match="as '' does"):
+        class_names("t", tags(column="heard", map={"x": ""}), table(heard=["x"]))
+    with pytest.raises(UserError, match=r"as '\?dog' does"):
+        class_names("t", tags(columns={"?dog": "heard"}), table(heard=["1"]))
     with pytest.raises(UserError, match="no training clip has a tag"):
         build_tasks({"t": tags(column="heard")}, table(heard=[None, ""]).assign(split="train"))
 
