@@ -21,6 +21,7 @@ from mtl_tf.progress import progress_bar, say
 from mtl_tf.runs import names
 from mtl_tf.tuning import execution
 from mtl_tf.tuning import names as files
+from mtl_tf.tuning.parent import child_environment
 from mtl_tf.tuning.search import SearchConfig, signed
 from mtl_tf.tuning.session import Session
 from mtl_tf.tuning.space import as_arguments
@@ -133,6 +134,7 @@ def _execute(place: Path, config: RunConfig, begin: int) -> dict[str, Any]:
     with (place / files.LOG).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", execution.__name__, str(place), str(begin)],
+            env=child_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

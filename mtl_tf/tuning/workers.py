@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from mtl_tf.tuning import names as files
+from mtl_tf.tuning.parent import child_environment
 from mtl_tf.tuning.worker import ID
 
 
@@ -73,7 +74,7 @@ class Workers:
         threads = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(len(cores)))
         process = subprocess.Popen(
             [sys.executable, "-m", "mtl_tf.tuning.worker"],
-            env={**os.environ, **threads, ID: f"worker{number}"},
+            env=child_environment(**threads, **{ID: f"worker{number}"}),
             stdin=subprocess.PIPE,
             stdout=2,  # the error stream, since standard output is the folder's alone
             text=True,
