@@ -85,7 +85,7 @@ def _measure(name: str, batch_size: int | None, peak: float) -> AcceleratorSpeed
     labels = {task: jnp.asarray(rng.integers(0, count, batch)) for task, count in case.tasks.items()}
 
     def loss(trainable, fixed, waveform):
-        outputs, fixed = model.stateless_call(trainable, fixed, waveform, training=True)
+        outputs, fixed = model.stateless_call(trainable, fixed, {"waveform": waveform, "length": None}, training=True)
         losses = [keras.losses.sparse_categorical_crossentropy(labels[task], outputs[task]).mean() for task in labels]
         return sum(losses), fixed
 

@@ -65,10 +65,11 @@ def _ours(folder: Path, num_parallel_calls: int) -> Callable[[], list[np.ndarray
     layer = LogMel(SAMPLE_RATE, NUM_MEL_BINS, n_fft=N_FFT, hop_length=HOP_LENGTH, normalize="none")
     layer.build((None, None))
     compute = tf.function(
-        lambda waveform: layer(waveform)[0], input_signature=[tf.TensorSpec([None, None], tf.float32)]
+        lambda waveform, length: layer(waveform, length)[0],
+        input_signature=[tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)],
     )
     dataset = evaluation_dataset(source, np.arange(len(table)), {}, {}, config)
-    return lambda: [features for waveform, _, _ in dataset for features in compute(waveform).numpy()]
+    return lambda: [features for inputs, _, _ in dataset for features in compute(**inputs).numpy()]
 
 
 def _librosa(folder: Path) -> Callable[[], list[np.ndarray]]:

@@ -91,7 +91,9 @@ def load_version(
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(version / "assets.extra" / "model.onnx"))
-        runtimes["onnxruntime"] = lambda clips: session.run(None, {"waveform": clips})
+        runtimes["onnxruntime"] = lambda clips: session.run(
+            None, {"waveform": clips, "length": np.full(len(clips), clips.shape[1], np.int32)}
+        )
     rng, results = np.random.default_rng(0), []
     rows = [(size, name) for size in BATCH_SIZES for name in runtimes if size == 1 or name != "batched"]
     for size, name in rows:

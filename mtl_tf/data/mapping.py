@@ -11,14 +11,17 @@ from mtl_tf.config import PipelineConfig
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.pipeline import evaluation_dataset
 
+Inputs = dict[str, tf.Tensor]
+
 
 def map_batches(
-    function: Callable[[tf.Tensor], Any], source: ClipSource, positions: np.ndarray, config: PipelineConfig
+    function: Callable[[Inputs], Any], source: ClipSource, positions: np.ndarray, config: PipelineConfig
 ) -> Iterator[Any]:
     """Applies a function to whole clips, batch by batch, as a graph.
 
     Args:
-        function: takes waveforms, float32 (batch, samples); gives tensors in any nesting.
+        function: takes `waveform`, float32 (batch, samples), and `length`, int32 (batch,); gives tensors, in any
+            nesting.
         source: samples of all clips.
         positions: which of them.
         config: batch size.
@@ -29,18 +32,18 @@ def map_batches(
     Raises:
         UserError: a clip cannot be decoded.
     """
-    signature = [tf.TensorSpec([None, None], tf.float32)]
+    signature = [{"waveform": tf.TensorSpec([None, None], tf.float32), "length": tf.TensorSpec([None], tf.int32)}]
     # Asked for once: TensorFlow takes one function for each fold for a function that is traced again and again.
     compute = tf.function(function, input_signature=signature).get_concrete_function()
     try:
-        for waveform, _, _ in evaluation_dataset(source, positions, {}, {}, config):
-            yield tf.nest.map_structure(np.asarray, compute(waveform))
+        for inputs, _, _ in evaluation_dataset(source, positions, {}, {}, config):
+            yield tf.nest.map_structure(np.asarray, compute(inputs))
     except tf.errors.OpError as error:
         raise source.explain(error) from error
 
 
 def map_clips(
-    function: Callable[[tf.Tensor], Any],
+    function: Callable[[Inputs], Any],
     source: ClipSource,
     positions: np.ndarray,
     config: PipelineConfig,
@@ -49,8 +52,8 @@ def map_clips(
     """Applies a function to whole clips and puts what it gives for them together.
 
     Args:
-        function: takes waveforms, float32 (batch, samples); gives tensors (batch, ...) in any nesting, whose other axes
-            are as long for any batch.
+        function: takes `waveform` and `length`, as in `map_batches`; gives tensors (batch, ...) in any nesting, whose
+            other axes are as long for any batch.
         source: samples of all clips.
         positions: which of them.
         config: batch size.
@@ -74,7 +77,7 @@ def map_clips(
     return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
-def several_batches(function: Callable[[tf.Tensor], Any], batches: Iterator[Any]) -> Callable[..., Any]:
+def several_batches(function: Callable[[Any], Any], batches: Iterator[Any]) -> Callable[..., Any]:
     """Makes a graph that applies a function to the next batches of a dataset.
 
     Args:

@@ -31,8 +31,9 @@ def training_dataset(
         epochs: which to stream; `range(3, 10)` carries on after three.
 
     Returns:
-        Batches `(waveform float32 (batch, samples), {task: int32 (batch,)}, {task: float32 (batch,)})`; the last batch
-        of an epoch may be smaller.
+        Batches `({waveform: float32 (batch, samples), length: int32 (batch,)}, {task: int32 (batch,)}, {task: float32
+        (batch,)})`; `length` is how many samples of each clip are not padding. The last batch of an epoch may be
+        smaller.
     """
     num_samples = round(config.clip_s * source.sample_rate)
     labels, weights = _tensors(labels), _tensors(weights)
@@ -63,8 +64,8 @@ def evaluation_dataset(
 ) -> tf.data.Dataset:
     """Streams given clips once, in order, whole, padded with zeros to the longest of their batch.
 
-    Front ends take the zeros for padding, so a clip's scores are those it has alone. Args and batches are those of
-    `training_dataset`, the number of samples differing from batch to batch.
+    A clip's scores are those it has alone. Args and batches are those of `training_dataset`, the number of samples
+    differing from batch to batch.
     """
     crops = np.zeros(len(positions), np.float32)
     batches = _batches(source, positions.astype(np.int64), crops, _tensors(labels), _tensors(weights), config, None)
@@ -89,7 +90,7 @@ def _batches(
 ) -> tf.data.Dataset:
     shortest = num_samples is not None and config.batch_length == "shortest"
 
-    def load(positions: np.ndarray, crops: np.ndarray) -> np.ndarray:
+    def load(positions: np.ndarray, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return pad_batch([source.samples(position) for position in positions], crops, num_samples, shortest)
 
     def decode(position: tf.Tensor, crop: tf.Tensor) -> tuple:
@@ -98,17 +99,19 @@ def _batches(
             samples = _crop(samples, crop, num_samples)
         return samples, tf.size(samples), position, crop
 
-    def cut(padded: tf.Tensor, lengths: tf.Tensor, crops: tf.Tensor) -> tf.Tensor:
+    def cut(padded: tf.Tensor, lengths: tf.Tensor, crops: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         length = tf.minimum(num_samples, tf.reduce_min(lengths))
-        return tf.map_fn(
+        clips = tf.map_fn(
             lambda clip: _crop(clip[0][: clip[1]], clip[2], length),
             (padded, lengths, crops),
             fn_output_signature=tf.TensorSpec([None], tf.float32),
         )
+        return clips, tf.fill(tf.shape(lengths), length)
 
-    def labelled(waveform: tf.Tensor, positions: tf.Tensor) -> tuple:
-        length = None if shortest else num_samples
-        return tf.ensure_shape(waveform, [None, length]), _gather(labels, positions), _gather(weights, positions)
+    def labelled(waveform: tf.Tensor, length: tf.Tensor, positions: tf.Tensor) -> tuple:
+        waveform = tf.ensure_shape(waveform, [None, None if shortest else num_samples])
+        inputs = {"waveform": waveform, "length": tf.ensure_shape(length, [None])}
+        return inputs, _gather(labels, positions), _gather(weights, positions)
 
     clips = tf.data.Dataset.from_tensor_slices((order, crops))
     if source.decodes_in_graph:
@@ -117,28 +120,33 @@ def _batches(
         decoded = clips.map(decode, num_parallel_calls=config.num_parallel_calls)
         return decoded.padded_batch(config.batch_size, padded_shapes).map(
             lambda samples, lengths, positions, crops: labelled(
-                cut(samples, lengths, crops) if shortest else samples, positions
+                *(cut(samples, lengths, crops) if shortest else (samples, lengths)), positions
             )
         )
     # One call of Python per batch: threads that pass the interpreter's lock around for every clip lose half their time.
     return clips.batch(config.batch_size).map(
-        lambda positions, crops: labelled(_in_numpy(load, positions, crops), positions),
+        lambda positions, crops: labelled(
+            *tf.numpy_function(load, [positions, crops], [tf.float32, tf.int32], stateful=False), positions
+        ),
         num_parallel_calls=config.num_parallel_calls,
     )
 
 
-def add_noise(waveform: tf.Tensor, noise_db: tuple[float, float], seed: Sequence[int | tf.Tensor]) -> tf.Tensor:
+def add_noise(
+    inputs: dict[str, tf.Tensor], noise_db: tuple[float, float], seed: Sequence[int | tf.Tensor]
+) -> dict[str, tf.Tensor]:
     """Adds white noise to about half of the clips of a batch, and to the zeros that pad them, which end to be padding.
 
     Args:
-        waveform: float32 (batch, samples).
+        inputs: `waveform`, float32 (batch, samples), and `length`, int32 (batch,).
         noise_db: lowest and highest level, in dB of full scale; each clip's is drawn evenly between them.
         seed: numbers, the same for the same noise.
 
     Returns:
-        float32 (batch, samples).
+        The same, with noise.
     """
-    count = tf.shape(waveform)[0]
+    waveform, length = inputs["waveform"], inputs["length"]
+    count, samples = tf.unstack(tf.shape(waveform))
     folded = tf.constant([0, 0], tf.int64)
     for each in seed:
         folded = tf.cast(tf.random.experimental.stateless_fold_in(folded, tf.cast(each, tf.int64)), tf.int64)
@@ -146,13 +154,16 @@ def add_noise(waveform: tf.Tensor, noise_db: tuple[float, float], seed: Sequence
     level_db = tf.random.stateless_uniform([count, 1], seeds[0], *noise_db)
     chosen = tf.random.stateless_uniform([count, 1], seeds[1]) < 0.5
     noise = tf.random.stateless_normal(tf.shape(waveform), seeds[2]) * 10.0 ** (level_db / 20.0)
-    return waveform + tf.where(chosen, noise, 0.0)
+    return {
+        "waveform": waveform + tf.where(chosen, noise, 0.0),
+        "length": tf.where(chosen[:, 0], samples, length),
+    }
 
 
 def pad_batch(
     clips: Sequence[np.ndarray], crops: np.ndarray, num_samples: int | None, shortest: bool = False
-) -> np.ndarray:
-    """Crops clips or pads them with zeros at the end, which front ends take for padding.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Crops clips or pads them with zeros at the end.
 
     Args:
         clips: float32 (samples,) each.
@@ -161,7 +172,7 @@ def pad_batch(
         shortest: cut to the shortest clip where that is shorter than num_samples.
 
     Returns:
-        float32 (clips, num_samples).
+        float32 (clips, num_samples), and int32 (clips,), how many samples of each are not padding.
     """
     length = max(map(len, clips)) if num_samples is None else num_samples
     if shortest:
@@ -172,7 +183,7 @@ def pad_batch(
         start = min(int(crop * (spare + 1)), spare)
         part = clip[start : start + length]
         row[: len(part)] = part
-    return batch
+    return batch, np.minimum([len(clip) for clip in clips], length).astype(np.int32)
 
 
 def _crop(samples: tf.Tensor, crop: tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:
@@ -180,10 +191,6 @@ def _crop(samples: tf.Tensor, crop: tf.Tensor, length: int | tf.Tensor) -> tf.Te
     spare = tf.maximum(tf.size(samples) - length, 0)
     start = tf.minimum(tf.cast(crop * tf.cast(spare + 1, tf.float32), tf.int32), spare)
     return samples[start : start + length]
-
-
-def _in_numpy(function, *inputs: tf.Tensor) -> tf.Tensor:
-    return tf.numpy_function(function, inputs, tf.float32, stateful=False)
 
 
 def _tensors(columns: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:

@@ -40,7 +40,7 @@ def predict_clips(
     Raises:
         UserError: a clip cannot be decoded.
     """
-    return map_clips(lambda waveform: model(waveform, training=False), source, positions, config, batches_per_call)
+    return map_clips(lambda inputs: model(inputs, training=False), source, positions, config, batches_per_call)
 
 
 def tabulate(

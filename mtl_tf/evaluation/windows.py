@@ -37,7 +37,7 @@ class Windows:
         return cls(seconds["window_s"], seconds.get("hop_s", seconds["window_s"]))
 
     def cut(self, waveform: np.ndarray, sample_rate: int) -> Iterator[tuple[float, np.ndarray]]:
-        """Cuts a recording; the last window may reach beyond its end, and is filled up with zeros.
+        """Cuts a recording; the last part may be shorter than a window.
 
         Args:
             waveform: float (samples,).
@@ -48,5 +48,4 @@ class Windows:
         """
         window, hop = (max(round(seconds * sample_rate), 1) for seconds in (self.window_s, self.hop_s))
         for first in range(0, min(max(len(waveform) - window + hop, 1), len(waveform)), hop):
-            part = waveform[first : first + window]
-            yield first / sample_rate, np.pad(part, (0, window - len(part)))
+            yield first / sample_rate, waveform[first : first + window]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from mtl_tf.frontends.frontend import FrontEnd, clip_lengths
+from mtl_tf.frontends.frontend import FrontEnd
 
 _LOWEST = -3.0e38
 
@@ -61,16 +61,16 @@ class Envelope(FrontEnd):
         # Rounded up by adding: runtimes differ in how they round a negative quotient.
         return (samples + self.sample_rate - 1) // self.sample_rate
 
-    def frame_mask(self, waveform):
+    def frame_mask(self, waveform, length):
         """Says which parts begin inside the clip: bool (batch, frames)."""
         seconds = ops.arange(self._count_seconds(ops.shape(waveform)[1]), dtype="int32")
         starts = (seconds * self.sample_rate)[:, None] + ops.convert_to_tensor(self._starts, "int32")[None, :]
-        return ops.reshape(starts, (-1,))[None, :] < ops.maximum(clip_lengths(waveform), 1)[:, None]
+        return ops.reshape(starts, (-1,))[None, :] < ops.maximum(length, 1)[:, None]
 
-    def transform(self, waveform):
+    def transform(self, waveform, length):
         """Standardises and takes the maxima; shapes as in `FrontEnd`."""
         samples = ops.shape(waveform)[1]
-        length = ops.maximum(clip_lengths(waveform), 1)  # (batch,)
+        length = ops.maximum(length, 1)  # (batch,)
         inside = ops.arange(samples, dtype="int32")[None, :] < length[:, None]
         count = ops.cast(length, "float32")[:, None]
         mean = ops.sum(waveform, axis=1, keepdims=True) / count  # padding is zero

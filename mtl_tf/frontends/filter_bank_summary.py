@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from mtl_tf.frontends.frontend import clip_lengths
 from mtl_tf.frontends.log_mel import LogMel
 
 PERCENTILES = {"median": 0.5, "percentile_25": 0.25, "percentile_75": 0.75}
@@ -68,11 +67,11 @@ class FilterBankSummary(LogMel):
             return samples * 0 + 1
         return _divide_up(super().count_frames(samples), self._window_frames)
 
-    def transform(self, waveform):
+    def transform(self, waveform, length):
         """Computes the statistics of every window; shapes as in `FrontEnd`."""
-        levels = super().transform(waveform)  # (batch, frames, num_mel_bins)
+        levels = super().transform(waveform, length)  # (batch, frames, num_mel_bins)
         frames = super().count_frames(ops.shape(waveform)[1])
-        own = ops.maximum(super().count_frames(clip_lengths(waveform)), 1)
+        own = ops.maximum(super().count_frames(length), 1)
         size = frames if self._window_frames is None else self._window_frames
         windows = _divide_up(frames, size)
         spare = windows * size - frames

@@ -4,17 +4,14 @@ import keras
 import numpy as np
 from keras import ops
 
-SILENT = 1e-7  # below a 24-bit step; resampled silence is not exactly zero, and another resampler leaves other remains
-BLOCK = 512  # samples looked at together for the end of a clip: to give each its place would take three times as long
-
 
 class FrontEnd(keras.layers.Layer):
     """Base of the layers from waveform to features.
 
-    Input: float (batch, samples), in [-1, 1]. Zeros (below 1e-7) at the end of a clip are taken for padding: they yield
-    no frames of their own, so a clip gives the same features alone and in a batch of longer ones. Output: float32
-    (batch, frames, bins), computed in float32 under any dtype policy, and a bool mask (batch, frames) that is False on
-    padding. No statistic is taken across the batch.
+    Input: float (batch, samples), in [-1, 1], and int (batch,), how many samples of each clip count. What follows them
+    is padding, whatever it holds: it yields no frames, so a clip gives the same features alone and in a batch of longer
+    ones. Output: float32 (batch, frames, bins), computed in float32 under any dtype policy, and a bool mask (batch,
+    frames) that is False on padding. No statistic is taken across the batch.
 
     Args:
         sample_rate: of the waveform, in Hz.
@@ -77,18 +74,19 @@ class FrontEnd(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def transform(self, waveform):
+    def transform(self, waveform, length):
         """Computes the features before normalisation, cutting and padding.
 
         Args:
-            waveform: float32 (batch, samples).
+            waveform: float32 (batch, samples), zero where padded.
+            length: int32 (batch,), samples of each clip that count.
 
         Returns:
             float32 (batch, frames, num_bins).
         """
         raise NotImplementedError
 
-    def build(self, input_shape) -> None:
+    def build(self, waveform_shape, length_shape=None) -> None:
         """Creates the statistics, mean 0 and standard deviation 1."""
         if self.normalize != "none":
             shape = (self.num_bins,)
@@ -103,27 +101,47 @@ class FrontEnd(keras.layers.Layer):
         """
         return self.count_frames(samples) if self.num_frames is None else self.num_frames
 
-    def frame_mask(self, waveform):
+    def frame_mask(self, waveform, length):
         """Says which of the frames of `transform` are not padding.
 
         Args:
             waveform: float (batch, samples).
+            length: int32 (batch,), samples of each clip that count.
 
         Returns:
-            bool (batch, frames); the first frame always counts, so that silence has one.
+            bool (batch, frames); the first frame always counts.
         """
-        return own_frames(waveform, self.count_frames)
+        return own_frames(waveform, length, self.count_frames)
 
-    def call(self, waveform):
-        """Computes features and their mask.
+    def raw(self, waveform, length=None):
+        """Computes features before normalisation, cutting and padding, and their mask.
 
         Args:
             waveform: float (batch, samples).
+            length: int (batch,), samples of each clip that count; None: all.
 
         Returns:
             float32 (batch, frames, num_bins), and bool (batch, frames), False on padding.
         """
-        features, mask = self.transform(waveform), self.frame_mask(waveform)
+        samples = ops.shape(waveform)[1]
+        if length is None:
+            length = ops.zeros_like(waveform[:, 0], dtype="int32") + samples
+        else:
+            length = ops.cast(length, "int32")
+            waveform = ops.where(ops.arange(samples, dtype="int32")[None, :] < length[:, None], waveform, 0.0)
+        return self.transform(waveform, length), self.frame_mask(waveform, length)
+
+    def call(self, waveform, length=None):
+        """Computes features and their mask.
+
+        Args:
+            waveform: float (batch, samples).
+            length: int (batch,), samples of each clip that count; None: all.
+
+        Returns:
+            float32 (batch, frames, num_bins), and bool (batch, frames), False on padding.
+        """
+        features, mask = self.raw(waveform, length)
         if self.normalize != "none":
             features = (features - self.mean) / self.deviation
         features = ops.where(mask[:, :, None], features, self.padding_value)
@@ -135,11 +153,11 @@ class FrontEnd(keras.layers.Layer):
             )
         return self._cut_or_pad(features, self.padding_value), self._cut_or_pad(mask, False)
 
-    def compute_output_shape(self, input_shape) -> tuple:
+    def compute_output_shape(self, waveform_shape, length_shape=None) -> tuple:
         """Returns (batch, frames, bins) and (batch, frames); frames is None where the number of samples is."""
-        samples = input_shape[1]
+        samples = waveform_shape[1]
         frames = self.num_frames if samples is None else self.frames_for(samples)
-        return (input_shape[0], frames, self.num_bins), (input_shape[0], frames)
+        return (waveform_shape[0], frames, self.num_bins), (waveform_shape[0], frames)
 
     def set_statistics(self, mean: np.ndarray, deviation: np.ndarray) -> None:
         """Sets the normalisation from statistics of training clips.
@@ -164,40 +182,19 @@ class FrontEnd(keras.layers.Layer):
         return ops.pad(values, padding, constant_values=fill)[:, : self.num_frames]
 
 
-def own_frames(waveform, count_frames):
+def own_frames(waveform, length, count_frames):
     """Says which frames are a clip's own, and not of padding after it.
 
     Args:
         waveform: float (batch, samples).
+        length: int32 (batch,), samples of each clip that count.
         count_frames: how many frames a number of samples has.
 
     Returns:
         bool (batch, frames); the first is always True.
     """
     frame = ops.arange(count_frames(ops.shape(waveform)[1]), dtype="int32")
-    return frame[None, :] < ops.maximum(count_frames(clip_lengths(waveform)), 1)[:, None]
-
-
-def clip_lengths(waveform):
-    """Finds the end of each clip: the place after its last sample that is not zero, but for what resamplers leave.
-
-    Args:
-        waveform: float (batch, samples).
-
-    Returns:
-        int32 (batch,), 0 for silence.
-    """
-    batch, samples = ops.shape(waveform)
-    blocks = ops.pad(waveform, [[0, 0], [0, BLOCK - samples % BLOCK]])
-    blocks = ops.reshape(blocks, (batch, -1, BLOCK))
-    last = _last_true((ops.max(blocks, axis=2) > SILENT) | (ops.min(blocks, axis=2) < -SILENT))  # (batch,)
-    chosen = _take_rows(blocks, ops.maximum(last - 1, 0)[:, None])[:, 0]  # (batch, BLOCK)
-    return ops.maximum(last - 1, 0) * BLOCK + _last_true(ops.abs(chosen) > SILENT)
-
-
-def _last_true(values):
-    """Counts from 1; 0 where there is none."""
-    return ops.max(ops.where(values, ops.arange(1, ops.shape(values)[1] + 1, dtype="int32"), 0), axis=1)
+    return frame[None, :] < ops.maximum(count_frames(length), 1)[:, None]
 
 
 def stretch(features, mask, num_frames: int):
@@ -223,10 +220,3 @@ def stretch(features, mask, num_frames: int):
     weights *= ops.cast(mask, "float32")[:, None, :]
     weights /= ops.maximum(ops.sum(weights, axis=2, keepdims=True), 1e-9)
     return ops.matmul(weights, features)
-
-
-def _take_rows(values, index):
-    """Takes rows of (batch, rows, values) by (batch, number), where `take_along_axis` would copy value by value."""
-    batch, count = ops.shape(values)[:2]
-    flat = ops.reshape(values, (-1, values.shape[2]))
-    return ops.take(flat, index + count * ops.arange(batch, dtype="int32")[:, None], axis=0)

@@ -53,9 +53,9 @@ class Picture(Spectrogram):
         """Three where the picture is coloured, else one."""
         return 1 if self._colors is None else 3
 
-    def call(self, waveform):
+    def call(self, waveform, length=None):
         """Draws the picture of every clip."""
-        level, mask = self.transform(waveform), self.frame_mask(waveform)  # (batch, frames, n_fft // 2 + 1)
+        level, mask = self.raw(waveform, length)  # (batch, frames, n_fft // 2 + 1)
         highest = ops.max(ops.where(mask[:, :, None], level, -1e9), axis=(1, 2), keepdims=True)
         level = ops.clip(1.0 + (level - highest) / self.top_db, 0.0, 1.0)
         level = ops.matmul(level, ops.convert_to_tensor(self._resize, "float32"))  # (batch, frames, height)
@@ -66,9 +66,9 @@ class Picture(Spectrogram):
         index = ops.cast(ops.round(level * (len(self._colors) - 1)), "int32")
         return ops.take(ops.convert_to_tensor(self._colors, "float32"), index, axis=0), whole
 
-    def compute_output_shape(self, input_shape) -> tuple:
+    def compute_output_shape(self, waveform_shape, length_shape=None) -> tuple:
         """Returns (batch, width, height, channels) and (batch, width)."""
-        return (input_shape[0], self._width, self._height, self.num_channels), (input_shape[0], self._width)
+        return (waveform_shape[0], self._width, self._height, self.num_channels), (waveform_shape[0], self._width)
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""

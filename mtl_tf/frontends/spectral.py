@@ -82,7 +82,7 @@ class SpectralFrontEnd(FrontEnd):
             return 1 + (samples + 2 * (self.n_fft // 2) - self.n_fft) // self.hop_length
         return 1 + (samples - self.n_fft) // self.hop_length
 
-    def transform(self, waveform):
+    def transform(self, waveform, length):
         """Computes the spectrogram and its features; shapes as in `FrontEnd`."""
         margin = self.n_fft // 2 if self.center else 0
         padded = ops.pad(waveform, [[0, 0], [margin, margin]])
@@ -90,7 +90,9 @@ class SpectralFrontEnd(FrontEnd):
         real, imaginary = fourier(padded)  # (batch, frames, n_fft // 2 + 1)
         power = ops.square(real) + ops.square(imaginary)
         # A frame that is padding by the mask may still hold the end of the clip: it must not set the level of top_db.
-        own = own_frames(waveform, partial(SpectralFrontEnd.count_frames, self))  # a subclass may count something else
+        own = own_frames(
+            waveform, length, partial(SpectralFrontEnd.count_frames, self)
+        )  # a subclass may count something else
         return self.power_to_features(ops.where(own[:, :, None], power, 0.0))
 
     def _fourier(self, padded):

@@ -58,8 +58,8 @@ def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, 
         tasks: one named output each.
 
     Returns:
-        `keras.Model(waveform, {task name: probabilities})`: float32 (batch, samples) of any length to float32
-        (batch, classes) for every task.
+        `keras.Model({"waveform", "length"}, {task name: probabilities})`: float32 (batch, samples) of any number and
+        int32 (batch,), how many samples of each clip count, None for all, to float32 (batch, classes) for every task.
 
     Raises:
         UserError: the front end's output is not what the trunk takes, the trunk's options cannot be built, or its
@@ -69,10 +69,11 @@ def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, 
     if tags and getattr(trunk, "one_class_only", False):
         raise UserError(f"task {tags[0]} has tags, and this model answers with one class alone; give another model=")
     waveform = keras.Input((None,), name="waveform", dtype="float32")
-    features, mask = frontend(waveform)
+    length = keras.Input((), name="length", dtype="int32", optional=True)
+    features, mask = frontend(waveform, length)
     attach = getattr(trunk, "attach_heads", dense_heads)
     try:
-        return keras.Model(waveform, attach(trunk(features, frame_mask=mask), tasks))
+        return keras.Model({"waveform": waveform, "length": length}, attach(trunk(features, frame_mask=mask), tasks))
     except UNFIT as error:
         reason = " ".join(str(error).split())
         raise UserError(f"this model cannot be built on the features of this front end: {reason}") from error
@@ -89,6 +90,21 @@ def dense_heads(embedding, tasks: dict[str, Task]) -> dict:
         Task to symbolic probabilities (batch, classes).
     """
     return {name: classification_head(task)(embedding) for name, task in tasks.items()}
+
+
+def answer(model: keras.Model, waveform, length=None, training: bool = False) -> dict:
+    """Asks a model of `build_model`.
+
+    Args:
+        model: of `build_model`.
+        waveform: float32 (batch, samples).
+        length: int32 (batch,), how many samples of each clip count; None: all.
+        training: drop values and the like.
+
+    Returns:
+        Task to probabilities (batch, classes).
+    """
+    return model({"waveform": waveform, "length": length}, training=training)
 
 
 def count_parameters(model: keras.Model) -> int:

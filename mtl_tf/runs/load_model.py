@@ -20,7 +20,10 @@ def load_model(folder: Path) -> keras.Model:
     """
     path = find_model(folder)
     try:
-        return keras.models.load_model(path, compile=False)
+        model = keras.models.load_model(path, compile=False)
     except (OSError, ValueError, BadZipFile) as error:
         reason = error if is_zipfile(path) else "it is damaged or cut short"
         raise UserError(f"{path} cannot be loaded: {reason}") from error
+    if not isinstance(model.input, dict):
+        raise UserError(f"{path} is not told the length of its clips, as an earlier mtl_tf wrote it; train it anew")
+    return model

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
         raise UserError(f"cannot decode {files[0]}: no such file")
 
     say("loading TensorFlow and the model, some ten seconds", quiet=not sys.stderr.isatty())
+    from mtl_tf.models.build import answer
     from mtl_tf.runs.load_model import load_model  # takes seconds, too long for a mistyped name
 
     model = load_model(folder)
@@ -76,7 +78,7 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
             unfit = unfit_length(windows.window_s, lengths)
         if unfit:
             print(warning_line(file, unfit, lengths, windows is None), file=sys.stderr)
-        for start_s, part, answers in _answer(model, parts):
+        for start_s, part, answers in _answer(partial(answer, model), shortest, parts):
             place = {"file": str(file)} | ({} if start_s is None else {"start_s": start_s})
             trusted = {} if unfit or is_silent(part, lengths) else thresholds
             print(json.dumps(place | answer_records(answers, classes, trusted, decisions)))
@@ -100,10 +102,12 @@ def warning_line(file: Path, unfit: str, lengths: Lengths, whole: bool) -> str:
 
 
 def _answer(
-    model: Callable, parts: Iterator[tuple[float | None, np.ndarray]]
+    ask: Callable, shortest: int, parts: Iterator[tuple[float | None, np.ndarray]]
 ) -> Iterator[tuple[float | None, np.ndarray, dict[str, np.ndarray]]]:
     while batch := list(islice(parts, WINDOWS_AT_ONCE)):
-        outputs = model(np.stack([samples for _, samples in batch]))
+        counted = np.array([len(samples) for _, samples in batch], np.int32)
+        longest = max(shortest, *counted)
+        outputs = ask(np.stack([np.pad(samples, (0, longest - len(samples))) for _, samples in batch]), counted)
         answers = {task: np.asarray(values) for task, values in outputs.items()}
         for index, (start_s, part) in enumerate(batch):
             yield start_s, part, {task: values[index] for task, values in answers.items()}

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -12,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtl_tf.errors import UserError
+from mtl_tf.models.build import answer
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.read import load_config, longest_clip
 
@@ -27,11 +29,12 @@ def write_portable(folder: Path, target: Path, formats: Sequence[str]) -> list[d
 
     | format | file | takes |
     |---|---|---|
-    | `onnx` | `model.onnx` | `waveform` float32 (batch, samples), any of both |
-    | `lite` | `model.tflite` | `waveform` float32 (1, samples), as many samples as a training clip has |
+    | `onnx` | `model.onnx` | `waveform` float32 (batch, samples), any of both; `length` int32 (batch,) |
+    | `lite` | `model.tflite` | `waveform` float32 (1, samples), as many samples as a training clip has; `length` (1,) |
     | `lite_int8` | `model_int8.tflite` | the same; weights in 8 bits but for the Fourier transform, computed in float |
 
-    All return the probabilities of every task; shorter clips are padded with zeros. The Fourier transform is done by a
+    All return the probabilities of every task; `length` says how many samples count, the rest is padding.
+    The Fourier transform is done by a
     convolution, as these runtimes have none that fits.
 
     Args:
@@ -63,7 +66,7 @@ def write_portable(folder: Path, target: Path, formats: Sequence[str]) -> list[d
 def _convert(folder: Path, target: Path, formats: Sequence[str]) -> list[dict]:
     config, model = load_config(folder), load_model(folder)
     frontend = model.get_layer("frontend")
-    expected = tf.function(lambda waveform: model(waveform, training=False))
+    expected = tf.function(partial(answer, model))
     longest = longest_clip(config)
     samples = longest or round(config.pipeline.clip_s * frontend.sample_rate)
     rng = np.random.default_rng(0)
@@ -71,7 +74,11 @@ def _convert(folder: Path, target: Path, formats: Sequence[str]) -> list[dict]:
     results = []
     for name in formats:
         asked = [*clips, clips[0][:, : samples * 3 // 5 + 13]] if name == "onnx" else clips  # ONNX takes any length
-        wanted = [{task: values.numpy() for task, values in expected(clip).items()} for clip in asked]
+        counted = [np.array([clip.shape[1] * 4 // 5], np.int32) for clip in asked]
+        wanted = [
+            {task: values.numpy() for task, values in expected(clip, length).items()}
+            for clip, length in zip(asked, counted, strict=True)
+        ]
         if hasattr(frontend, "convolve"):
             frontend.convolve = "computed" if name == "lite_int8" else "constant"
         path = target / FILES[name]
@@ -80,7 +87,7 @@ def _convert(folder: Path, target: Path, formats: Sequence[str]) -> list[dict]:
         except Exception as error:  # converters raise whatever they are made of
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"model {config.model.name} cannot be written as {name}: {reason}") from error
-        found = [run(clip) for clip in asked]
+        found = [run(clip, length) for clip, length in zip(asked, counted, strict=True)]
         pairs = [(want[task], have[task]) for want, have in zip(wanted, found, strict=True) for task in want]
         difference = max(float(np.abs(want - have).max()) for want, have in pairs)
         if not difference <= TOLERANCE and name != "lite_int8":
@@ -94,7 +101,7 @@ def _convert(folder: Path, target: Path, formats: Sequence[str]) -> list[dict]:
                 "samples": samples,
                 "difference": difference,
                 "same_class": all(np.array_equal(want.argmax(-1), have.argmax(-1)) for want, have in pairs),
-                "milliseconds": 1000 * _median_seconds(lambda run=run: run(clips[0])),
+                "milliseconds": 1000 * _median_seconds(lambda run=run, length=counted[0]: run(clips[0], length)),
             }
         )
     return results
@@ -113,19 +120,25 @@ def to_onnx(model: keras.Model, longest: int | None) -> tuple[bytes, Callable]:
     import onnxruntime
     import tf2onnx
 
-    signature = [tf.TensorSpec([None, None], tf.float32, name="waveform")]
+    signature = [
+        tf.TensorSpec([None, None], tf.float32, name="waveform"),
+        tf.TensorSpec([None], tf.int32, name="length"),
+    ]
     shortest = model.get_layer("frontend").min_samples
 
-    def answer(waveform: tf.Tensor) -> dict[str, tf.Tensor]:
+    def padded(waveform: tf.Tensor, length: tf.Tensor) -> dict[str, tf.Tensor]:
         missing = tf.maximum(shortest - tf.shape(waveform)[1], 0)  # to one frame
-        return model(tf.pad(waveform[:, :longest], [[0, 0], [0, missing]]), training=False)
+        used = waveform[:, :longest]
+        return answer(model, tf.pad(used, [[0, 0], [0, missing]]), tf.minimum(length, tf.shape(used)[1]))
 
-    function = tf.function(answer, input_signature=signature)
+    function = tf.function(padded, input_signature=signature)
     converted, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
     content = converted.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    return content, lambda clip: dict(zip(names, session.run(names, {"waveform": clip}), strict=True))
+    return content, lambda clip, length: dict(
+        zip(names, session.run(names, {"waveform": clip, "length": length}), strict=True)
+    )
 
 
 def to_lite(model: keras.Model, samples: int, quantized: bool) -> tuple[bytes, Callable]:
@@ -141,15 +154,18 @@ def to_lite(model: keras.Model, samples: int, quantized: bool) -> tuple[bytes, C
     """
     module = tf.Module()
     module.model_variables = [variable.value for variable in model.variables]
-    signature = [tf.TensorSpec([1, samples], tf.float32, name="waveform")]
-    function = tf.function(lambda waveform: model(waveform, training=False), input_signature=signature)
+    signature = [
+        tf.TensorSpec([1, samples], tf.float32, name="waveform"),
+        tf.TensorSpec([1], tf.int32, name="length"),
+    ]
+    function = tf.function(partial(answer, model), input_signature=signature)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], module)
     if quantized:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     content = converter.convert()
     interpreter = tf.lite.Interpreter(model_content=content, num_threads=1)
-    answer = interpreter.get_signature_runner("serving_default")
-    return content, lambda clip: answer(waveform=clip)
+    runner = interpreter.get_signature_runner("serving_default")
+    return content, lambda clip, length: runner(waveform=clip, length=length)
 
 
 def _median_seconds(function: Callable[[], object]) -> float:

@@ -1,12 +1,14 @@
 """What a served model can be asked."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from mtl_tf.data.decode import LOUDEST
+from mtl_tf.models.build import answer as model_answer
 from mtl_tf.serving.wav_bytes import WavDecoder
 
 WINDOWS_AT_ONCE, SECONDS_AT_ONCE = 16, 160  # computed together, so that memory is bounded
@@ -36,10 +38,11 @@ class ServedModel(tf.Module):
     | `classify` | the same | classes of all tasks as `TASK/CLASS` |
     | `about` | `question` string (batch,), anything | `details` string (batch,): the same JSON as in `model.json` |
 
-    Waveforms are at the model's sample rate, in [-1, 1]; shorter clips of a batch are padded with zeros. `length` says
-    how many samples of each clip count, and what follows them may be anything; it has a signature of its own, as not
-    every server and loader leaves an input of a signature out. `start_s` is float32 (windows,), the other answers of
-    `windows` are float32 (windows, classes); the last window may reach beyond the end, padded likewise. An Example
+    Waveforms are at the model's sample rate, in [-1, 1]. `serving_default` takes every sample as given, zeros at the
+    end too. Clips of different lengths in one batch need `with_length`: `length` says how many samples of each clip
+    count, and what follows them may be anything; it has a signature of its own, as not every server and loader leaves
+    an input of a signature out. `start_s` is float32 (windows,), the other answers of
+    `windows` are float32 (windows, classes); of the last window what lies beyond the end is not counted. An Example
     holds `wav` (bytes) or `waveform` (floats). Where a trunk gives steps, `embedding` is their mean, padding left out.
     The class names, one a line, are assets named `TASK.txt`.
 
@@ -89,9 +92,9 @@ class ServedModel(tf.Module):
         """Makes every signature, by its name."""
         functions = {"serving_default": self._answer, "embedding": self._embed}
         functions |= {f"task_{task}": answer for task, answer in self._one_task.items()}
-        served = {name: _signature(answer, WAVEFORM) for name, answer in functions.items()}
+        served = {name: _signature(_every_sample(answer), WAVEFORM) for name, answer in functions.items()}
         served["with_length"] = _signature(
-            lambda waveform, length: self._answer(_without_the_rest(waveform, length)), WAVEFORM, LENGTH
+            lambda waveform, length: self._answer(waveform, _checked_length(waveform, length)), WAVEFORM, LENGTH
         )
         seconds = [tf.TensorSpec([], tf.float32, name=name) for name in ("window_s", "hop_s")]
         served["windows"] = _signature(self._windows, tf.TensorSpec([None], tf.float32, name="waveform"), *seconds)
@@ -105,10 +108,12 @@ class ServedModel(tf.Module):
             served[f"classify_{task}"] = self._classifier(answer, [task])
         return served
 
-    def _checked(self, model: keras.Model) -> Callable[[tf.Tensor], Answers]:
-        compute = tf.autograph.experimental.do_not_convert(lambda waveform: model(waveform, training=False))
+    def _checked(self, model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], Answers]:
+        compute = tf.autograph.experimental.do_not_convert(partial(model_answer, model))
 
-        def answer(waveform: tf.Tensor) -> Answers:
+        def answer(waveform: tf.Tensor, length: tf.Tensor) -> Answers:
+            # What is not counted may be anything, and is not looked at.
+            waveform = tf.where(tf.range(tf.shape(waveform)[1]) < length[:, None], waveform, 0.0)
             waveform = tf.debugging.check_numerics(waveform, "waveform holds values that are not finite")
             not_empty = tf.debugging.Assert(
                 tf.size(waveform) > 0, ["waveform holds no samples; its shape is", tf.shape(waveform)]
@@ -123,27 +128,28 @@ class ServedModel(tf.Module):
             with tf.control_dependencies([_few_enough(seconds)]):
                 waveform = tf.identity(waveform)
             short = tf.maximum(self._shortest - tf.shape(waveform)[1], 0)
-            outputs = compute(tf.pad(waveform, [[0, 0], [0, short]]))
+            length = tf.minimum(length, tf.shape(waveform)[1])
+            outputs = compute(tf.pad(waveform, [[0, 0], [0, short]]), length)
             return {
                 name: tf.debugging.check_numerics(values, f"{name} is not finite") for name, values in outputs.items()
             }
 
         # One function for all signatures that call it, so that the model is in the export once.
-        return tf.function(answer, input_signature=[WAVEFORM])
+        return tf.function(answer, input_signature=[WAVEFORM, LENGTH])
 
     def _from_wav_bytes(self, wav: tf.Tensor) -> Answers:
         waveforms = tf.map_fn(lambda item: self._used(*item), (wav, tf.range(tf.size(wav))), fn_output_signature=RAGGED)
-        return self._answer(self._padded(waveforms))
+        return self._answer(*self._padded(waveforms))
 
     def _used(self, wav: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         return self._decode(wav, number)[: self._longest]
 
-    def _padded(self, waveforms: tf.RaggedTensor) -> tf.Tensor:
+    def _padded(self, waveforms: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Pads clips to the longest, unless a few bytes would so become more than memory holds."""
         seconds = waveforms.bounding_shape(out_type=tf.int64)
         seconds = seconds[0] * seconds[1] // self._sample_rate
         with tf.control_dependencies([_few_enough(seconds)]):
-            return waveforms.to_tensor()
+            return waveforms.to_tensor(), tf.cast(waveforms.row_lengths(), tf.int32)
 
     def _windows(self, waveform: tf.Tensor, window_s: tf.Tensor, hop_s: tf.Tensor) -> Answers:
         sound = (window_s > 0.0) & (hop_s > 0.0) & (window_s <= LONGEST_STEP_S) & (hop_s <= LONGEST_STEP_S)
@@ -173,7 +179,7 @@ class ServedModel(tf.Module):
         def answer_group(first: tf.Tensor) -> Answers:
             places = starts[first : first + size, None] + tf.range(window)  # (windows, samples)
             cut = tf.gather(waveform, tf.minimum(places, samples - 1))
-            return self._answer(tf.where(places < samples, cut, 0.0))
+            return self._answer(cut, tf.clip_by_value(samples - starts[first : first + size], 1, window))
 
         kinds = {task: tf.float32 for task in self._one_task}
         answers = tf.map_fn(answer_group, size * tf.range(groups), fn_output_signature=kinds)
@@ -181,7 +187,7 @@ class ServedModel(tf.Module):
         return {"start_s": tf.cast(starts[:count], tf.float32) / self._sample_rate, **answers}
 
     def _classifier(
-        self, answer: Callable[[tf.Tensor], Answers], tasks: list[str]
+        self, answer: Callable[[tf.Tensor, tf.Tensor], Answers], tasks: list[str]
     ) -> tf.types.experimental.PolymorphicFunction:
         names = self._classes[tasks[0]]
         if len(tasks) > 1:
@@ -204,7 +210,7 @@ class ServedModel(tf.Module):
             parsed = tf.io.parse_example(inputs, features)
             examples = (parsed["wav"], parsed["waveform"], tf.range(tf.size(inputs)))
             waveforms = tf.map_fn(waveform_of, examples, fn_output_signature=RAGGED)
-            answers = answer(self._padded(waveforms))
+            answers = answer(*self._padded(waveforms))
             scores = tf.concat([answers[task] for task in tasks], axis=1)
             return {"classes": tf.repeat(names[None], tf.shape(scores)[0], axis=0), "scores": scores}
 
@@ -230,8 +236,12 @@ def _with_axes(value: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
     return tf.ensure_shape(tf.compat.v1.placeholder_with_default(value, None, name=f"input_{spec.name}"), spec.shape)
 
 
-def _without_the_rest(waveform: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-    """Puts zeros in place of what follows the samples that count."""
+def _every_sample(answer: Callable[[tf.Tensor, tf.Tensor], Answers]) -> Callable[[tf.Tensor], Answers]:
+    return lambda waveform: answer(waveform, tf.fill(tf.shape(waveform)[:1], tf.shape(waveform)[1]))
+
+
+def _checked_length(waveform: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    """Refuses lengths that are none of the waveform."""
     clips, samples = tf.unstack(tf.shape(waveform))
     fits = tf.reduce_all((length >= 1) & (length <= samples))
     message = ["length must be from 1 to the samples of the waveform,", samples, "; it is", length]
@@ -241,7 +251,7 @@ def _without_the_rest(waveform: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         tf.debugging.Assert(one_each, ["length must hold one number per clip; it holds", tf.size(length)]),
     ]
     with tf.control_dependencies(checks):
-        return tf.where(tf.range(samples) < length[:, None], waveform, 0.0)
+        return tf.identity(length)
 
 
 def _embedding(model: keras.Model):

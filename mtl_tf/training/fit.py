@@ -206,12 +206,7 @@ def fit_normalization(frontend: FrontEnd, source: ClipSource, positions: np.ndar
     if frontend.normalize == "none":
         return
     count, total, squares = 0.0, 0.0, 0.0
-    for features, mask in map_batches(
-        lambda waveform: (frontend.transform(waveform), frontend.frame_mask(waveform)),
-        source,
-        positions,
-        config.pipeline,
-    ):
+    for features, mask in map_batches(lambda inputs: frontend.raw(**inputs), source, positions, config.pipeline):
         frames = features[mask].astype(np.float64)  # (valid frames, bins)
         count += len(frames)
         total += frames.sum(axis=0)

@@ -51,7 +51,7 @@ def train_svm(config: RunConfig, fold: FoldData, source: ClipSource, folder: Pat
         )
     frontend, trunk = model.get_layer("frontend"), model.get_layer("trunk")
     fit_normalization(frontend, source, positions, config)
-    values = map_clips(lambda waveform: trunk.summarise(*frontend(waveform)), source, positions, config.pipeline)
+    values = map_clips(lambda inputs: trunk.summarise(*frontend(**inputs)), source, positions, config.pipeline)
     gamma = trunk.gamma or 1.0 / (values.shape[1] * values.var())
     trunk.vectors.assign(values)
     trunk.kernel_gamma.assign(gamma)
@@ -103,7 +103,7 @@ def _scores(model: keras.Model, source: ClipSource, fold: FoldData, config: RunC
         positions = fold.positions(part)
         if not len(positions):
             continue
-        probabilities = map_clips(lambda waveform: model(waveform, training=False), source, positions, config.pipeline)
+        probabilities = map_clips(lambda inputs: model(inputs, training=False), source, positions, config.pipeline)
         losses = []
         for name, task in fold.tasks.items():
             scored = fold.weights[name][positions] > 0

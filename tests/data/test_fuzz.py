@@ -43,7 +43,7 @@ for line in sys.stdin:
     source = ClipSource.from_manifest(manifest, {"x": path.parent}, {"x": None}, 8000)
     try:
         batches = list(evaluation_dataset(source, np.array([0]), {}, {}, config))
-        answer = {"frames": int(batches[0][0].shape[1]), "decoder": manifest["decoder"][0]}
+        answer = {"frames": int(batches[0][0]["waveform"].shape[1]), "decoder": manifest["decoder"][0]}
     except tf.errors.OpError as error:
         answer = {"error": str(source.explain(error))}
     print(json.dumps(answer), flush=True)

@@ -31,8 +31,9 @@ def clips(tmp_path):
     return samples, ClipSource.from_manifest(table, {"x": tmp_path}, {"x": None}, 8000)
 
 
-def measures(waveform):
+def measures(inputs):
     """Energy and peak, and both with the sum, of which padding changes nothing."""
+    waveform = inputs["waveform"]
     energy, peak = tf.reduce_sum(waveform**2, axis=1), tf.reduce_max(tf.abs(waveform), axis=1)
     return {"energy": energy, "all": (peak, tf.stack([energy, peak, tf.reduce_sum(waveform, axis=1)], axis=1))}
 
@@ -51,7 +52,7 @@ def test_answers_come_in_the_order_asked_for(clips, batches_per_call):
 
 def test_batches_may_differ_in_length(clips):
     _, source = clips
-    lengths = [batch.shape for batch in map_batches(lambda waveform: waveform, source, POSITIONS, CONFIG)]
+    lengths = [batch.shape for batch in map_batches(lambda inputs: inputs["waveform"], source, POSITIONS, CONFIG)]
     assert lengths == [(2, 400), (2, 260), (2, 320), (1, 500)]
 
 
@@ -60,7 +61,7 @@ def test_a_model_with_state_answers_as_alone(clips):
     waveform = keras.Input((None,))
     values = keras.layers.Lambda(lambda x: keras.ops.stack([keras.ops.sum(x**2, 1), keras.ops.max(x, 1)], 1))(waveform)
     model = keras.Model(waveform, {"a": keras.layers.Dense(3)(keras.layers.BatchNormalization()(values))})
-    found = map_clips(lambda batch: model(batch, training=False), source, POSITIONS, CONFIG, 4)["a"]
+    found = map_clips(lambda batch: model(batch["waveform"], training=False), source, POSITIONS, CONFIG, 4)["a"]
     for row, position in zip(found, POSITIONS, strict=True):
         np.testing.assert_allclose(row, np.asarray(model(samples[position][None])["a"])[0], rtol=1e-5, atol=1e-6)
 

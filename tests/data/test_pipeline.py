@@ -42,7 +42,7 @@ def source(table, folder, decoder="auto", crop_s=None):
 
 def collect(clips, positions):
     batches = evaluation_dataset(clips, np.asarray(positions), {}, {}, PipelineConfig(clip_s=1.0, batch_size=1))
-    return [waveform.numpy()[0] for waveform, _, _ in batches]
+    return [inputs["waveform"].numpy()[0] for inputs, _, _ in batches]
 
 
 def test_tensorflow_io_loads_on_this_stack():
@@ -78,10 +78,13 @@ def test_what_tensorflow_io_misreads_goes_to_soundfile(tmp_path):
 
 def test_a_batch_is_padded_with_zeros_and_cropped_where_told():
     samples = np.arange(1.0, 11.0, dtype=np.float32)
-    assert pad_batch([samples], [0.5], 12).tolist() == [[*range(1, 11), 0, 0]]
-    assert pad_batch([samples, samples], [0.0, 0.999], 4).tolist() == [[1, 2, 3, 4], [7, 8, 9, 10]]
-    assert pad_batch([samples[:3], samples[:5]], [0.9, 0.9], None).tolist() == [[1, 2, 3, 0, 0], [1, 2, 3, 4, 5]]
-    starts = {int(pad_batch([samples], [crop], 4)[0, 0]) for crop in np.linspace(0, 0.999, 200)}
+    whole, short = [*range(1, 11), 0, 0], [[1, 2, 3, 0, 0], [1, 2, 3, 4, 5]]
+    assert [values.tolist() for values in pad_batch([samples], [0.5], 12)] == [[whole], [10]]
+    cut = pad_batch([samples, samples], [0.0, 0.999], 4)
+    assert [values.tolist() for values in cut] == [[[1, 2, 3, 4], [7, 8, 9, 10]], [4, 4]]
+    padded = pad_batch([samples[:3], samples[:5]], [0.9, 0.9], None)
+    assert [values.tolist() for values in padded] == [short, [3, 5]]
+    starts = {int(pad_batch([samples], [crop], 4)[0][0, 0]) for crop in np.linspace(0, 0.999, 200)}
     assert starts == {1, 2, 3, 4, 5, 6, 7}
 
 
@@ -89,9 +92,9 @@ def test_a_training_batch_can_be_cut_to_its_shortest_clip(small_run):
     batches, _ = batches_of(
         small_run, ["pipeline.batch_length=shortest", "pipeline.clip_s=10", "pipeline.batch_size=5"]
     )
-    lengths = [waveform.shape[1] for waveform, _, _ in batches]
+    lengths = [inputs["waveform"].shape[1] for inputs, _, _ in batches]
     assert len(set(lengths)) > 1 and max(lengths) < 0.5 * RATE
-    assert all((waveform[:, -200:] != 0).any(axis=1).all() for waveform, _, _ in batches)
+    assert all((inputs["waveform"][:, -200:] != 0).any(axis=1).all() for inputs, _, _ in batches)
 
 
 @pytest.mark.parametrize("length", ["fixed", "shortest"])
@@ -132,7 +135,9 @@ def test_same_seed_same_batches_other_seed_other_batches(small_run):
 def test_noise_is_of_the_asked_level_in_half_of_the_clips_and_a_function_of_seed_and_epoch(small_run):
     overrides = ["pipeline.noise_db=[-60,-40]"]
     plain, noisy, again = (batches_of(small_run, keys)[0] for keys in ((), overrides, overrides))
-    added = [with_noise[0] - without[0] for without, with_noise in zip(plain, noisy, strict=True)]
+    added = [
+        with_noise[0]["waveform"] - without[0]["waveform"] for without, with_noise in zip(plain, noisy, strict=True)
+    ]
     levels_db = 20 * np.log10(np.concatenate([np.sqrt(np.mean(noise**2, axis=1)) for noise in added]) + 1e-9)
     chosen = levels_db > -179
     assert 0.3 < chosen.mean() < 0.7
@@ -151,10 +156,12 @@ def test_an_epoch_streamed_alone_is_that_epoch(small_run):
 
 def test_every_training_clip_comes_once_with_its_labels(small_run):
     batches, fold = batches_of(small_run, epochs=range(1))
-    count = sum(len(waveform) for waveform, _, _ in batches)
+    count = sum(len(inputs["length"]) for inputs, _, _ in batches)
     assert count == len(fold.positions("train"))
-    for waveform, labels, weights in batches:
-        assert waveform.dtype == np.float32 and waveform.shape[1] == RATE // 2
+    for inputs, labels, weights in batches:
+        waveform, length = inputs["waveform"], inputs["length"]
+        assert waveform.dtype == np.float32 and waveform.shape[1] == RATE // 2 and length.dtype == np.int32
+        assert all(not row[count:].any() and row[:count].any() for row, count in zip(waveform, length, strict=True))
         assert set(labels) == set(weights) == {"digit", "speaker"}
         assert labels["digit"].dtype == np.int32
     digits = np.bincount(np.concatenate([labels["digit"] for _, labels, _ in batches]))
@@ -230,15 +237,17 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path):
 def test_any_crop_is_a_stretch_of_its_clip(lengths, crops, num_samples):
     """Samples are numbered from 1, so that what stands in the batch says where it came from."""
     clips = [np.arange(1, length + 1, dtype=np.float32) for length in lengths]
-    batch = pad_batch(clips, np.array(crops[: len(clips)]), num_samples)
+    batch, counts = pad_batch(clips, np.array(crops[: len(clips)]), num_samples)
     assert batch.shape == (len(clips), num_samples)
-    for row, clip in zip(batch, clips, strict=True):
+    for row, clip, count in zip(batch, clips, counts, strict=True):
         kept = min(len(clip), num_samples)
+        assert count == kept
         first = row[0]
         np.testing.assert_array_equal(row, [*np.arange(first, first + kept), *[0] * (num_samples - kept)])
         assert 1 <= first <= len(clip) - kept + 1
-    whole = pad_batch(clips, np.zeros(len(clips)), None)
-    again = pad_batch(
+    whole, lengths = pad_batch(clips, np.zeros(len(clips)), None)
+    assert lengths.tolist() == [len(clip) for clip in clips]
+    again, _ = pad_batch(
         [row[: len(clip)] for row, clip in zip(whole, clips, strict=True)], np.array(crops[: len(clips)]), num_samples
     )
     np.testing.assert_array_equal(again, batch)

@@ -81,14 +81,19 @@ class TestEveryFrontEnd:
     def test_padding_changes_nothing_and_is_masked(self, layer: FrontEnd):
         clip = noise(5001, batch=1)
         clip[:, -100:] *= 30  # an end that falls into no whole frame
-        padded = np.pad(clip, [[0, 0], [0, 4000]])
-        alone, longer = np.asarray(layer(clip)[0]), np.asarray(layer(padded)[0])
+        padded = np.concatenate([clip, 100 * noise(4000, batch=1)], axis=1)  # what is padding may be anything
+        longer, mask = (np.asarray(values) for values in layer(padded, np.array([5001], np.int32)))
+        alone = np.asarray(layer(clip)[0])
         frames = alone.shape[1]
         np.testing.assert_allclose(longer[:, :frames], alone, rtol=1e-4, atol=1e-4)
         assert not longer[:, frames:].any()
-        mask = np.asarray(layer(padded)[1])
         assert mask.shape == longer.shape[:2]
         assert mask.sum() == frames and mask[0, :frames].all()
+
+    def test_silence_at_the_end_is_no_padding(self, layer: FrontEnd):
+        clip = np.pad(noise(5000, batch=1), [[0, 0], [0, 4000]])
+        features, mask = (np.asarray(values) for values in layer(clip))
+        assert mask.all() and mask.shape[1] == features.shape[1] == layer.count_frames(9000)
 
     def test_silence_is_finite_and_has_a_frame(self, layer: FrontEnd):
         silent = np.zeros((2, 4000), np.float32)
@@ -121,7 +126,7 @@ def test_resizing_stretches_a_clips_own_frames():
     raw = np.asarray(LogMel(16000, 20, **common)(clip)[0])[0]
     layer = LogMel(16000, 20, num_frames=50, fit="resize", **common)
     for padding in (0, 9000):
-        features, mask = (np.asarray(value) for value in layer(np.pad(clip, [[0, 0], [0, padding]])))
+        features, mask = (np.asarray(value) for value in layer(np.pad(clip, [[0, 0], [0, padding]]), np.array([16000])))
         assert features.shape == (1, 50, 20) and mask.shape == (1, 50) and mask.all()
         expected = tf.image.resize(raw[:, :, None], (50, 20), antialias=True)[:, :, 0]  # as pictures are shrunk
         np.testing.assert_allclose(features[0], expected, atol=1e-3)

@@ -16,6 +16,7 @@ from loopback_server import LoopbackServer
 from mutation import mutants
 
 from mtl_tf.errors import UserError
+from mtl_tf.models.build import answer
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.serving.client import Client
 from mtl_tf.serving.export import export_run
@@ -62,7 +63,7 @@ def test_clips_of_different_lengths_answer_as_the_keras_model(client, finished_r
     clips = [clip(length, length) for length in (8000, 300, 5001)]
     answers, model = client.predict(clips), load_model(finished_run)
     for row, samples in enumerate(clips):
-        for task, values in model(samples[None]).items():
+        for task, values in answer(model, samples[None]).items():
             np.testing.assert_allclose(answers[task][row], np.asarray(values)[0], atol=1e-5)
     assert set(client.predict(clips, ["speaker"])) == {"speaker"}
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from alone import ask_alone
 from small_models import SMALL, TASKS, small_model
 
+from mtl_tf.models.build import answer
 from mtl_tf.serving.checks import foreign_operations
 from mtl_tf.serving.signatures import ServedModel
 from mtl_tf.serving.warm_up import clip_example, wav_bytes
@@ -29,9 +30,9 @@ def test_every_trunk_is_served_by_every_signature(name, tmp_path):
     assert not foreign_operations(tmp_path / "1")
     signatures = tf.saved_model.load(str(tmp_path / "1")).signatures
     waveform = (0.1 * np.random.default_rng(1).standard_normal((3, 9000))).astype(np.float32)
-    waveform[1, 5000:] = 0.0
-    answers = signatures["serving_default"](waveform=tf.constant(waveform))
-    expected = model(waveform, training=False)
+    counted = np.array([9000, 5000, 9000], np.int32)
+    answers = signatures["with_length"](waveform=tf.constant(waveform), length=tf.constant(counted))
+    expected = answer(model, waveform, counted)
     for task in TASKS:
         np.testing.assert_allclose(answers[task], expected[task], atol=1e-5)
         alone = signatures[f"task_{task}"](waveform=tf.constant(waveform[1:2, :5000]))[task]
@@ -44,21 +45,21 @@ def test_every_trunk_is_served_by_every_signature(name, tmp_path):
     np.testing.assert_allclose(windows["start_s"], [0.0, 0.4, 0.8], atol=1e-6)
     wav = [wav_bytes(clip, RATE) for clip in waveform]
     samples = np.stack([soundfile.read(io.BytesIO(content), dtype="float32")[0] for content in wav])
-    expected = model(samples, training=False)
+    expected = answer(model, samples)
     from_bytes = signatures["from_wav_bytes"](wav=tf.constant(wav))
     examples = [clip_example(clip, RATE).SerializeToString() for clip in waveform]
     for task in TASKS:
         np.testing.assert_allclose(from_bytes[task], expected[task], atol=1e-5)
         classified = signatures[f"classify_{task}"](inputs=tf.constant(examples))
         np.testing.assert_allclose(classified["scores"], expected[task], atol=1e-5)
-    first = model(waveform[:1, :4000], training=False)
+    first = answer(model, waveform[:1, :4000])
     for task in TASKS:
         np.testing.assert_allclose(windows[task][0], np.asarray(first[task])[0], atol=1e-5)
     # Servers are told that weights never change, and may keep them as their kernels like them best.
     requests = [("serving_default", {"waveform": waveform[:count]}) for count in (1, 3, 2, 1)]
     requests += [("from_wav_bytes", {"wav": np.array(wav[:count], object)}) for count in (1, 3)]
     frozen = ask_alone(tmp_path / "1", requests, tmp_path, TF_ONEDNN_ASSUME_FROZEN_WEIGHTS="1")
-    for (name, inputs), answer in zip(requests, frozen, strict=True):
+    for (name, inputs), found in zip(requests, frozen, strict=True):
         plain = signatures[name](**{key: tf.constant(values) for key, values in inputs.items()})
         for task in TASKS:
-            np.testing.assert_allclose(answer[task], plain[task], atol=1e-5)
+            np.testing.assert_allclose(found[task], plain[task], atol=1e-5)

@@ -13,6 +13,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from mtl_tf import compose
 from mtl_tf.benchmarks.c_loader import CLoader, CLoaderError, signature_tensors
+from mtl_tf.models.build import answer
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.serving.checks import foreign_operations, parity
 from mtl_tf.serving.export import export_run
@@ -98,7 +99,7 @@ def test_any_length_answers_as_the_keras_model(finished_run, exported, length):
     waveform = (0.1 * np.random.default_rng(0).standard_normal((3, length))).astype(np.float32)
     answers = signature(waveform=tf.constant(waveform))
     assert set(answers) == {"digit", "speaker"}
-    for task, values in model(waveform).items():
+    for task, values in answer(model, waveform).items():
         np.testing.assert_allclose(answers[task].numpy(), np.asarray(values), atol=1e-5)
         alone = signature(waveform=tf.constant(waveform[1:2]))[task].numpy()
         np.testing.assert_allclose(alone[0], np.asarray(values)[1], atol=1e-5)

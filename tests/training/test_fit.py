@@ -364,7 +364,7 @@ def test_normalisation_is_that_of_the_training_frames(small_run):
     frontend.build((None, None))
     rows = fold.positions("train")
     fit_normalization(frontend, source, rows, config)
-    frames = np.concatenate([np.asarray(frontend.transform(source.samples(row)[None]))[0] for row in rows])
+    frames = np.concatenate([np.asarray(frontend.raw(source.samples(row)[None])[0])[0] for row in rows])
     np.testing.assert_allclose(np.asarray(frontend.mean), frames.mean(axis=0), rtol=1e-4)
     np.testing.assert_allclose(np.asarray(frontend.deviation), frames.std(axis=0), rtol=1e-3)
 
