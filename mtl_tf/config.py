@@ -10,7 +10,14 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 # What the audit finds: clips that cannot be used, and clips that a run may accept.
 UnusableClip = Literal["misnamed", "corrupt", "empty"]
 DoubtfulClip = Literal[
-    "silent", "clipped", "too_short", "duplicate", "wrong_sample_rate", "wrong_duration", "doubtful_end"
+    "silent",
+    "clipped",
+    "too_short",
+    "duplicate",
+    "wrong_sample_rate",
+    "wrong_duration",
+    "doubtful_end",
+    "doubtful_events",
 ]
 
 
@@ -64,8 +71,8 @@ class CorpusConfig(Section):
     """One corpus of a run."""
 
     name: str = Field(
-        description="a published corpus, which is a reader in mtl_tf/corpora; for one of your own folders, table or "
-        "audformat"
+        description="a published corpus, which is a reader in mtl_tf/corpora; for one of your own folders, table, "
+        "annotated or audformat"
     )
     path: str | None = Field(
         None, description="folder of the corpus, or table of one of your own; null: the folder NAME below data_root"
@@ -80,6 +87,9 @@ class CorpusConfig(Section):
     )
     audio_dir: str | None = Field(
         None, description="folder that the table's files are relative to (name=table); null: that of the table"
+    )
+    annotations: Literal["any", "rttm", "jams", "labels"] = Field(
+        "any", description="which files beside the audio are read (name=annotated): RTTM and UEM, JAMS, or label tracks"
     )
     title: str = Field("", description="of a corpus of your own, for reports; empty: its name")
     licence: str = Field("", description="of a corpus of your own, for reports")
@@ -128,42 +138,65 @@ class LabelsConfig(Section):
 class TaskConfig(Section):
     """One question asked of every clip."""
 
-    kind: Literal["single_label", "multi_label"] = Field(
-        "single_label", description="one class per clip, or tags, of which none or several are right"
+    kind: Literal["single_label", "multi_label", "frame_single_label", "frame_multi_label"] = Field(
+        "single_label",
+        description="one class per clip, or tags, of which none or several are right; with frame_ the same of every "
+        "step in time, where the classes are events",
     )
     classes: list[str] | None = Field(None, description="class names in order; null: those found in the training clips")
     main_metric: Literal[metrics.MAIN] | None = Field(  # type: ignore[valid-type]
-        None, description="the score a run is judged by, and its best epoch chosen by; null: uar, or map for tags"
+        None,
+        description="the score a run is judged by, and its best epoch chosen by; null: uar, map for tags, "
+        "frame_f1 for events",
     )
     closed_set: bool = Field(
         False,
         description="classes are the groups themselves (who speaks): scored on held-out clips of known groups",
     )
+    background: str | None = Field(
+        None, description="of kind=frame_single_label: class of the time without an event; null: it is not known"
+    )
+    median_filter_s: NonNegativeFloat = Field(
+        0.0, description="of events: width of a median filter over the answers of steps; 0: none"
+    )
+    min_gap_s: NonNegativeFloat = Field(0.0, description="of events: those of a class with a shorter gap are one")
+    min_length_s: NonNegativeFloat = Field(0.0, description="of events: shorter ones are left out")
     labels: dict[str, LabelsConfig] = Field(description="corpus name to where its labels are")
 
     @model_validator(mode="before")
     @classmethod
     def _default_metric(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("main_metric") is None:
-            return values | {"main_metric": "map" if values.get("kind") == "multi_label" else "uar"}
+            kind = str(values.get("kind", "single_label"))
+            default = "frame_f1" if kind.startswith("frame_") else "map" if kind == "multi_label" else "uar"
+            return values | {"main_metric": default}
         return values
 
     @model_validator(mode="after")
     def _properties_fit(self) -> Self:
-        known = metrics.metrics_of(metrics.MAIN, self.exclusive)
+        known = metrics.metrics_of(metrics.MAIN, self.exclusive, self.of_frames)
         if self.main_metric not in known:
             raise ValueError(f"main_metric of kind={self.kind} is {' or '.join(known)}")
-        if self.closed_set and not self.exclusive:
+        if self.closed_set and (not self.exclusive or self.of_frames):
             raise ValueError("closed_set=true needs kind=single_label")
+        if self.background is not None and not (self.exclusive and self.of_frames):
+            raise ValueError(f"background={self.background} needs kind=frame_single_label")
+        if self.background is not None and self.classes is not None and self.background not in self.classes:
+            raise ValueError(f"background={self.background} is none of the classes")
         tags = [name for name, labels in self.labels.items() if labels.columns]
-        if self.exclusive and tags:
+        if tags and (self.exclusive or self.of_frames):
             raise ValueError(f"labels.{tags[0]}.columns needs kind=multi_label; give column")
         return self
 
     @property
     def exclusive(self) -> bool:
-        """Whether exactly one class is right for a clip."""
-        return self.kind == "single_label"
+        """Whether exactly one class is right for a clip, or for a step."""
+        return self.kind in ("single_label", "frame_single_label")
+
+    @property
+    def of_frames(self) -> bool:
+        """Whether every step in time is asked."""
+        return self.kind in ("frame_single_label", "frame_multi_label")
 
 
 class AuditConfig(Section):

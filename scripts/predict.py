@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Answers every task for any audio files, from a run or from a server.
 
-Usage: scripts/predict.py run=DIR [window_s=S [hop_s=S]] FILE [FILE ...]
+Usage: scripts/predict.py run=DIR [window_s=S [hop_s=S]] [out=FILE.csv|.tsv|.rttm|.txt] FILE [FILE ...]
        scripts/predict.py --server HOST:PORT [--rest] [name=model] [timeout_s=30] [window_s=S [hop_s=S]] [FILE ...]
 
 Prints one JSON line per file: {"file": ..., "TASK": {"class": ..., "probability": ..., "trust": ..., "probabilities":
-{...}}, ...}; with window_s one line per window, with its "start_s". trust: such a share of validation clips answered as
-surely was right (0.99, 0.95, 0.9; null: less, or of another length than training's); it says nothing of noise, silence
-and other corpora. A server is a TF Serving of saved_models/NAME, asked by gRPC (port 8500) or with --rest (port 8501);
-without files, for its signatures. A file that cannot be decoded is named on standard error, the others are answered,
-and the exit code is 2.
+{...}}, ...}; of events a list of {"onset_s", "offset_s", "label", "probability"}. With window_s one line per window,
+with its "start_s", and one per file with the events of all windows. out writes the answers into a file, too: a table,
+RTTM, or a label track of Audacity (.txt). trust: such a share of validation clips answered as surely was right (0.99,
+0.95, 0.9; null: less, or of another length than training's); it says nothing of noise, silence and other corpora. A
+server is a TF Serving of saved_models/NAME, asked by gRPC (port 8500) or with --rest (port 8501); without files, for
+its signatures. A file that cannot be decoded is named on standard error, the others are answered, and the exit code
+is 2.
 """
 
 from pathlib import Path
@@ -18,7 +20,7 @@ from mtl_tf.command_line import run_command
 from mtl_tf.errors import UserError
 from mtl_tf.values import read_arguments
 
-KEYS = ["run", "server", "name", "timeout_s", "window_s", "hop_s"]
+KEYS = ["run", "server", "name", "timeout_s", "window_s", "hop_s", "out"]
 
 
 def main(arguments: list[str]) -> None:
@@ -38,7 +40,8 @@ def main(arguments: list[str]) -> None:
     from mtl_tf.evaluation.windows import Windows
     from mtl_tf.runs.predict_files import predict_files
 
-    return predict_files(Path(values["run"]), files, Windows.from_keys(values))
+    out = Path(values["out"]) if "out" in values else None
+    return predict_files(Path(values["run"]), files, Windows.from_keys(values), out)
 
 
 if __name__ == "__main__":

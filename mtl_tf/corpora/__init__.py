@@ -4,24 +4,27 @@ import importlib
 import pkgutil
 
 from mtl_tf.config import CorpusConfig
+from mtl_tf.corpora.annotated import Annotated
 from mtl_tf.corpora.audformat_database import AudformatDatabase
 from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.corpora.folders import Folders
 from mtl_tf.corpora.table import Table
 from mtl_tf.errors import UserError, nearest_hint
 
-KINDS = {"folders": Folders, "table": Table, "audformat": AudformatDatabase}  # of corpora without a reader of their own
+# Corpora without a reader of their own.
+KINDS = {"folders": Folders, "table": Table, "audformat": AudformatDatabase, "annotated": Annotated}
 _NOT_CORPORA = {
     "corpus",
     "download",
     "fixture",
     "own_corpus",
     "table_rows",
+    "annotation_files",
     "audformat_database",
     "made_corpus",
     *KINDS,
 }
-_OF_OWN = ("audio_dir", "citation", "columns", "levels", "licence", "title")
+_OF_OWN = ("annotations", "audio_dir", "citation", "columns", "levels", "licence", "title")
 
 
 def corpus_names() -> list[str]:

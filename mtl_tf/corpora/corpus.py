@@ -16,7 +16,7 @@ UNREAD_SUFFIXES = (".aac", ".aif", ".aifc", ".aiff", ".amr", ".au", ".caf", ".m4
 # What publishers write for the parts of their own division.
 SPELLINGS = {
     **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
     **dict.fromkeys(("test", "testing", "eval"), "test"),
 }
 

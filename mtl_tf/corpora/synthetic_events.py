@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from mtl_tf.annotations import Event, sound_events, write_events
 from mtl_tf.corpora.corpus import AUDIO_SUFFIXES
 from mtl_tf.corpora.made_corpus import MadeCorpus
 from mtl_tf.corpora.table_rows import JOIN
@@ -12,20 +13,22 @@ from mtl_tf.errors import UserError
 from mtl_tf.tables import parse_seconds, read_table
 
 SAMPLE_RATE = 8000
-SEED = 20180
+SEED = 20181
 DURATION_S = 3.0
-PARTS = {"train": 320, "validation": 80, "test": 100}
-MOST_EVENTS = 4
+PARTS = {"train": 900, "validation": 100, "test": 100}
+MOST_EVENTS = 2
+LEVELS_DB = (15.0, 22.0)  # above the noise; a louder range would hide events under others
 EVENTS_CSV = "events.csv"
 
 
 class SyntheticEvents(MadeCorpus):
-    """500 soundscapes of 3 s with none to four events each, a suite that a working system gets right.
+    """1,100 soundscapes of 3 s with none to two events each, a suite that a working system gets right.
 
-    Events last 0.3 to 1.2 s, may overlap, and are 10 to 25 dB above white noise. `events.csv` has their onsets and
+    Events last 0.3 to 1.2 s, may overlap, and are 15 to 22 dB above white noise. `events.csv` has their onsets and
     offsets; a clip without events has a row without any. Files are `PART/NUMBER.wav`.
 
-    The label `event` is every class that a clip has, joined by `;`.
+    The label `event` is every class that a clip has, joined by `;`; `event_times` are its events with their times, as
+    `mtl_tf.annotations` writes them; events of one class that overlap are one there.
     """
 
     name = "synthetic_events"
@@ -36,7 +39,7 @@ class SyntheticEvents(MadeCorpus):
     sample_rates = (SAMPLE_RATE,)
     duration_range_s = (0.5, DURATION_S)
     num_published = sum(PARTS.values())
-    native_labels = ("event",)
+    native_labels = ("event", "event_times")
     example_files = tuple(f"{part}/{number:04}.wav" for part in PARTS for number in range(4))
     example_texts = {  # noqa: RUF012
         EVENTS_CSV: "file,onset,offset,label\n"
@@ -49,7 +52,8 @@ class SyntheticEvents(MadeCorpus):
 
     def recipe(self) -> dict[str, object]:
         """Returns seed and sizes."""
-        return {"seed": SEED, "duration_s": DURATION_S, "parts": PARTS, "sounds": list(SOUNDS), "most": MOST_EVENTS}
+        sizes = {"duration_s": DURATION_S, "parts": PARTS, "most": MOST_EVENTS, "levels_db": list(LEVELS_DB)}
+        return {"seed": SEED, "sounds": list(SOUNDS)} | sizes
 
     def write(self, folder: Path) -> None:
         """Writes audio and `events.csv`.
@@ -75,13 +79,14 @@ class SyntheticEvents(MadeCorpus):
     def read(self, root: Path) -> list[dict[str, object]]:
         """Reads the labels from `events.csv`, by names without suffix."""
         table = read_table(root / EVENTS_CSV, {"onset": parse_seconds, "offset": parse_seconds}, ["file", "label"])
-        labels: dict[str, list[str]] = {}
-        for file, label in zip(table["file"], table["label"], strict=True):
-            labels.setdefault(str(Path(file).with_suffix("")), []).extend([label] if label else [])
+        events: dict[str, list[Event]] = {}
+        for row in table.itertuples():
+            found = [Event(row.onset, row.offset, row.label)] if row.label else []
+            events.setdefault(str(Path(row.file).with_suffix("")), []).extend(found)
         rows = []
         for path in self.audio_files(root):
             place = path.relative_to(root)
-            known = labels.get(str(place.with_suffix("")))
+            known = events.get(str(place.with_suffix("")))
             if known is None or path.suffix.lower() not in AUDIO_SUFFIXES:
                 rows.append(self.misnamed(path, root, "test/0007.wav"))
                 continue
@@ -89,7 +94,8 @@ class SyntheticEvents(MadeCorpus):
                 {
                     "path": place.as_posix(),
                     "identity": place.with_suffix("").as_posix(),
-                    "event": JOIN.join(sorted(set(known))) or None,
+                    "event": JOIN.join(sorted({event.label for event in known})) or None,
+                    "event_times": write_events(sound_events(known, DURATION_S)[0]) or None,
                     "official_split": place.parts[0],
                 }
             )
@@ -115,7 +121,7 @@ def soundscape(rng: np.random.Generator) -> tuple[np.ndarray, list[tuple[float, 
         time_s = np.arange(length) / SAMPLE_RATE
         sound = SOUNDS[label](time_s, rng)
         ramp = np.minimum(np.minimum(time_s, time_s[::-1]) / 0.01, 1.0)
-        level = 0.01 * 10 ** (rng.uniform(10, 25) / 20)
+        level = 0.01 * 10 ** (rng.uniform(*LEVELS_DB) / 20)
         noise[start : start + length] += level * ramp * sound / np.sqrt(np.mean(sound**2))
         events.append((start / SAMPLE_RATE, (start + length) / SAMPLE_RATE, label))
     return np.clip(noise, -1.0, 1.0).astype(np.float32), sorted(events)
@@ -127,9 +133,11 @@ def _tone(time_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _chirp(time_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Sweeps again and again, so that any part of it tells it from a tone."""
     low_hz, high_hz = rng.uniform(300, 700), rng.uniform(2000, 3500)
-    first, last = (low_hz, high_hz) if rng.uniform() < 0.5 else (high_hz, low_hz)
-    return np.sin(2 * np.pi * (first * time_s + (last - first) * time_s**2 / (2 * time_s[-1])))
+    share = time_s / rng.uniform(0.12, 0.25) % 1.0
+    pitch_hz = low_hz + (high_hz - low_hz) * (share if rng.uniform() < 0.5 else 1.0 - share)
+    return np.sin(2 * np.pi * np.cumsum(pitch_hz) / SAMPLE_RATE)
 
 
 def _noise(time_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:

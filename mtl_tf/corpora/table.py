@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mtl_tf.annotations import TIMES, Event, write_events
 from mtl_tf.corpora.corpus import SPELLINGS
 from mtl_tf.corpora.own_corpus import OwnCorpus
 from mtl_tf.corpora.table_rows import Events, Files
@@ -42,8 +43,9 @@ class Table(OwnCorpus):
     `train/` and `test/` gives the official split), as tables named after the parts of a division (`train.csv`,
     `test.csv`), or as its only table. Columns are known by the usual names, see `ALIASES`, or named in `columns`.
     `start` and `end` make a clip of a part of a file, in seconds or as timedeltas. With `onset` and `offset` each row
-    is an event: a file is one clip, and its labels are those of all its events, joined by `;`. CSV files of nkululeko
-    and audformat are such tables. Files are found whatever their container is.
+    is an event: a file is one clip, and its labels are those of all its events, joined by `;`. Beside each column of
+    labels stands one with `_times` behind its name, which says when, as `mtl_tf.annotations` writes events. CSV files
+    of nkululeko and audformat are such tables. Files are found whatever their container is.
     """
 
     def folder_of(self, place: Path) -> Path:
@@ -69,11 +71,16 @@ class Table(OwnCorpus):
                 for name in (names.get("start"), names.get("end"))
             ]
             events = Events(path, RESERVED) if {"onset", "offset"} & set(names) else None
-            for name in (names[key] for key in ("onset", "offset") if key in names):
-                [_seconds(path, name, line, cell) for line, cell in enumerate(table[name], 2)]
+            onsets, offsets = (
+                [_seconds(path, name, line, cell) for line, cell in enumerate(table[name], 2)] if name else []
+                for name in (names.get("onset"), names.get("offset"))
+            )
             for place, cells in enumerate(table.to_dict("records")):
                 start, end = (column[place] if column else math.nan for column in times)
                 row = self._row(cells, names, part) | _cut(path, place + 2, start, end)
+                if onsets and offsets:
+                    begin_s = float(row.get("start_s") or 0.0)
+                    row |= _timed(row, onsets[place] - begin_s, offsets[place] - begin_s)
                 found = files.find(cells[names["file"]])
                 missing += found is None
                 if events is not None and not events.is_first(found, row, place + 2):
@@ -208,6 +215,16 @@ def _cut(path: Path, line: int, start: float, end: float) -> dict[str, float]:
     if begin < 0 or end <= begin:
         raise UserError(f"{path} line {line}: from {begin:g} to {end:g} s is no clip; an end after a start is wanted")
     return {"start_s": begin, "duration_s": end - begin}
+
+
+def _timed(row: dict[str, object], onset_s: float, offset_s: float) -> dict[str, object]:
+    """Gives the columns of events with their times; a row without times says that there is one somewhere."""
+    known = not (math.isnan(onset_s) or math.isnan(offset_s))
+    return {
+        f"{column}{TIMES}": write_events([Event(onset_s, offset_s, label) if known else Event(None, None, label)])
+        for column, label in row.items()
+        if column not in RESERVED and isinstance(label, str)
+    }
 
 
 def _holds(ours: str, cells: pd.Series) -> bool:

@@ -16,6 +16,7 @@ from mtl_tf.data.splits import UNUSED, split_clips
 from mtl_tf.data.weights import class_weights, note_small_tasks, task_weights
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.tables import write_table
+from mtl_tf.tasks.frame_labels import FrameLabels
 from mtl_tf.tasks.labels import build_tasks, index_labels
 from mtl_tf.tasks.task import Task
 
@@ -44,7 +45,7 @@ class FoldData:
         division: `split` and `closed_set_only` per clip.
         names: the class name of each clip in each task, or its tags as one text; None where there is no label.
         labels: task name to int32 class indices, 0 where there is none; of tags float32 (clips, classes), see
-            `tag_targets`.
+            `tag_targets`; of questions of steps `FrameLabels`.
         weights: task name to float32, 0 where there is no label or the clip is not scored in this task.
         class_weights: task name to float32 (classes,), what a clip of each class weighs in the training loss.
         task_weights: task name to what its loss weighs.
@@ -55,7 +56,7 @@ class FoldData:
     tasks: dict[str, Task]
     division: pd.DataFrame
     names: pd.DataFrame
-    labels: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray | FrameLabels]
     weights: dict[str, np.ndarray]
     class_weights: dict[str, np.ndarray]
     task_weights: dict[str, float]
@@ -126,7 +127,11 @@ def assemble(config: RunConfig, min_samples: int = 1) -> RunData:
         )
         problems = find_problems(manifest, corpus, config.audit, frame_s, tuple(options.sample_rates), peaks)
         write_table(problems, prepared / AUDIT)
-        read = [task.labels[name] for task in config.tasks.values() if name in task.labels and task.exclusive]
+        read = [
+            task.labels[name]
+            for task in config.tasks.values()
+            if name in task.labels and task.exclusive and not task.of_frames
+        ]
         columns = [column for labels in read for column in labels.all_columns()]
         known = tuple(dict.fromkeys(column for column in columns if column in manifest))
         kept = leave_out(manifest, problems, corpus, _audit_of(config, name), prepared / AUDIT, known)
@@ -151,13 +156,16 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
     division = split_clips(manifest, config, fold, notes)
     tasks, names = build_tasks(config.tasks, manifest.assign(split=division["split"]))
     training = (division["split"] == TRAIN).to_numpy()
-    labels, weights = {}, {}
+    labels, weights, duration_s = {}, {}, used_duration_s(manifest, config)
     for name, task in tasks.items():
-        index = index_labels(task, names[name], training)
-        scored = task.is_labelled(index)
+        index = index_labels(task, names[name], training, duration_s)
+        scored = task.is_labelled(index.known if isinstance(index, FrameLabels) else index)
         if not task.closed_set:
             scored &= ~(~training & division["closed_set_only"].to_numpy())
-        labels[name] = np.maximum(index, 0) if task.exclusive else index.astype(np.float32)
+        if isinstance(index, FrameLabels):
+            labels[name] = index
+        else:
+            labels[name] = np.maximum(index, 0) if task.exclusive else index.astype(np.float32)
         weights[name] = scored.astype(np.float32)
     fold_data = FoldData(
         tasks,
@@ -178,6 +186,12 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
             "that no training clip has"
         )
     return fold_data
+
+
+def used_duration_s(manifest: pd.DataFrame, config: RunConfig) -> np.ndarray:
+    """Says how much of each clip a run uses, float (clips,), in seconds."""
+    crops = manifest["corpus"].map({name: corpus.crop_s or np.inf for name, corpus in config.corpora.items()})
+    return np.minimum(manifest["num_frames"] / manifest["sample_rate"].clip(lower=1), crops.astype(float)).to_numpy()
 
 
 def _audit_of(config: RunConfig, name: str) -> AuditConfig:

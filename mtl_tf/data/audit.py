@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 from pebble import ProcessExpired, ProcessPool
 
+from mtl_tf.annotations import TIMES, read_events, sound_events
 from mtl_tf.config import AuditConfig, DoubtfulClip, UnusableClip
 from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.data.decode import AudioInfo, DecodeError, frame_range, mix_to_mono, read_audio, sample_rate_of
 from mtl_tf.data.fingerprint import fingerprint
 
 FULL_SCALE = 0.999
+MOST_EVENTS = 3  # of one clip that are named
 FINDING_COLUMNS = ["clip_id", "path", "kind", "reason"]
 # Errors that say as much about the machine as about the file; such clips are opened again by the next run.
 OUTSIDE_CAUSES = ("decoding took longer", "decoding killed its process")
@@ -164,7 +166,9 @@ def find_problems(
     low, high = corpus.duration_range_s
     peaks = manifest["peak"] if heard_peak is None else heard_peak
     findings: list[tuple[str, str, str, str]] = []
-    for clip, peak in zip(manifest.itertuples(), peaks, strict=True):
+    timed = [column for column in manifest if column.endswith(TIMES)]
+    texts = manifest[timed].fillna("").to_numpy(object)
+    for clip, peak, cells in zip(manifest.itertuples(), peaks, texts, strict=True):
         reasons: list[tuple[str, str]] = []
         if isinstance(clip.misfit, str):
             reasons.append(("misnamed", clip.misfit))
@@ -190,5 +194,9 @@ def find_problems(
                 reasons.append(("wrong_sample_rate", f"{clip.sample_rate} Hz where {rates} Hz is expected"))
             if clip.doubt:
                 reasons.append(("doubtful_end", clip.doubt))
+            wrong = [text for cell in cells for text in sound_events(read_events(str(cell)), seconds)[1]]
+            if wrong:
+                more = f", and {len(wrong) - MOST_EVENTS} more" if len(wrong) > MOST_EVENTS else ""
+                reasons.append(("doubtful_events", "; ".join(wrong[:MOST_EVENTS]) + more))
         findings += [(clip.clip_id, clip.path, kind, reason) for kind, reason in reasons]
     return pd.DataFrame(findings, columns=FINDING_COLUMNS)

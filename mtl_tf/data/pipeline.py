@@ -8,6 +8,8 @@ import tensorflow as tf
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.sampling import EpochSampler
+from mtl_tf.tasks.frame_labels import FrameLabels
+from mtl_tf.tasks.steps import Steps
 
 
 def training_dataset(
@@ -18,17 +20,21 @@ def training_dataset(
     sampler: EpochSampler,
     config: PipelineConfig,
     epochs: range,
+    steps: Steps | None = None,
 ) -> tf.data.Dataset:
     """Streams the batches of all given epochs, one epoch after the other.
 
     Args:
         source: gives samples; its positions are those of the whole manifest.
         positions: int (clips,), which of them are training clips; the sampler's positions index into this array.
-        labels: task to int32 (all clips,), a valid class everywhere.
+        labels: task to int32 (all clips,), a valid class everywhere; of tags float32 (all clips, classes); of questions
+            of steps `FrameLabels`, which become int8 (batch, steps, classes) of the part of the clip that is used, -1
+            where padded.
         weights: task to float32 (all clips,), 0 where the label is missing.
         sampler: plans each epoch.
         config: batch size, clip length, cropping.
         epochs: which to stream; `range(3, 10)` carries on after three.
+        steps: when the steps of the model are, for the labels of steps.
 
     Returns:
         Batches `({waveform: float32 (batch, samples), length: int32 (batch,)}, {task: int32 (batch,)}, {task: float32
@@ -36,7 +42,9 @@ def training_dataset(
         smaller.
     """
     num_samples = round(config.clip_s * source.sample_rate)
-    labels, weights = _tensors(labels), _tensors(weights)
+    frames = {name: values for name, values in labels.items() if isinstance(values, FrameLabels)}
+    labels = _tensors({name: values for name, values in labels.items() if name not in frames})
+    weights = _tensors(weights)
 
     def drawn(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         order, crops = sampler.epoch(int(number))
@@ -45,7 +53,7 @@ def training_dataset(
     def plan(epoch: tf.Tensor) -> tf.data.Dataset:
         order, crops = tf.numpy_function(drawn, [epoch], [tf.int64, tf.float32], stateful=False)
         order, crops = tf.ensure_shape(order, [None]), tf.ensure_shape(crops, [None])
-        batches = _batches(source, order, crops, labels, weights, config, num_samples)
+        batches = _batches(source, order, crops, labels, weights, config, num_samples, frames, steps)
         if config.noise_db is None:
             return batches
         return batches.enumerate().map(
@@ -61,6 +69,7 @@ def evaluation_dataset(
     labels: dict[str, np.ndarray],
     weights: dict[str, np.ndarray],
     config: PipelineConfig,
+    steps: Steps | None = None,
 ) -> tf.data.Dataset:
     """Streams given clips once, in order, whole, padded with zeros to the longest of their batch.
 
@@ -68,7 +77,10 @@ def evaluation_dataset(
     differing from batch to batch.
     """
     crops = np.zeros(len(positions), np.float32)
-    batches = _batches(source, positions.astype(np.int64), crops, _tensors(labels), _tensors(weights), config, None)
+    frames = {name: values for name, values in labels.items() if isinstance(values, FrameLabels)}
+    labels = _tensors({name: values for name, values in labels.items() if name not in frames})
+    order = positions.astype(np.int64)
+    batches = _batches(source, order, crops, labels, _tensors(weights), config, None, frames, steps)
     return untuned(batches.prefetch(2))
 
 
@@ -87,49 +99,86 @@ def _batches(
     weights: dict[str, tf.Tensor],
     config: PipelineConfig,
     num_samples: int | None,
+    frames: dict[str, FrameLabels],
+    steps: Steps | None,
 ) -> tf.data.Dataset:
     shortest = num_samples is not None and config.batch_length == "shortest"
 
-    def load(positions: np.ndarray, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def load(positions: np.ndarray, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return pad_batch([source.samples(position) for position in positions], crops, num_samples, shortest)
 
     def decode(position: tf.Tensor, crop: tf.Tensor) -> tuple:
-        samples = source.tensor(position)
+        samples, start = source.tensor(position), tf.constant(0)
         if num_samples is not None and not shortest:
-            samples = _crop(samples, crop, num_samples)
-        return samples, tf.size(samples), position, crop
+            samples, start = _crop(samples, crop, num_samples)
+        return samples, tf.size(samples), start, position, crop
 
-    def cut(padded: tf.Tensor, lengths: tf.Tensor, crops: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def cut(padded: tf.Tensor, lengths: tf.Tensor, crops: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         length = tf.minimum(num_samples, tf.reduce_min(lengths))
-        clips = tf.map_fn(
+        clips, starts = tf.map_fn(
             lambda clip: _crop(clip[0][: clip[1]], clip[2], length),
             (padded, lengths, crops),
-            fn_output_signature=tf.TensorSpec([None], tf.float32),
+            fn_output_signature=(tf.TensorSpec([None], tf.float32), tf.TensorSpec([], tf.int32)),
         )
-        return clips, tf.fill(tf.shape(lengths), length)
+        return clips, tf.fill(tf.shape(lengths), length), starts
 
-    def labelled(waveform: tf.Tensor, length: tf.Tensor, positions: tf.Tensor) -> tuple:
+    def labelled(waveform: tf.Tensor, length: tf.Tensor, starts: tf.Tensor, positions: tf.Tensor) -> tuple:
         waveform = tf.ensure_shape(waveform, [None, None if shortest else num_samples])
         inputs = {"waveform": waveform, "length": tf.ensure_shape(length, [None])}
-        return inputs, _gather(labels, positions), _gather(weights, positions)
+        targets = _gather(labels, positions)
+        if frames:
+            targets |= _frame_targets(frames, steps, source.sample_rate, positions, starts, length, waveform)
+        return inputs, targets, _gather(weights, positions)
 
     clips = tf.data.Dataset.from_tensor_slices((order, crops))
     if source.decodes_in_graph:
         # Padded rather than ragged batches: to make a ragged one takes longer than to decode its clips.
-        padded_shapes = ([None if shortest else num_samples], [], [], [])
+        padded_shapes = ([None if shortest else num_samples], [], [], [], [])
         decoded = clips.map(decode, num_parallel_calls=config.num_parallel_calls)
         return decoded.padded_batch(config.batch_size, padded_shapes).map(
-            lambda samples, lengths, positions, crops: labelled(
-                *(cut(samples, lengths, crops) if shortest else (samples, lengths)), positions
+            lambda samples, lengths, starts, positions, crops: labelled(
+                *(cut(samples, lengths, crops) if shortest else (samples, lengths, starts)), positions
             )
         )
     # One call of Python per batch: threads that pass the interpreter's lock around for every clip lose half their time.
+    kinds = [tf.float32, tf.int32, tf.int32]
     return clips.batch(config.batch_size).map(
         lambda positions, crops: labelled(
-            *tf.numpy_function(load, [positions, crops], [tf.float32, tf.int32], stateful=False), positions
+            *tf.numpy_function(load, [positions, crops], kinds, stateful=False), positions
         ),
         num_parallel_calls=config.num_parallel_calls,
     )
+
+
+def _frame_targets(
+    frames: dict[str, FrameLabels],
+    steps: Steps,
+    sample_rate: int,
+    positions: tf.Tensor,
+    starts: tf.Tensor,
+    lengths: tf.Tensor,
+    waveform: tf.Tensor,
+) -> dict[str, tf.Tensor]:
+    """Cuts the labels of steps as the audio of a batch was cut; what is padded is not known."""
+
+    def cut(positions: np.ndarray, starts: np.ndarray, lengths: np.ndarray, samples: int) -> list[np.ndarray]:
+        number = steps.count(int(samples))
+        batches = []
+        for labels in frames.values():
+            batch = np.full((len(positions), number, labels.task.num_classes), -1, np.int8)
+            for row, position, start, length in zip(batch, positions, starts, lengths, strict=True):
+                own = min(steps.count(int(length)), number)
+                times = start / sample_rate, length / sample_rate, steps.start_s, steps.period_s
+                row[:own] = labels.targets(position, *times, own)
+            batches.append(batch)
+        return batches
+
+    inputs = [positions, starts, lengths, tf.shape(waveform)[1]]
+    found = tf.numpy_function(cut, inputs, [tf.int8] * len(frames), stateful=False)
+    return {
+        name: tf.ensure_shape(batch, [None, None, labels.task.num_classes])
+        for (name, labels), batch in zip(frames.items(), found, strict=True)
+    }
 
 
 def add_noise(
@@ -162,7 +211,7 @@ def add_noise(
 
 def pad_batch(
     clips: Sequence[np.ndarray], crops: np.ndarray, num_samples: int | None, shortest: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Crops clips or pads them with zeros at the end.
 
     Args:
@@ -172,25 +221,26 @@ def pad_batch(
         shortest: cut to the shortest clip where that is shorter than num_samples.
 
     Returns:
-        float32 (clips, num_samples), and int32 (clips,), how many samples of each are not padding.
+        float32 (clips, num_samples), and int32 (clips,) each, how many samples of each clip are not padding and the
+        first of them in the whole clip.
     """
     length = max(map(len, clips)) if num_samples is None else num_samples
     if shortest:
         length = min(length, *map(len, clips))
-    batch = np.zeros((len(clips), length), np.float32)
-    for row, clip, crop in zip(batch, clips, crops, strict=True):
+    batch, starts = np.zeros((len(clips), length), np.float32), np.zeros(len(clips), np.int32)
+    for index, (clip, crop) in enumerate(zip(clips, crops, strict=True)):
         spare = max(len(clip) - length, 0)
-        start = min(int(crop * (spare + 1)), spare)
-        part = clip[start : start + length]
-        row[: len(part)] = part
-    return batch, np.minimum([len(clip) for clip in clips], length).astype(np.int32)
+        starts[index] = min(int(crop * (spare + 1)), spare)
+        part = clip[starts[index] : starts[index] + length]
+        batch[index, : len(part)] = part
+    return batch, np.minimum([len(clip) for clip in clips], length).astype(np.int32), starts
 
 
-def _crop(samples: tf.Tensor, crop: tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:
-    """Cuts one clip in the graph where `pad_batch` would."""
+def _crop(samples: tf.Tensor, crop: tf.Tensor, length: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cuts one clip in the graph where `pad_batch` would, and says where."""
     spare = tf.maximum(tf.size(samples) - length, 0)
     start = tf.minimum(tf.cast(crop * tf.cast(spare + 1, tf.float32), tf.int32), spare)
-    return samples[start : start + length]
+    return samples[start : start + length], start
 
 
 def _tensors(columns: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:

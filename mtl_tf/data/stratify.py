@@ -7,7 +7,9 @@ import pandas as pd
 from iterstrat.ml_stratifiers import MultilabelStratifiedKFold, MultilabelStratifiedShuffleSplit
 from sklearn.model_selection import KFold, ShuffleSplit
 
+from mtl_tf.annotations import read_events
 from mtl_tf.config import TaskConfig
+from mtl_tf.tasks.events import event_classes
 from mtl_tf.tasks.labels import class_names
 from mtl_tf.tasks.tags import tag_classes, tag_targets
 
@@ -25,7 +27,13 @@ def tag_table(tasks: Mapping[str, TaskConfig], manifest: pd.DataFrame) -> pd.Dat
     """
     parts = []
     for name, task in tasks.items():
-        if not task.exclusive:
+        if task.of_frames:
+            texts = class_names(name, task, manifest)
+            classes = event_classes(texts)
+            labels = texts.map(lambda text: {event.label for event in read_events(text or "")})
+            there = np.array([[label in found for label in classes] for found in labels], bool).reshape(len(texts), -1)
+            parts.append(np.column_stack([there, ~there.any(axis=1)]))
+        elif not task.exclusive:
             names = class_names(name, task, manifest)
             there = tag_targets(tag_classes(names), names) == 1
             parts.append(np.column_stack([there, ~there.any(axis=1)]))

@@ -34,7 +34,15 @@ def class_weights(
     tables = {}
     for name, task in tasks.items():
         tables[name] = np.ones(task.num_classes, np.float32)
-        rows = labels[name][training & (weights[name] > 0)]
+        counted = training & (weights[name] > 0)
+        if task.of_frames:
+            if kind == "balanced":
+                rows = np.flatnonzero(counted)
+                there = labels[name].counts(rows)
+                absent = len(rows) - there
+                tables[name] = np.where((there > 0) & (absent > 0), absent / np.maximum(there, 1), 1.0)
+            continue
+        rows = labels[name][counted]
         if kind == "balanced" and not task.exclusive:
             there, absent = (rows == 1).sum(axis=0), (rows == 0).sum(axis=0)
             tables[name] = np.where((there > 0) & (absent > 0), absent / np.maximum(there, 1), 1.0).astype(np.float32)

@@ -28,7 +28,7 @@ def find_thresholds(
     """
     found = {}
     for name, task in fold.tasks.items():
-        if not task.exclusive:
+        if task.of_frames or not task.exclusive:
             continue
         labelled = fold.weights[name][positions] > 0
         found[name] = confidence_thresholds(fold.labels[name][positions[labelled]], probabilities[name][labelled])

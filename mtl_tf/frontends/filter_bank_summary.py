@@ -61,6 +61,16 @@ class FilterBankSummary(LogMel):
         """Length of a window, in seconds; 1 where the whole clip is the window."""
         return 1.0 if self._window_frames is None else self._window_frames * self.hop_length / self.sample_rate
 
+    @property
+    def first_frame_s(self) -> float:
+        """Middle of the first window, in seconds."""
+        first = super().first_frame_s
+        return first if self._window_frames is None else first + (self._window_frames - 1) / 2 * self._hop_s
+
+    @property
+    def _hop_s(self) -> float:
+        return self.hop_length / self.sample_rate
+
     def count_frames(self, samples):
         """Returns the number of windows a clip touches."""
         if self._window_frames is None:

@@ -66,6 +66,11 @@ class FrontEnd(keras.layers.Layer):
         """Time from one frame to the next, in seconds."""
         raise NotImplementedError
 
+    @property
+    def first_frame_s(self) -> float:
+        """Where the first frame has its middle, in seconds from the start of the clip."""
+        return self.frame_period_s / 2
+
     def count_frames(self, samples):
         """Returns how many frames a clip has, before cutting and padding.
 

@@ -76,6 +76,11 @@ class SpectralFrontEnd(FrontEnd):
         """Time from one frame to the next, in seconds."""
         return self.hop_length / self.sample_rate
 
+    @property
+    def first_frame_s(self) -> float:
+        """0 where frames are centred, else half of the transform."""
+        return 0.0 if self.center else self.n_fft / 2 / self.sample_rate
+
     def count_frames(self, samples):
         """Returns the number of frames of the Fourier transform."""
         if self.center:

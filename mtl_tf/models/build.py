@@ -16,6 +16,7 @@ from mtl_tf.models.heads import classification_head
 from mtl_tf.models.mel_cnn import MelCNN
 from mtl_tf.models.resnet18 import ResNet18
 from mtl_tf.models.shared_dnn import SharedDNN
+from mtl_tf.models.steps import model_steps
 from mtl_tf.models.svm import SupportVectors
 from mtl_tf.models.vgg11 import VGG11
 from mtl_tf.tasks.task import Task
@@ -59,35 +60,44 @@ def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, 
 
     Returns:
         `keras.Model({"waveform", "length"}, {task name: probabilities})`: float32 (batch, samples) of any number and
-        int32 (batch,), how many samples of each clip count, None for all, to float32 (batch, classes) for every task.
+        int32 (batch,), how many samples of each clip count, None for all, to float32 (batch, classes) for every task,
+        or (batch, steps, classes) for those that ask every step; what steps of padding hold means nothing.
 
     Raises:
         UserError: the front end's output is not what the trunk takes, the trunk's options cannot be built, or its
             heads answer with one class where a task has tags.
     """
-    tags = [name for name, task in tasks.items() if not task.exclusive]
+    of_clips = {name: task for name, task in tasks.items() if not task.of_frames}
+    of_frames = {name: task for name, task in tasks.items() if task.of_frames}
+    tags = [name for name, task in of_clips.items() if not task.exclusive]
     if tags and getattr(trunk, "one_class_only", False):
         raise UserError(f"task {tags[0]} has tags, and this model answers with one class alone; give another model=")
+    if of_frames:
+        model_steps(frontend, trunk)  # says what is wrong where there are none
+        trunk.return_steps = True
     waveform = keras.Input((None,), name="waveform", dtype="float32")
     length = keras.Input((), name="length", dtype="int32", optional=True)
     features, mask = frontend(waveform, length)
     attach = getattr(trunk, "attach_heads", dense_heads)
     try:
-        return keras.Model({"waveform": waveform, "length": length}, attach(trunk(features, frame_mask=mask), tasks))
+        embedding = trunk(features, frame_mask=mask)
+        embedding, steps = (embedding[0], embedding[1]) if of_frames else (embedding, None)
+        heads = (attach(embedding, of_clips) if of_clips else {}) | dense_heads(steps, of_frames)
+        return keras.Model({"waveform": waveform, "length": length}, {name: heads[name] for name in tasks})
     except UNFIT as error:
         reason = " ".join(str(error).split())
         raise UserError(f"this model cannot be built on the features of this front end: {reason}") from error
 
 
 def dense_heads(embedding, tasks: dict[str, Task]) -> dict:
-    """Puts one dense layer with softmax per task on an embedding.
+    """Puts one dense layer per task on an embedding, or on every step.
 
     Args:
-        embedding: symbolic tensor (batch, channels).
+        embedding: symbolic tensor (batch, channels) or (batch, steps, channels).
         tasks: one head each.
 
     Returns:
-        Task to symbolic probabilities (batch, classes).
+        Task to symbolic probabilities (batch, classes) or (batch, steps, classes).
     """
     return {name: classification_head(task)(embedding) for name, task in tasks.items()}
 

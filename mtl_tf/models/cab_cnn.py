@@ -1,16 +1,19 @@
 """CAB-CNN of Lu, Zhang and Nayak (2020): convolutions over the envelope, then attention over 40 small classifiers."""
 
+import math
+
 import keras
 from keras import ops
 
 from mtl_tf.construct import Share, Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
 from mtl_tf.models.classifier_attention import ClassifierAttention, ClassifierHiddenLayers
+from mtl_tf.models.steps import SteppedTrunk
 from mtl_tf.tasks.task import Task
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
-class CABCNN(keras.layers.Layer):
+class CABCNN(SteppedTrunk):
     """Trunk of "A Deep Neural Network for Audio Classification with a Classifier Attention Mechanism" (2006.09815).
 
     Input float (batch, frames, 1), 4,000 frames a second (front end `envelope`), and mask (batch, frames); output two
@@ -83,8 +86,16 @@ class CABCNN(keras.layers.Layer):
             shape = pooling.compute_output_shape(convolution.compute_output_shape(shape))
         self.norm.build(shape)
 
+    @property
+    def step_frames(self) -> int:
+        """The product of `pool_strides`."""
+        return math.prod(self.pool_strides)
+
     def call(self, features, frame_mask=None, training=None):
-        """Maps (batch, frames, 1) to (batch, steps, filters[-1]) and the mask of the steps."""
+        """Maps (batch, frames, 1) to (batch, steps, filters[-1]) and the mask of the steps.
+
+        With `return_steps` this is the embedding, and both follow again as steps and mask.
+        """
         valid = ops.ones_like(features[:, :, :1]) if frame_mask is None else ops.cast(frame_mask, features.dtype)
         valid = ops.reshape(valid, (ops.shape(features)[0], -1, 1))
         hidden = features
@@ -94,7 +105,8 @@ class CABCNN(keras.layers.Layer):
             valid = valid[:, ::stride]
             hidden = drop(hidden, training=training)
         steps = valid[:, :, 0] > 0
-        return self.norm(hidden, training=training, counted=None if frame_mask is None else steps), steps
+        hidden = self.norm(hidden, training=training, counted=None if frame_mask is None else steps)
+        return ((hidden, steps), hidden, steps) if self.return_steps else (hidden, steps)
 
     def attach_heads(self, steps, tasks: dict[str, Task]) -> dict:
         """Puts one attention based classifier block per task on the output of `call`.
@@ -120,7 +132,8 @@ class CABCNN(keras.layers.Layer):
         steps = input_shape[1]
         for stride in self.pool_strides:
             steps = None if steps is None else -(-steps // stride)
-        return (input_shape[0], steps, self.filters[-1]), (input_shape[0], steps)
+        shapes = (input_shape[0], steps, self.filters[-1]), (input_shape[0], steps)
+        return (shapes, *shapes) if self.return_steps else shapes
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""

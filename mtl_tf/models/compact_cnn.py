@@ -6,13 +6,14 @@ from pydantic import NonNegativeFloat, NonNegativeInt
 
 from mtl_tf.construct import Share, Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
+from mtl_tf.models.steps import SteppedTrunk
 
 # Small corpora give few steps per epoch; Keras's 0.99 would still be far from the true statistics after several epochs.
 BATCH_STATISTICS_MOMENTUM = 0.9
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
-class CompactCNN(keras.layers.Layer):
+class CompactCNN(SteppedTrunk):
     """Convolution blocks over time and frequency, then means over stretches of the clip and its maximum.
 
     Not from a paper: the plain baseline to begin with. Each block is a 3x3 convolution, batch normalisation, ReLU and
@@ -76,8 +77,13 @@ class CompactCNN(keras.layers.Layer):
             shape = pooling.compute_output_shape(shape)
         self.embedding.build((input_shape[0], (self.time_segments + 1) * shape[2] * shape[3]))
 
-    def call(self, features, frame_mask=None, training=None):
-        """Maps (batch, frames, bins) to (batch, embedding_units)."""
+    @property
+    def step_frames(self) -> int:
+        """Two to the number of blocks."""
+        return 2 ** len(self.filters)
+
+    def hidden_steps(self, features, frame_mask, training):
+        """Computes (batch, steps, bins / 2**blocks, filters) and which steps are no padding."""
         hidden = self.noise(features, training=training)
         if training:
             hidden = self._mask_stretch(hidden, self.time_mask_frames, axis=1)
@@ -93,6 +99,10 @@ class CompactCNN(keras.layers.Layer):
             hidden = ops.relu(normalization(hidden, training=training))
             hidden = pooling(hidden * valid[:, :, None, None])  # (batch, frames / 2, bins / 2, filters)
             valid = valid[:, ::2]
+        return hidden, valid
+
+    def pool(self, hidden, valid, training):
+        """Maps means over stretches and the maximum to (batch, embedding_units)."""
         means = self._segment_means(hidden, valid)  # (batch, time_segments, bins / 2**blocks, filters)
         peak = ops.max(hidden * valid[:, :, None, None], axis=1)  # ReLU leaves no value below the zero of padding
         pooled = ops.concatenate([means, peak[:, None]], axis=1)

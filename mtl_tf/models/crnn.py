@@ -1,25 +1,28 @@
 """Convolutional recurrent network, as systems that detect sound events have it."""
 
+import math
+
 import keras
 from keras import ops
 
 from mtl_tf.construct import Share, Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
+from mtl_tf.models.steps import SteppedTrunk
 
 # Small corpora give few steps per epoch; Keras's 0.99 would still be far from the true statistics after several epochs.
 BATCH_STATISTICS_MOMENTUM = 0.9
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
-class CRNN(keras.layers.Layer):
+class CRNN(SteppedTrunk):
     """Convolutions that keep the order in time, then recurrent layers in both directions, then the mean over time.
 
     After Çakır, Parascandolo, Heittola, Huttunen and Virtanen, "Convolutional recurrent neural networks for polyphonic
     sound event detection" (IEEE/ACM TASLP 25(6), 2017, section III): blocks of convolution, batch normalisation, ReLU,
     max pooling over frequency and dropout, gated recurrent units, and one dense layer of sigmoids (`heads.py`). Here
     sizes are smaller, the recurrent layers read both directions, and time is pooled too, which the paper does not do:
-    by 4, so that steps are 40 ms where frames are 10 ms. A clip's embedding is the mean of its steps, and the dense
-    layer answers it in place of each step.
+    by 4, so that steps are 40 ms where frames are 10 ms. The dense layer answers every step, as in the paper, and
+    questions of the whole clip from the mean of its steps.
 
     Input float (batch, frames, bins) and mask (batch, frames); output (batch, 2 * recurrent_units). Frames of padding
     are zeroed before every convolution, and skipped by the recurrent layers and the mean. Statistics of batch
@@ -80,8 +83,13 @@ class CRNN(keras.layers.Layer):
             recurrent.build(shape)
             shape = (*shape[:-1], 2 * self.recurrent_units)
 
-    def call(self, features, frame_mask=None, training=None):
-        """Maps (batch, frames, bins) to (batch, 2 * recurrent_units)."""
+    @property
+    def step_frames(self) -> int:
+        """The product of `time_pools`."""
+        return math.prod(self.time_pools)
+
+    def hidden_steps(self, features, frame_mask, training):
+        """Computes (batch, steps, 2 * recurrent_units) and which steps are no padding."""
         hidden = features[..., None]
         valid = ops.ones_like(features[:, :, 0]) if frame_mask is None else ops.cast(frame_mask, features.dtype)
         blocks = zip(self.convolutions, self.normalizations, self.poolings, self.time_pools, strict=True)
@@ -95,6 +103,10 @@ class CRNN(keras.layers.Layer):
         for index, recurrent in enumerate(self.recurrent):
             hidden = recurrent(hidden, mask=mask, training=training)  # (batch, steps, 2 * recurrent_units)
             hidden = self.dropouts[len(self.filters) + index](hidden, training=training)
+        return hidden, valid
+
+    def pool(self, hidden, valid, training):
+        """Takes the mean over the steps of each clip."""
         weight = ops.cast(valid, hidden.dtype)[:, :, None]
         return ops.sum(hidden * weight, axis=1) / ops.maximum(ops.sum(weight, axis=1), 1.0)
 

@@ -1,14 +1,16 @@
 """Attention CNN-BLSTM of Fu, Liu, Ishi and Ishiguro (2020)."""
 
 import keras
+from keras import ops
 
 from mtl_tf.construct import Share, Size
 from mtl_tf.kernels.conv1d import Conv1D
 from mtl_tf.models.pooling import LocalAttentionPooling
+from mtl_tf.models.steps import SteppedTrunk
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
-class AttentionCNNBLSTM(keras.layers.Layer):
+class AttentionCNNBLSTM(SteppedTrunk):
     """Trunk of "An End-to-End Multitask Learning Model to Improve Speech Emotion Recognition" (EUSIPCO 2020), fig. 1.
 
     Input float (batch, frames, bins) of at least 5 frames, in the paper (batch, 256, 128); output (batch, 256). One
@@ -92,13 +94,33 @@ class AttentionCNNBLSTM(keras.layers.Layer):
             attention.build(shape, shape)
         self.pooling.build(shape)
 
-    def call(self, features, frame_mask=None, training=None):
-        """Maps (batch, frames, bins) to (batch, 2 * lstm_units)."""
+    @property
+    def step_frames(self) -> int:
+        """1: time is not pooled."""
+        return 1
+
+    @property
+    def lost_frames(self) -> int:
+        """How many frames the convolutions take, which are not padded."""
+        return sum(self.kernel_sizes) - len(self.kernel_sizes)
+
+    @property
+    def first_step_frame(self) -> float:
+        """Half of what the convolutions take."""
+        return self.lost_frames / 2
+
+    def count_steps(self, frames: int) -> int:
+        """Returns how many steps the convolutions leave."""
+        return max(frames - self.lost_frames, 0)
+
+    def hidden_steps(self, features, frame_mask, training):
+        """Computes (batch, frames - lost_frames, 2 * lstm_units) and which steps are no padding."""
         hidden = features
         for convolution, dropout in zip(self.convolutions, self.dropouts, strict=False):
             hidden = dropout(convolution(hidden), training=training)  # (batch, frames - 4, filters[-1])
-        lost = sum(self.kernel_sizes) - len(self.kernel_sizes)  # frames that unpadded convolutions take
-        frame_mask = frame_mask[:, lost:] if self.use_mask and frame_mask is not None else None
+        whole = ops.ones_like(features[:, self.lost_frames :, 0])
+        valid = whole if frame_mask is None else ops.cast(frame_mask[:, self.lost_frames :], features.dtype)
+        frame_mask = frame_mask[:, self.lost_frames :] if self.use_mask and frame_mask is not None else None
         hidden = self.bottleneck(hidden)  # (batch, frames - 4, bottleneck_units)
         for index, recurrent in enumerate(self.recurrent):
             hidden = recurrent(hidden, mask=frame_mask, training=training)  # (batch, frames - 4, 2 * lstm_units)
@@ -108,7 +130,11 @@ class AttentionCNNBLSTM(keras.layers.Layer):
                 hidden = attention(
                     hidden, hidden, query_mask=frame_mask, value_mask=frame_mask, key_mask=frame_mask, training=training
                 )
-        return self.pooling(hidden, frame_mask=frame_mask)  # (batch, 2 * lstm_units)
+        return hidden, valid
+
+    def pool(self, hidden, valid, training):
+        """Pools by local attention to (batch, 2 * lstm_units)."""
+        return self.pooling(hidden, frame_mask=valid > 0 if self.use_mask else None)
 
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns (batch, 2 * lstm_units)."""

@@ -1,11 +1,14 @@
 """Gated residual network of Zeng, Mao, Peng and Yi (2018), with its residual and plain counterparts."""
 
+import itertools
+
 import keras
 from keras import ops
 
 from mtl_tf.construct import Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
 from mtl_tf.kernels.conv_norm import convolve_and_normalize
+from mtl_tf.models.steps import SteppedTrunk
 
 BATCH_STATISTICS_MOMENTUM = 0.9  # MXNet's default; the paper used MXNet and says nothing else
 BLOCKS = ("gated", "residual", "plain")
@@ -18,7 +21,7 @@ ACTIVATIONS = {
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
-class GResNet(keras.layers.Layer):
+class GResNet(SteppedTrunk):
     """Trunk of "Spectrogram based multi-task audio classification" (Multimedia Tools and Applications 78, 2019).
 
     Input float (batch, 399, 257) or (batch, 399, 257, channels), time first; output (batch, fc_units). Layers, with
@@ -128,7 +131,9 @@ class GResNet(keras.layers.Layer):
             shortcut = self._convolution(width, 1, stride, f"block_{index}_shortcut") if changes else None
             self.shortcuts.append(shortcut)
             previous = width
-        self.pool = None if pool_size is None else layers.AveragePooling2D(pool_size, strides=pool_stride, name="pool")
+        self.last_pool = (
+            None if pool_size is None else layers.AveragePooling2D(pool_size, strides=pool_stride, name="pool")
+        )
         self.fc = layers.Dense(fc_units, name="fc")
         self.fc_norm = BatchNormalization(momentum=BATCH_STATISTICS_MOMENTUM, name="fc_norm")
 
@@ -156,27 +161,40 @@ class GResNet(keras.layers.Layer):
                 self.shortcuts[index].build(shape)
             shape = wanted
         units = shape[-1]
-        if self.pool is not None:
+        if self.last_pool is not None:
             if None in shape[1:] or min(shape[1:3]) < self.pool_size:
                 raise ValueError(
                     f"the blocks leave {shape[1]} x {shape[2]} values, pool_size={self.pool_size} needs as many and a "
                     "fixed length; set frontend.num_frames, or model.pool_size=null for the mean over all"
                 )
-            shape = self.pool.compute_output_shape(shape)
+            shape = self.last_pool.compute_output_shape(shape)
             units = shape[1] * shape[2] * shape[3]
         self.fc.build((input_shape[0], units))
         self.fc_norm.build((input_shape[0], self.fc_units))
 
-    def call(self, features, frame_mask=None, training=None):
-        """Maps (batch, frames, bins[, channels]) to (batch, fc_units); the mask is not used."""
+    @property
+    def step_frames(self) -> int:
+        """The product of all strides before the average pooling."""
+        widths = (self.stem_filters, *self.filters)
+        changes = sum(first != second for first, second in itertools.pairwise(widths))
+        return self.stem_stride * self.stem_pool_stride * self.block_stride**changes
+
+    def hidden_steps(self, features, frame_mask, training):
+        """Computes (batch, steps, bins, filters[-1]), of which padding takes part, and which steps are none."""
         hidden = features if len(features.shape) == 4 else features[..., None]
         hidden = self.stem_pool(ops.relu(convolve_and_normalize(self.stem, self.stem_norm, hidden, training)))
         for index in range(len(self.filters)):
             hidden = self._block(index, hidden, training)
-        if self.pool is None:
+        whole = ops.ones_like(hidden[:, :, 0, 0])
+        valid = whole if frame_mask is None else ops.cast(frame_mask[:, :: self.step_frames], hidden.dtype)
+        return hidden, valid
+
+    def pool(self, hidden, valid, training):
+        """Maps what the blocks give to (batch, fc_units)."""
+        if self.last_pool is None:
             hidden = ops.mean(hidden, axis=(1, 2))
         else:
-            hidden = self.pool(hidden)
+            hidden = self.last_pool(hidden)
             hidden = ops.reshape(hidden, (-1, hidden.shape[1] * hidden.shape[2] * hidden.shape[3]))
         return ops.relu(self.fc_norm(self.fc(hidden), training=training))
 

@@ -5,10 +5,11 @@ from keras import ops
 
 from mtl_tf.construct import Size
 from mtl_tf.kernels.batch_norm import BatchNormalization
+from mtl_tf.models.steps import SteppedTrunk
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
-class MelCNN(keras.layers.Layer):
+class MelCNN(SteppedTrunk):
     """Trunk that Callebaut's thesis (2021, public code) moved to from the shared dense network.
 
     Input float (batch, frames, bins) and mask (batch, frames); output (batch, filters[-1]). Four blocks of a 5x5
@@ -42,8 +43,13 @@ class MelCNN(keras.layers.Layer):
             norm.build(shape)
             shape = pool.compute_output_shape(shape)
 
-    def call(self, features, frame_mask=None, training=None):
-        """Maps (batch, frames, bins) to (batch, filters[-1])."""
+    @property
+    def step_frames(self) -> int:
+        """Two to the number of blocks."""
+        return 2 ** len(self.filters)
+
+    def hidden_steps(self, features, frame_mask, training):
+        """Computes (batch, steps, bins / 2**blocks, filters[-1]) and which steps are no padding."""
         hidden = features[..., None]
         valid = ops.ones_like(features[:, :, 0]) if frame_mask is None else ops.cast(frame_mask, features.dtype)
         for convolution, norm, pool in zip(self.convolutions, self.norms, self.pools, strict=True):
@@ -51,6 +57,10 @@ class MelCNN(keras.layers.Layer):
             hidden = ops.relu(norm(convolution(hidden * valid[:, :, None, None]), training=training, counted=counted))
             hidden = pool(hidden * valid[:, :, None, None])  # (batch, frames / 2, bins / 2, filters)
             valid = valid[:, ::2]
+        return hidden, valid
+
+    def pool(self, hidden, valid, training):
+        """Takes the maximum over all places."""
         return ops.max(hidden * valid[:, :, None, None], axis=(1, 2))  # ReLU leaves nothing below the padding's zero
 
     def compute_output_shape(self, input_shape) -> tuple:

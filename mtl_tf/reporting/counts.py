@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from mtl_tf.annotations import read_events
 from mtl_tf.config import RunConfig, TaskConfig
 from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.runs.folder import LABEL
@@ -30,13 +31,24 @@ def class_counts(division: pd.DataFrame, tasks: Mapping[str, TaskConfig]) -> dic
         if division[column].isna().all():
             continue
         labels, split = division[column].astype(object), division["split"]
-        if title in tasks and not tasks[title].exclusive:
-            labels = labels.dropna().str.split(JOIN).explode()
-            labels = labels[~labels.str.startswith((UNKNOWN, ABSENT))].replace("", "no tag")
+        several = title in tasks and (tasks[title].of_frames or not tasks[title].exclusive)
+        if several:
+            of_frames = tasks[title].of_frames
+            labels = labels.dropna().map(_events_of if of_frames else _tags_of).explode()
+            labels = labels[~labels.str.startswith((UNKNOWN, ABSENT))]
+            labels = labels.replace("", "no event" if of_frames else "no tag")
             split = split.loc[labels.index]
         table = pd.crosstab(labels.to_numpy(object), split.to_numpy(object))
         counts[title] = {str(label): {part: int(row.get(part, 0)) for part in PARTS} for label, row in table.iterrows()}
     return counts
+
+
+def _tags_of(text: str) -> list[str]:
+    return text.split(JOIN)
+
+
+def _events_of(text: str) -> list[str]:
+    return sorted({event.label for event in read_events(text)}) or [""]
 
 
 def group_name(config: RunConfig, task: str) -> str:

@@ -13,17 +13,22 @@ PER_KIND = 3
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # that the format has, in Hz
 
 
-def choose_examples(predictions: pd.DataFrame, task: str) -> pd.DataFrame:
+def choose_examples(predictions: pd.DataFrame, task: str, of_frames: bool = False) -> pd.DataFrame:
     """Chooses the three clips that were answered right with most confidence, and the three most confidently wrong.
 
     Args:
         predictions: as in `predictions.parquet`.
         task: of which task.
+        of_frames: whether it asks every step; then of the clips with an event the three whose steps were answered best,
+            and the three that were answered worst.
 
     Returns:
         Rows of predictions, right ones first, of different classes as far as there are.
     """
     rows = predictions[predictions["task"] == task].sort_values("probability", ascending=False, kind="stable")
+    if of_frames:
+        some = rows[(rows["label"] != "") | (rows["predicted"] != "")]
+        return pd.concat([some.head(PER_KIND), some.tail(max(min(PER_KIND, len(some) - PER_KIND), 0))[::-1]])
     right = rows["label"] == rows["predicted"]
     chosen = []
     for part in (rows[right], rows[~right]):

@@ -132,7 +132,7 @@ def clip_features(features: np.ndarray, seconds_per_frame: float, frequencies_hz
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=_CLIP_SIZE)
-        _draw_features(figure.subplots(), features, seconds_per_frame, frequencies_hz)
+        draw_features(figure.subplots(), features, seconds_per_frame, frequencies_hz)
         return png(figure)
 
 
@@ -150,9 +150,8 @@ def clip_attention(weights: np.ndarray) -> bytes:
         return png(figure)
 
 
-def _draw_features(
-    place: Axes, values: np.ndarray, seconds_per_frame: float, frequencies_hz: np.ndarray | None
-) -> None:
+def draw_features(place: Axes, values: np.ndarray, seconds_per_frame: float, frequencies_hz: np.ndarray | None) -> None:
+    """Draws features on axes, time from left to right; see `clip_features`."""
     if values.ndim == 3:
         place.imshow(values.transpose(1, 0, 2), origin="lower", aspect="auto", cmap="gray", vmin=0, vmax=1)
         place.set(xlabel="column", ylabel="row")

@@ -18,11 +18,14 @@ def precision_recall(predictions: pd.DataFrame, classes: Sequence[str], title: s
     """Draws precision over recall, and F1 over the probability, of the tags that occur.
 
     Args:
-        predictions: of one task with tags, with `targets` and `probabilities`.
+        predictions: of one task with tags or events, with `targets` and `probabilities`.
         classes: names of the tags.
         title: of the figure.
     """
-    targets, values = np.stack(predictions["targets"]), np.stack(predictions["probabilities"])
+    count = len(classes)  # of steps those of all clips follow one another
+    targets, values = (
+        np.concatenate(list(predictions[key])).reshape(-1, count) for key in ("targets", "probabilities")
+    )
     shown = [index for index in range(len(classes)) if (targets[:, index] == 1).any()]
     shown = sorted(shown, key=lambda index: -(targets[:, index] == 1).sum())[:MOST_NAMED]
     with matplotlib.rc_context(STYLE):

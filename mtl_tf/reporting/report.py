@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from mtl_tf.annotations import timed_events
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import open_corpus
 from mtl_tf.data.manifest import TRAIN
@@ -18,6 +19,7 @@ from mtl_tf.files import write_whole
 from mtl_tf.reporting import figures
 from mtl_tf.reporting.comparison import compare_published
 from mtl_tf.reporting.counts import class_counts, group_name
+from mtl_tf.reporting.event_roll import event_roll
 from mtl_tf.reporting.examples import choose_examples, load_examples, playable
 from mtl_tf.reporting.precision_recall import precision_recall
 from mtl_tf.reporting.words import (
@@ -79,6 +81,7 @@ def write_report(folder: Path) -> Path:
         parts=metrics.get("folds", metrics.get("repeats", [])),
         main_metrics=chosen,
         of_classes={task: scores for task, scores in metrics["test"].items() if "accuracy" in scores},
+        of_events={task: scores for task, scores in metrics["test"].items() if "frame_f1" in scores},
         of_tags={task: scores for task, scores in metrics["test"].items() if "map" in scores},
         corpora={name: open_corpus(name, corpus) for name, corpus in config.corpora.items()},
         used=load_division(part_folders(folder)[0])["corpus"].value_counts().to_dict(),
@@ -95,7 +98,7 @@ def write_report(folder: Path) -> Path:
         precision_recall={
             task: _inline(precision_recall(predictions[predictions["task"] == task], scores["classes"], task))
             for task, scores in metrics["test"].items()
-            if "map" in scores
+            if ("map" in scores or "frame_f1" in scores) and "classes" in scores
         },
         descriptions={
             task: describe_scores(scores) for task, scores in metrics["test"].items() if "confusion" in scores
@@ -172,7 +175,8 @@ def _examples(folder: Path, config: RunConfig) -> dict[str, list[dict[str, Any]]
     crops = {name: corpus.crop_s for name, corpus in config.corpora.items()}
     shown: dict[str, list[dict[str, Any]]] = {}
     for task in config.tasks:
-        rows = choose_examples(predictions, task)
+        of_frames = config.tasks[task].of_frames
+        rows = choose_examples(predictions, task, of_frames)
         shown[task] = []
         clips = load_examples(config.frontend.sample_rate, rows, roots, crops)
         for row, clip in zip(rows.itertuples(), clips, strict=True):
@@ -188,17 +192,23 @@ def _examples(folder: Path, config: RunConfig) -> dict[str, list[dict[str, Any]]
             if config.report_audio:
                 media, content = playable(clip, frontend.sample_rate)
                 sound = _inline(content, media)
+            if of_frames:
+                events = [timed_events(text) for text in (row.label, row.predicted)]
+                duration_s = len(clip) / frontend.sample_rate
+                picture = event_roll(features, frontend.frame_period_s, *events, duration_s, frontend.frequencies_hz)
+                words, right = "steps answered as annotated:", True
+            else:
+                picture = figures.clip_features(features, frontend.frame_period_s, frontend.frequencies_hz)
+                words = f"right: {row.label or NONE}"
+                if not right:
+                    words = f"WRONG: {row.label or NONE}, answered {row.predicted or NONE}"
             shown[task].append(
                 {
                     "right": right,
-                    "answer": f"right: {row.label or NONE}"
-                    if right
-                    else f"WRONG: {row.label or NONE}, answered {row.predicted or NONE}",
+                    "answer": words,
                     "probability": row.probability,
                     "file": "/".join(Path(row.path).parts[-2:]),
-                    "features": _inline(
-                        figures.clip_features(features, frontend.frame_period_s, frontend.frequencies_hz)
-                    ),
+                    "features": _inline(picture),
                     "attention": attention,
                     "sound": sound,
                 }

@@ -22,23 +22,30 @@ MOST_VALUES = 24
 def print_scores(folder: Path, name: str = names.METRICS) -> None:
     """Prints the scores of every task of a run beside chance and a majority guess, in per cent."""
     test = load_metrics(folder, name)["test"]
-    kinds = (
-        (True, "Test scores", ("accuracy", "uar", "macro_f1"), ("accuracy", "UAR", "macro F1", "chance")),
+    kinds = (  # which task is of a kind is told by a score that it alone has
+        ("accuracy", "Test scores", ("accuracy", "uar", "macro_f1"), ("accuracy", "UAR", "macro F1", "chance")),
         (
-            False,
+            "map",
             "Test scores of tags",
             ("map", "macro_f1", "micro_f1"),
             ("mAP", "macro F1", "micro F1", "chance (mAP)"),
         ),
+        (
+            "frame_f1",
+            "Test scores of events",
+            ("frame_f1", "segment_f1", "segment_error_rate", "event_f1", "event_error_rate"),
+            ("frame F1", "segment F1", "segment ER", "event F1", "event ER", "always (frame F1)"),
+        ),
     )
-    for of_classes, title, keys, headings in kinds:
+    for mark, title, keys, headings in kinds:
         table = Table(title=f"{title} of {folder} (%)")
-        for heading in ("task", *headings, *(["majority accuracy"] if of_classes else []), "clips"):
+        guesses = ["majority accuracy"] if mark == "accuracy" else []
+        for heading in ("task", *headings, *guesses, "clips"):
             table.add_column(heading, justify="left" if heading == "task" else "right")
         for task, scores in test.items():
-            if ("accuracy" in scores) == of_classes:
+            if mark in scores:
                 values = [percent(scores[key], scores.get(f"{key}_std")) for key in keys]
-                guess = [percent(scores["majority"]["accuracy"])] if of_classes else []
+                guess = [percent(scores["majority"]["accuracy"])] if guesses else []
                 table.add_row(task, *values, percent(scores["chance"]), *guess, str(scores["n"]))
         if table.row_count:
             _console().print(table)
@@ -50,7 +57,8 @@ def print_details(folder: Path) -> None:
     speakers = telling_speakers(load_speakers(folder), metrics["test"])
     for task, scores in metrics["test"].items():
         classes = Table(title=f"{task}: per class (%)")  # which folds that do not have the same classes lack
-        for heading in ("class", "precision", "recall", "F1", "clips"):
+        what = "events" if "frame_f1" in scores else "clips"
+        for heading in ("class", "precision", "recall", "F1", what):
             classes.add_column(heading, justify="left" if heading == "class" else "right")
         for label, entry in scores.get("per_class", {}).items():
             values = (percent(entry[key]) for key in ("precision", "recall", "f1"))

@@ -21,7 +21,8 @@ def merge_parts(folder: Path, kind: str, numbers: list[int]) -> None:
     `metrics.json` has under `test` the mean over them of each score and its deviation (`uar_std`, with n - 1); under
     `folds` or `repeats` each one's own. Folds, which test different clips, have confusion matrix, intervals and
     per-class scores of all test clips together besides (where they have the same classes); repeats, which test the same
-    clips, have those of the one with the best accuracy, or mAP (`best`), chosen on the test clips as papers do.
+    clips, have those of the one with the best accuracy, mAP or frame F1 (`best`), chosen on the test clips as papers
+    do.
 
     Args:
         folder: of the run.
@@ -83,6 +84,9 @@ def merge_scores(parts: list[dict[str, dict]], predictions: pd.DataFrame, kind: 
 
 def _merge_folds(scores: list[dict], predictions: pd.DataFrame) -> dict[str, object]:
     number = {"n": int(sum(score["n"] for score in scores))}
+    if "frame_f1" in scores[0]:
+        # Each fold has decisions of its own, so that no score of all clips together is to be had.
+        return number | {"num_events": sum(score["num_events"] for score in scores), "classes": scores[0]["classes"]}
     if any(score["classes"] != scores[0]["classes"] for score in scores):
         return number
     classes = tuple(scores[0]["classes"])
@@ -101,7 +105,8 @@ def _merge_folds(scores: list[dict], predictions: pd.DataFrame) -> dict[str, obj
 
 
 def _best(scores: list[dict]) -> dict[str, object]:
-    best = max(scores, key=lambda score: score["accuracy" if "accuracy" in score else "map"])
+    judged = next(name for name in ("accuracy", "map", "frame_f1") if name in scores[0])
+    best = max(scores, key=lambda score: score[judged])
     return best | {"best": {name: best[name] for name in _names(best)}}
 
 

@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_tf.data.assemble import assemble
+from mtl_tf.data.assemble import assemble, used_duration_s
 from mtl_tf.data.clip_source import ClipSource, decoder_of
 from mtl_tf.data.manifest import TEST, TRAIN
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.predict import answer_columns, predict_clips
+from mtl_tf.evaluation.event_scores import score_events
+from mtl_tf.evaluation.events import clip_events
+from mtl_tf.evaluation.predict import answer_columns, event_columns, predict_clips
 from mtl_tf.evaluation.scores import majority_scores, score_groups, score_task
 from mtl_tf.evaluation.tags import score_tags
 from mtl_tf.files import write_json
+from mtl_tf.models.steps import steps_of
 from mtl_tf.runs import names
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.merge import merge_scores
@@ -74,17 +77,28 @@ def _evaluate_part(folder: Path, data_root: str | None) -> tuple[dict[str, dict[
     source = ClipSource.from_manifest(
         manifest, data.roots, {name: item.crop_s for name, item in config.corpora.items()}, sample_rate
     )
-    probabilities = predict_clips(model, source, positions, config.pipeline, config.training.steps_per_execution)
+    tasks = {name: task_of(name, options, classes[name]) for name, options in config.tasks.items()}
+    steps = steps_of(model, tasks)
+    probabilities = predict_clips(model, source, positions, config.pipeline, config.training.steps_per_execution, steps)
     results, answers = {}, []
     for name, options in config.tasks.items():
-        task = task_of(name, options, classes[name])
-        labels = index_labels(task, class_names(name, options, manifest), parts == TRAIN)
-        scored = task.is_labelled(labels[positions])
+        task = tasks[name]
+        labels = index_labels(
+            task, class_names(name, options, manifest), parts == TRAIN, used_duration_s(manifest, config)
+        )
+        scored = task.is_labelled((labels.known if task.of_frames else labels)[positions])
         if not task.closed_set:
             scored &= ~division["closed_set_only"].to_numpy(bool)[positions]
-        rows, truth, values = positions[scored], labels[positions][scored], probabilities[name][scored]
+        rows, values = positions[scored], probabilities[name][scored]
         groups = manifest["clip_id" if task.closed_set else "group"].to_numpy(object)[rows]
         answer = manifest.loc[rows, ["corpus", "speaker"]].assign(task=name, group=groups)
+        if task.of_frames:
+            own = decisions.get(name, {})
+            clips = clip_events(labels, rows, values, own, steps)
+            results[name] = score_events(clips, task, steps, own, groups)
+            answers.append(answer.assign(**event_columns(clips)))
+            continue
+        truth = labels[rows]
         if task.exclusive:
             guess = majority_scores(labels[(parts == TRAIN) & (labels >= 0)], truth)
             results[name] = score_task(truth, values, task.classes, groups) | {"majority": guess}

@@ -24,6 +24,7 @@ from mtl_tf.evaluation.thresholds import find_thresholds
 from mtl_tf.files import write_json
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_trunk, count_parameters
+from mtl_tf.models.steps import model_steps, steps_of
 from mtl_tf.progress import say
 from mtl_tf.runs import names
 from mtl_tf.runs.folder import LABEL, run_folder
@@ -98,8 +99,10 @@ def prepare(config: RunConfig) -> Prepared:
         UserError: a mistake in configuration or data.
     """
     # A value that the layers refuse stops the run before anything is read or written.
-    min_samples = build_frontend(config.frontend.name, config.options("frontend")).min_samples
-    build_trunk(config.model.name, config.options("model"))
+    frontend = build_frontend(config.frontend.name, config.options("frontend"))
+    min_samples, trunk = frontend.min_samples, build_trunk(config.model.name, config.options("model"))
+    if any(task.of_frames for task in config.tasks.values()):
+        model_steps(frontend, trunk)
     data = assemble(config, min_samples)
     data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline, config.frontend.sample_rate)
     folds = _folds(config, data)
@@ -163,24 +166,25 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
         trained = train_fold(config, data, fold, source, folder)
     validation, together = fold.positions(VALIDATION), config.training.steps_per_execution
     decisions: dict[str, Decisions] = {}
+    steps = steps_of(trained.model, fold.tasks)
     if len(validation):
-        answers = predict_clips(trained.model, source, validation, config.pipeline, together)
+        answers = predict_clips(trained.model, source, validation, config.pipeline, together, steps)
         write_json(find_thresholds(answers, validation, fold), folder / names.THRESHOLDS)
-        decisions = fold_decisions(answers, validation, fold)
+        decisions = fold_decisions(answers, validation, fold, steps)
     write_json(decisions, folder / names.DECISIONS)
     if not config.score_test:
         return
     positions = fold.positions(TEST)
     say(f"answering {len(positions)} test clips", config.quiet)
-    probabilities = predict_clips(trained.model, source, positions, config.pipeline, together)
-    predictions = tabulate(probabilities, positions, data, fold, decisions)
+    probabilities = predict_clips(trained.model, source, positions, config.pipeline, together, steps)
+    predictions = tabulate(probabilities, positions, data, fold, decisions, steps)
     write_table(predictions, folder / names.PREDICTIONS)
     write_table(score_groups(predictions), folder / names.SPEAKERS)
     parts = {part: len(fold.positions(part)) for part in (TRAIN, VALIDATION, TEST)}
     decoders = data.manifest["decoder"].value_counts().to_dict()
     write_json(
         {
-            "test": score_fold(probabilities, positions, fold, decisions),
+            "test": score_fold(probabilities, positions, fold, decisions, steps),
             "clips": parts
             | {
                 "left_out": int(data.audit.loc[data.audit["left_out"], "clip_id"].nunique()),

@@ -10,12 +10,14 @@ import numpy as np
 
 from mtl_tf.data.decode import LOUDEST, load_clip
 from mtl_tf.errors import UserError
+from mtl_tf.evaluation.event_finder import EventFinder
 from mtl_tf.evaluation.lengths import unfit_clip
 from mtl_tf.progress import say
 from mtl_tf.runs.predict_files import answer_records, warning_line
 from mtl_tf.serving.transports import GrpcTransport, RestTransport
 from mtl_tf.serving.warm_up import wav_bytes
 
+TIME = "time_s"  # as the signatures call it
 WINDOWS_PER_REQUEST = 64
 
 
@@ -59,17 +61,18 @@ class Client:
             tasks: the questions; None: all.
 
         Returns:
-            Task to float32 (clips, classes).
+            Task to float32 (clips, classes); of a question of every step (clips, steps, classes), and `time_s` beside
+            it.
         """
         rate = self.details["sample_rate"]
         wav = [wav_bytes(_checked(clip, f"clip {index}"), rate, "FLOAT") for index, clip in enumerate(clips)]
         if not wav:
             raise UserError("give at least one clip")
-        return self._transport.predict("from_wav_bytes", {"wav": np.array(wav, object)}, self._known(tasks))
+        return self._transport.predict("from_wav_bytes", {"wav": np.array(wav, object)}, self._timed(tasks))
 
     def predict_batch(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
         """Answers clips of one length, float32 (clips, samples), unchecked and without the detour over WAV bytes."""
-        return self._transport.predict("serving_default", {"waveform": waveform}, list(self.details["classes"]))
+        return self._transport.predict("serving_default", {"waveform": waveform}, self._timed(None))
 
     def predict_windows(
         self, waveform: np.ndarray, window_s: float, hop_s: float, tasks: Iterable[str] | None = None
@@ -83,9 +86,10 @@ class Client:
             tasks: the questions; None: all.
 
         Yields:
-            Where a window starts, in seconds, and task to float32 (classes,).
+            Where a window starts, in seconds, and task to float32 (classes,), or (steps, classes) with `time_s` beside
+            it.
         """
-        tasks, rate = self._known(tasks), self.details["sample_rate"]
+        tasks, rate = self._timed(tasks), self.details["sample_rate"]
         if not (0 < window_s < np.inf and 0 < hop_s < np.inf):
             raise UserError(f"window_s={window_s:g} hop_s={hop_s:g}: give numbers above 0")
         waveform = _checked(waveform, "the waveform")
@@ -127,19 +131,42 @@ class Client:
         for row, (file, clip) in enumerate(waiting):
             used = clip[: self.details["longest_clip"]]
             unfit = unfit_clip(used, self.details["sample_rate"], self.details.get("lengths", {}))
-            answer = self.name_answers({task: values[row] for task, values in answers.items()}, unfit is None)
+            seconds = len(used) / self.details["sample_rate"]
+            own = {task: values[row] for task, values in answers.items()}
+            answer = self.name_answers(own, unfit is None, seconds)
             warning = {} if unfit is None else {"warning": warning_line(file, unfit, self.details["lengths"], True)}
             yield {"file": str(file)} | answer | warning
 
-    def name_answers(self, answers: dict[str, np.ndarray], trusted: bool = True) -> dict[str, dict]:
+    @cached_property
+    def finders(self) -> dict[str, EventFinder]:
+        """What makes events of the answers, for the questions of every step."""
+        return {task: EventFinder.from_json(entry) for task, entry in self.details.get("events", {}).items()}
+
+    def name_answers(
+        self, answers: dict[str, np.ndarray], trusted: bool = True, duration_s: float | None = None
+    ) -> dict[str, object]:
         """Names the answers for one clip, see `answer_records`.
 
         Args:
-            answers: every task to float (classes,).
+            answers: every task to float (classes,), or (steps, classes) with `time_s` beside it.
             trusted: whether the clip is like those of training, so that `trust` may be told; see `unfit_clip`.
+            duration_s: of the clip, for events; None: there is no answer of events.
         """
         thresholds = self.details.get("thresholds", {}) if trusted else {}
-        return answer_records(answers, self.details["classes"], thresholds, self.details["decisions"])
+        events = {}
+        if duration_s is not None and self.finders:
+            number = own_steps(answers)
+            events = {
+                task: finder.records(answers[task][:number], duration_s)
+                for task, finder in self.finders.items()
+                if task in answers
+            }
+        return answer_records(answers, self.details["classes"], thresholds, self.details["decisions"], events)
+
+    def _timed(self, tasks: Iterable[str] | None) -> list[str]:
+        """Lists the outputs to ask for: the tasks, and the times of steps where one has some."""
+        tasks = self._known(tasks)
+        return [*tasks, *[TIME] * any(task in self.finders for task in tasks)]
 
     def _known(self, tasks: Iterable[str] | None) -> list[str]:
         known = list(self.details["classes"])
@@ -150,6 +177,11 @@ class Client:
         if unknown:
             raise UserError(f"the model has no task {', '.join(unknown)}; it has {', '.join(known)}")
         return tasks
+
+
+def own_steps(answers: dict[str, np.ndarray]) -> int:
+    """Counts the steps of one clip that are no padding, by `time_s`."""
+    return int((answers[TIME] >= 0).sum())
 
 
 def _checked(samples: np.ndarray, name: str) -> np.ndarray:

@@ -16,6 +16,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
+from mtl_tf.evaluation.event_finder import event_finders
+from mtl_tf.models.steps import steps_of
 from mtl_tf.progress import Stages
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.names import MODEL
@@ -25,6 +27,7 @@ from mtl_tf.serving.checks import foreign_operations, parity
 from mtl_tf.serving.options import WAV_RATES
 from mtl_tf.serving.server_files import write_server_files
 from mtl_tf.serving.signatures import ServedModel
+from mtl_tf.tasks.labels import task_of
 
 TOLERANCE = 1e-5
 EXPORT_SHARES = (1.0, 5.0, 0.5, 2.0)  # of the stages, as of a compact_cnn
@@ -93,14 +96,18 @@ def _export(
     config, model, classes = run
     sample_rate, longest = config.frontend.sample_rate, longest_clip(config)
     number = _version_number(target, version)
+    tasks = {name: task_of(name, config.tasks[name], names) for name, names in classes.items()}
+    finders = event_finders(tasks, steps_of(model, tasks), load_decisions(folder))
     details = {
         "name": target.name,
         "version": number,
         "sample_rate": sample_rate,
         "longest_clip": longest,
         "classes": classes,
-        "decision": "largest probability; of tasks in decisions, every tag that reaches its own",
+        "decision": "largest probability; of tasks in decisions, every tag that reaches its own; of tasks in events, "
+        "every step likewise",
         "decisions": load_decisions(folder),
+        "events": {name: finder.to_json() for name, finder in finders.items()},
         "thresholds": load_thresholds(folder),
         "lengths": load_lengths(folder),
         "wav_rates": rates,

@@ -26,6 +26,7 @@ def model_card(
         version: its number.
         others: what `portable.write_portable` returned.
     """
+    metrics = load_metrics(run)
     environment = Environment(
         loader=PackageLoader("mtl_tf", "serving"),
         undefined=StrictUndefined,
@@ -42,7 +43,10 @@ def model_card(
         longest=longest_clip(config),
         division=_division(config),
         thresholds={task: entries for task, entries in load_thresholds(run).items() if entries},
-        metrics=load_metrics(run),
+        metrics=metrics,
+        of_classes={task: scores for task, scores in metrics["test"].items() if "accuracy" in scores},
+        of_tags={task: scores for task, scores in metrics["test"].items() if "map" in scores},
+        events={task: scores for task, scores in metrics["test"].items() if "frame_f1" in scores},
         decisions=load_decisions(run),
         corpora=[open_corpus(name, corpus) for name, corpus in config.corpora.items()],
         command=_command(run),

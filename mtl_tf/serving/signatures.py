@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mtl_tf.data.decode import LOUDEST
 from mtl_tf.models.build import answer as model_answer
+from mtl_tf.models.steps import model_steps
 from mtl_tf.serving.wav_bytes import WavDecoder
 
 WINDOWS_AT_ONCE, SECONDS_AT_ONCE = 16, 160  # computed together, so that memory is bounded
@@ -19,6 +20,7 @@ WAVEFORM = tf.TensorSpec([None, None], tf.float32, name="waveform")
 WAV = tf.TensorSpec([], tf.string)
 RAGGED = tf.RaggedTensorSpec([None], tf.float32, ragged_rank=0)
 LENGTH = tf.TensorSpec([None], tf.int32, name="length")
+VALID, TIME, PADDING_S = "valid_steps", "time_s", -1.0
 
 Answers = dict[str, tf.Tensor]
 
@@ -41,9 +43,12 @@ class ServedModel(tf.Module):
     Waveforms are at the model's sample rate, in [-1, 1]. `serving_default` takes every sample as given, zeros at the
     end too. Clips of different lengths in one batch need `with_length`: `length` says how many samples of each clip
     count, and what follows them may be anything; it has a signature of its own, as not every server and loader leaves
-    an input of a signature out. `start_s` is float32 (windows,), the other answers of
-    `windows` are float32 (windows, classes); of the last window what lies beyond the end is not counted. An Example
-    holds `wav` (bytes) or `waveform` (floats). Where a trunk gives steps, `embedding` is their mean, padding left out.
+    an input of a signature out. `start_s` is float32 (windows,), the other answers of `windows` are float32 (windows,
+    classes); of the last window what lies beyond the end is not counted. A question of every step is answered by
+    (batch, steps, classes), and beside it stands `time_s`, float32 (batch, steps): the middle of each step, in seconds,
+    from the start of the recording in `windows`, and -1 for a step that is padding, whose answer means nothing. The
+    `classify` signatures answer questions of whole clips alone. An Example holds `wav` (bytes) or `waveform` (floats).
+    Where a trunk gives steps and no embedding, `embedding` is their mean, padding left out.
     The class names, one a line, are assets named `TASK.txt`.
 
     A request is refused (INVALID_ARGUMENT) if an input has another number of axes, if a waveform is empty, not finite
@@ -82,9 +87,12 @@ class ServedModel(tf.Module):
         self._classes = {task: tf.constant(names) for task, names in classes.items()}
         decoder = WavDecoder(self._sample_rate, wav_rates or [self._sample_rate])
         self._decode = tf.function(decoder.decode, input_signature=[WAV, tf.TensorSpec([], tf.int32)])
-        self._answer = self._checked(model)
+        self._of_clips = [task for task, output in model.output.items() if not _is_of_frames(output)]
+        if len(self._of_clips) < len(model.output):
+            self._steps = model_steps(frontend, model.get_layer("trunk"))
+        self._answer = self._checked(_with_steps(model, model.output))
         self._one_task = {
-            task: self._checked(keras.Model(model.input, {task: output})) for task, output in model.output.items()
+            task: self._checked(_with_steps(model, {task: output})) for task, output in model.output.items()
         }
         self._embed = self._checked(keras.Model(model.input, {"embedding": _embedding(model)}))
 
@@ -103,9 +111,10 @@ class ServedModel(tf.Module):
             lambda question: {"details": tf.fill(tf.shape(question), self._details)},
             tf.TensorSpec([None], tf.string, name="question"),
         )
-        served["classify"] = self._classifier(self._answer, list(self._one_task))
-        for task, answer in self._one_task.items():
-            served[f"classify_{task}"] = self._classifier(answer, [task])
+        if self._of_clips:
+            served["classify"] = self._classifier(self._answer, self._of_clips)
+        for task in self._of_clips:
+            served[f"classify_{task}"] = self._classifier(self._one_task[task], [task])
         return served
 
     def _checked(self, model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], Answers]:
@@ -130,12 +139,17 @@ class ServedModel(tf.Module):
             short = tf.maximum(self._shortest - tf.shape(waveform)[1], 0)
             length = tf.minimum(length, tf.shape(waveform)[1])
             outputs = compute(tf.pad(waveform, [[0, 0], [0, short]]), length)
-            return {
+            valid = outputs.pop(VALID, None)
+            answers = {
                 name: tf.debugging.check_numerics(values, f"{name} is not finite") for name, values in outputs.items()
             }
+            if valid is None:
+                return answers
+            middles_s = self._steps.first_s + self._steps.period_s * tf.range(tf.shape(valid)[1], dtype=tf.float32)
+            return answers | {TIME: tf.where(valid, middles_s, PADDING_S)}
 
         # One function for all signatures that call it, so that the model is in the export once.
-        return tf.function(answer, input_signature=[WAVEFORM, LENGTH])
+        return tf.function(answer, input_signature=[WAVEFORM, LENGTH]).get_concrete_function()
 
     def _from_wav_bytes(self, wav: tf.Tensor) -> Answers:
         waveforms = tf.map_fn(lambda item: self._used(*item), (wav, tf.range(tf.size(wav))), fn_output_signature=RAGGED)
@@ -181,10 +195,16 @@ class ServedModel(tf.Module):
             cut = tf.gather(waveform, tf.minimum(places, samples - 1))
             return self._answer(cut, tf.clip_by_value(samples - starts[first : first + size], 1, window))
 
-        kinds = {task: tf.float32 for task in self._one_task}
+        kinds = {name: tf.float32 for name in self._answer.structured_outputs}
         answers = tf.map_fn(answer_group, size * tf.range(groups), fn_output_signature=kinds)
-        answers = {task: tf.reshape(values, [-1, values.shape[-1]])[:count] for task, values in answers.items()}
-        return {"start_s": tf.cast(starts[:count], tf.float32) / self._sample_rate, **answers}
+        answers = {
+            name: tf.reshape(values, tf.concat([[-1], tf.shape(values)[2:]], axis=0))[:count]
+            for name, values in answers.items()
+        }
+        start_s = tf.cast(starts[:count], tf.float32) / self._sample_rate
+        if TIME in answers:
+            answers[TIME] = tf.where(answers[TIME] < 0.0, PADDING_S, answers[TIME] + start_s[:, None])
+        return {"start_s": start_s, **answers}
 
     def _classifier(
         self, answer: Callable[[tf.Tensor, tf.Tensor], Answers], tasks: list[str]
@@ -254,9 +274,24 @@ def _checked_length(waveform: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         return tf.identity(length)
 
 
+def _is_of_frames(output) -> bool:
+    return len(output.shape) == 3
+
+
+def _with_steps(model: keras.Model, outputs: dict) -> keras.Model:
+    """Takes some outputs of a model, and which steps are no padding where one of them is of steps."""
+    timed = any(map(_is_of_frames, outputs.values()))
+    return keras.Model(model.input, outputs | ({VALID: model.get_layer("trunk").output[-1]} if timed else {}))
+
+
 def _embedding(model: keras.Model):
-    output = model.get_layer("trunk").output
+    trunk = model.get_layer("trunk")
+    output = trunk.output
     if not isinstance(output, list | tuple):
         return output
+    if getattr(trunk, "return_steps", False):
+        output = output[:-2]
+    if len(output) == 1:
+        return output[0]
     steps, valid = output  # (batch, steps, channels), (batch, steps)
     return keras.layers.GlobalAveragePooling1D(name="mean_step")(steps, mask=valid)

@@ -8,8 +8,10 @@ import pandas as pd
 
 from mtl_tf.config import TaskConfig
 from mtl_tf.errors import UserError, nearest_hint
+from mtl_tf.tasks.events import event_classes, event_names
+from mtl_tf.tasks.frame_labels import FrameLabels, frame_labels
 from mtl_tf.tasks.tags import tag_classes, tag_names, tag_targets
-from mtl_tf.tasks.task import Task
+from mtl_tf.tasks.task import Smoothing, Task
 
 
 def class_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Series:
@@ -21,13 +23,16 @@ def class_names(name: str, config: TaskConfig, manifest: pd.DataFrame) -> pd.Ser
         manifest: rows with a `corpus` column and the native labels.
 
     Returns:
-        Class name per row, None where the clip has no label for this task; index as in the manifest. Speaker 03 of
-        one corpus is not speaker 03 of another: classes of a closed-set task over several corpora are `CORPUS/LABEL`.
+        Class name per row, or what `event_names` and `tag_names` write, None where the clip has no label for this
+        task; index as in the manifest. Speaker 03 of one corpus is not speaker 03 of another: classes of a closed-set
+        task over several corpora are `CORPUS/LABEL`.
 
     Raises:
         UserError: a native label is neither mapped nor ignored (it is printed with its count), or the column is
             missing.
     """
+    if config.of_frames:
+        return event_names(name, config, manifest)
     if not config.exclusive:
         return tag_names(name, config, manifest)
     several = config.closed_set and len(set(manifest["corpus"]) & set(config.labels)) > 1
@@ -73,11 +78,12 @@ def build_tasks(configs: dict[str, TaskConfig], manifest: pd.DataFrame) -> tuple
     training = manifest["split"] == "train"
     for name, config in configs.items():
         labels = class_names(name, config, manifest)
-        if config.classes is None and not config.closed_set and config.exclusive:
+        if config.classes is None and not config.closed_set and config.exclusive and not config.of_frames:
             _check_spelling(name, labels, manifest["corpus"])
-        present = sorted(set(labels[training].dropna())) if config.exclusive else tag_classes(labels[training])
-        if not config.exclusive and not present:
-            raise UserError(f"task {name}: no training clip has a tag; leave the task out with task=[...]")
+        present = _present(config, labels[training])
+        if (config.of_frames or not config.exclusive) and not present:
+            what = "an event" if config.of_frames else "a tag"
+            raise UserError(f"task {name}: no training clip has {what}; leave the task out with task=[...]")
         if config.exclusive and len(present) < 2:
             raise UserError(
                 f"task {name}: the training clips carry {len(present)} class{'es' if len(present) != 1 else ''} "
@@ -97,21 +103,36 @@ def task_of(name: str, config: TaskConfig, classes: Sequence[str]) -> Task:
         config: its properties.
         classes: names, in order.
     """
-    return Task(name, tuple(classes), config.main_metric, config.closed_set, config.exclusive)
+    return Task(
+        name,
+        tuple(classes),
+        config.main_metric,
+        config.closed_set,
+        config.exclusive,
+        config.of_frames,
+        config.background,
+        Smoothing(config.median_filter_s, config.min_gap_s, config.min_length_s),
+    )
 
 
-def index_labels(task: Task, names: pd.Series, training: np.ndarray) -> np.ndarray:
+def index_labels(
+    task: Task, names: pd.Series, training: np.ndarray, duration_s: np.ndarray
+) -> np.ndarray | FrameLabels:
     """Turns the class names of all clips into indices, or their tags into zeros and ones.
 
     Args:
         task: with the classes.
         names: class name of every clip, None where there is no label.
         training: bool, which clips train.
+        duration_s: how much of each clip is used, float (clips,).
 
     Returns:
         int32 (clips,), -1 where there is no label, where the class is none of the task's, and where a closed-set task
-        has a class that no training clip has, so that nobody could know it. Of tags what `tag_targets` gives.
+        has a class that no training clip has, so that nobody could know it. Of tags what `tag_targets` gives; of steps
+        `FrameLabels`.
     """
+    if task.of_frames:
+        return frame_labels(task, names, duration_s)
     if not task.exclusive:
         return tag_targets(task.classes, names)
     index = {label: position for position, label in enumerate(task.classes)}
@@ -119,6 +140,13 @@ def index_labels(task: Task, names: pd.Series, training: np.ndarray) -> np.ndarr
         known = set(names[training].dropna())
         index = {label: position for label, position in index.items() if label in known}
     return names.map(lambda label: index.get(label, -1)).to_numpy(np.int32)
+
+
+def _present(config: TaskConfig, labels: pd.Series) -> list[str]:
+    """Lists the classes that occur, sorted."""
+    if config.of_frames:
+        return sorted({*event_classes(labels), *([config.background] if config.background else [])})
+    return sorted(set(labels.dropna())) if config.exclusive else tag_classes(labels)
 
 
 def _check_spelling(task: str, labels: pd.Series, corpora: pd.Series) -> None:

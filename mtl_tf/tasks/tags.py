@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from mtl_tf.annotations import JOIN, UNKNOWN
 from mtl_tf.config import LabelsConfig, TaskConfig
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.tables import parse_boolean
 
-JOIN, UNKNOWN, ABSENT = ";", "?", "!"
+ABSENT = "!"
 MARKS = (UNKNOWN, ABSENT)
 
 

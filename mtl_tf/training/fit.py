@@ -20,12 +20,15 @@ from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.build import build_model, build_trunk, count_parameters
+from mtl_tf.models.steps import steps_of
 from mtl_tf.progress import say
 from mtl_tf.runs import names
+from mtl_tf.tasks.task import Task
 from mtl_tf.training.callbacks import EpochKeeper, EpochLogs, RichProgress, best_checkpoint, exhausted, last_checkpoint
 from mtl_tf.training.checkpoint import save_model
 from mtl_tf.training.losses import TaskLoss
 from mtl_tf.training.metrics import tracked_metrics
+from mtl_tf.training.step_loss import StepLoss
 from mtl_tf.training.tag_loss import TagLoss
 
 
@@ -105,10 +108,13 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         callbacks.append(RichProgress(last, steps, _only(config.main_metrics(), scored)))
     if options.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(folder / names.TENSORBOARD, write_graph=False))
+    step_times = steps_of(model, fold.tasks)
     validation_positions = fold.positions(VALIDATION)
     validation = None
     if len(validation_positions):
-        validation = evaluation_dataset(source, validation_positions, fold.labels, fold.weights, config.pipeline)
+        validation = evaluation_dataset(
+            source, validation_positions, fold.labels, fold.weights, config.pipeline, step_times
+        )
     if first < last and not exhausted(history, options.early_stopping_patience):
         batches = training_dataset(
             source,
@@ -118,6 +124,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
             sampler,
             config.pipeline,
             range(first, last),
+            step_times,
         )
         say("compiling; the first epoch takes longer by it", config.quiet)
         try:
@@ -157,10 +164,7 @@ def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> k
     )
     model.compile(
         optimizer=build_optimizer(options, steps_per_epoch),
-        loss={
-            name: (TaskLoss if task.exclusive else TagLoss)(options.reduction, fold.class_weights[name])
-            for name, task in fold.tasks.items()
-        },
+        loss={name: _loss_of(task)(options.reduction, fold.class_weights[name]) for name, task in fold.tasks.items()},
         loss_weights=dict(fold.task_weights),
         weighted_metrics={
             name: tracked_metrics(task, prefix=f"{name}_" if len(fold.tasks) == 1 else "")
@@ -170,6 +174,12 @@ def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> k
         jit_compile=options.jit_compile,
     )
     return model
+
+
+def _loss_of(task: Task) -> type[keras.losses.Loss]:
+    if not task.exclusive:
+        return TagLoss
+    return StepLoss if task.of_frames else TaskLoss
 
 
 def build_optimizer(options: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:

@@ -5,6 +5,7 @@ from keras import ops
 
 from mtl_tf.tasks.metrics import TRACKED, metrics_of
 from mtl_tf.tasks.task import Task
+from mtl_tf.training.step_metrics import FrameF1, StepCrossEntropy
 from mtl_tf.training.tag_metrics import MeanAveragePrecision, TagCrossEntropy, TagMacroF1
 
 
@@ -97,5 +98,10 @@ def tracked_metrics(task: Task, prefix: str = "") -> list[keras.metrics.Metric]:
         "macro_f1": lambda name: TagMacroF1(count, name=name),
         "cross_entropy": lambda name: TagCrossEntropy(name=name),
     }
-    makers = of_classes if task.exclusive else of_tags
-    return [makers[name](prefix + name) for name in metrics_of(TRACKED, task.exclusive)]
+    background = None if task.background is None else task.classes.index(task.background)
+    of_events = {
+        "frame_f1": lambda name: FrameF1(count, task.exclusive, background, name=name),
+        "cross_entropy": lambda name: StepCrossEntropy(task.exclusive, name=name),
+    }
+    makers = of_events if task.of_frames else of_classes if task.exclusive else of_tags
+    return [makers[name](prefix + name) for name in metrics_of(TRACKED, task.exclusive, task.of_frames)]

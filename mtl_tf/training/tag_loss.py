@@ -29,19 +29,23 @@ class TagLoss(keras.losses.Loss):
         """Computes the loss of a batch.
 
         Args:
-            y_true: float (batch, classes), 1, 0, or -1 where a tag was not annotated.
-            y_pred: float (batch, classes), probabilities.
+            y_true: float (batch, classes), 1, 0, or -1 where a tag was not annotated; of steps (batch, steps, classes).
+            y_pred: float of the same shape, probabilities.
             sample_weight: float (batch,), 0 where the clip has no label; None: all count.
 
         Returns:
             A scalar.
         """
-        losses = tag_cross_entropy(y_true, y_pred, self.class_weights)  # (batch,)
+        losses = self.clip_losses(y_true, y_pred)  # (batch,)
         weights = ops.ones_like(losses)
         if sample_weight is not None:
             weights = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
         count = ops.sum(weights) if self.averaging == "per_label" else ops.cast(ops.size(losses), "float32")
         return ops.sum(losses * weights) / ops.where(count > 0, count, 1.0)
+
+    def clip_losses(self, y_true, y_pred):
+        """Computes the loss of each clip; see `tag_cross_entropy`."""
+        return tag_cross_entropy(y_true, y_pred, self.class_weights)
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
@@ -49,11 +53,11 @@ class TagLoss(keras.losses.Loss):
 
 
 def tag_cross_entropy(y_true, y_pred, class_weights: Sequence[float] | None = None):
-    """Computes the mean binary cross-entropy over the annotated tags of each clip.
+    """Computes the mean binary cross-entropy over the annotated tags of each clip, or those of all its steps.
 
     Args:
-        y_true: float (batch, classes), 1, 0 or -1.
-        y_pred: float (batch, classes), probabilities.
+        y_true: float (batch, ..., classes), 1, 0 or -1.
+        y_pred: float (batch, ..., classes), probabilities.
         class_weights: of tags that are there; None: 1.
 
     Returns:
@@ -65,4 +69,5 @@ def tag_cross_entropy(y_true, y_pred, class_weights: Sequence[float] | None = No
     positive = ops.maximum(targets, 0.0)
     there = ops.convert_to_tensor(1.0 if class_weights is None else class_weights, "float32")
     losses = -(there * positive * ops.log(values) + (1.0 - positive) * ops.log(1.0 - values)) * annotated
-    return ops.sum(losses, axis=-1) / ops.maximum(ops.sum(annotated, axis=-1), 1.0)
+    axes = tuple(range(1, len(losses.shape)))
+    return ops.sum(losses, axis=axes) / ops.maximum(ops.sum(annotated, axis=axes), 1.0)

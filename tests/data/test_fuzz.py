@@ -64,7 +64,7 @@ config = PipelineConfig(clip_s=1.0, batch_size=1)
 manifest["decoder"] = decoder_of(manifest, config, 8000)
 source = ClipSource.from_manifest(manifest, {"x": paths[0].parent}, {"x": None}, 8000)
 for decoder, batch in zip(manifest["decoder"], evaluation_dataset(source, np.arange(len(paths)), {}, {}, config)):
-    print(json.dumps({"frames": int(batch[0].shape[1]), "decoder": decoder}))
+    print(json.dumps({"frames": int(batch[0]["waveform"].shape[1]), "decoder": decoder}))
 """
 
 

@@ -113,7 +113,7 @@ def test_a_clip_is_cut_as_in_training(finished_run, tmp_path):
     signature = tf.saved_model.load(str(export_run(folder, tmp_path / "model"))).signatures["serving_default"]
     waveform = (0.1 * np.random.default_rng(0).standard_normal((2, 5000))).astype(np.float32)
     answers = signature(waveform=tf.constant(waveform))
-    for task, values in load_model(folder)(waveform[:, :2000]).items():
+    for task, values in answer(load_model(folder), waveform[:, :2000]).items():
         np.testing.assert_allclose(answers[task], np.asarray(values), atol=1e-5)
 
 

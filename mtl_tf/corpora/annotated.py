@@ -1,0 +1,154 @@
+"""A folder of audio with files beside it that say when something is heard."""
+
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from mtl_tf.annotations import JOIN, TIMES, UNKNOWN, Event, sound_events, write_events
+from mtl_tf.corpora.annotation_files import read_jams, read_label_track, read_rttm, read_uem
+from mtl_tf.corpora.corpus import SPELLINGS, files_below
+from mtl_tf.corpora.own_corpus import OwnCorpus
+from mtl_tf.errors import UserError
+
+END_S = 1e6  # behind the end of any clip
+EVENT, SPEECH, TURN, BACKGROUND = "event", "speech", "turn", "background"
+
+
+class Annotated(OwnCorpus):
+    """Audio with RTTM and UEM files, JAMS files or label tracks below the same folder.
+
+    | file | belongs to | columns |
+    |---|---|---|
+    | `*.rttm` | the audio that its lines name | `speech_times` (`speech`), `turn_times` (the speakers) |
+    | `*.uem` | the same | what it does not list was not annotated |
+    | `NAME.jams` | audio called `NAME` | `event_times`, `event` (all of them), `background` |
+    | `NAME.txt` | audio called `NAME` | `event_times`, `event` |
+
+    A JAMS file goes before a label track of the same name; `annotations` takes one kind alone. Names that differ in
+    accents or in capitals alone are the same where that is not ambiguous. Audio without any annotation stays, and
+    nothing is known of it. Where the name of an RTTM or UEM file, or the outermost folder, has a part of a division in
+    it (`train`, `dev`, `test`), that is the official split.
+    """
+
+    def read(self, root: Path) -> list[dict[str, object]]:
+        """Reads the annotations of all audio files."""
+        files = list(self.audio_files(root))
+        below = sorted(path for path in files_below(root) if path.name[0] != ".")
+        kinds = {
+            suffix: [path for path in below if path.suffix.lower() == f".{suffix}"]
+            for suffix in ("rttm", "uem", "jams", "txt")
+        }
+        asked = self.options.annotations
+        rttm, uem = ({}, {}) if asked in ("jams", "labels") else (_turns(kinds["rttm"]), _regions(kinds["uem"]))
+        jams = {} if asked in ("rttm", "labels") else _by_name(kinds["jams"])
+        tracks = {} if asked in ("rttm", "jams") else _by_name(kinds["txt"])
+        names = _Names(path.stem for path in files)
+        rows, used = [], 0
+        for path in files:
+            place, stem = path.relative_to(root), path.stem
+            row: dict[str, object] = {"path": place.as_posix()}
+            turns, regions = names.find(stem, rttm), names.find(stem, uem)
+            if turns is not None or regions is not None:
+                split, events = turns or (None, [])
+                outside = _outside(regions[1]) if regions is not None else []
+                row |= {
+                    f"{SPEECH}{TIMES}": write_events([*_speech(events), *outside]),
+                    f"{TURN}{TIMES}": write_events([*events, *outside]),
+                    "official_split": split or (regions[0] if regions is not None else None),
+                }
+            described, track = names.find(stem, jams), names.find(stem, tracks)
+            if described is not None:
+                events, backgrounds = read_jams(described)
+                row |= _event_columns(events) | {BACKGROUND: JOIN.join(backgrounds) or None}
+            elif track is not None:
+                row |= _event_columns(read_label_track(track))
+            used += len(row) > 1
+            outer = place.parts[0].casefold() if len(place.parts) > 1 else ""
+            if row.get("official_split") is None:
+                row["official_split"] = outer if outer in SPELLINGS else None
+            rows.append(row)
+        if not used:
+            raise UserError(
+                f"corpus {self.name}: none of the {len(files)} audio files below {root} has an annotation; "
+                f"{self._wanted()}"
+            )
+        columns = {key for row in rows for key in row if key.endswith(TIMES)}
+        for row in rows:
+            # An empty cell is a clip without events; where nothing is known, the cell says so.
+            row |= {column: UNKNOWN for column in columns if column not in row}
+        return rows
+
+    def _wanted(self) -> str:
+        kinds = {
+            "rttm": "an RTTM file that names it",
+            "jams": "a JAMS file of its name",
+            "labels": "a label track NAME.txt",
+        }
+        return f"{kinds.get(self.options.annotations, ', '.join(kinds.values()))} is wanted"
+
+
+class _Names:
+    """Finds what belongs to a name, exactly or without regard to accents and capitals."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.plain: dict[str, int] = {}
+        for name in set(names):
+            self.plain[_plain(name)] = self.plain.get(_plain(name), 0) + 1
+
+    def find(self, name: str, entries: dict[str, object]):
+        if name in entries:
+            return entries[name]
+        alike = [entry for entry in entries if _plain(entry) == _plain(name)]
+        return entries[alike[0]] if len(alike) == 1 and self.plain[_plain(name)] == 1 else None
+
+
+def _plain(name: str) -> str:
+    folded = unicodedata.normalize("NFKD", name)
+    return "".join(letter for letter in folded if not unicodedata.combining(letter)).casefold()
+
+
+def _turns(paths: list[Path]) -> dict[str, tuple[str | None, list[Event]]]:
+    found: dict[str, tuple[str | None, list[Event]]] = {}
+    for path in paths:
+        for name, events in read_rttm(path).items():
+            split, before = found.get(name, (None, []))
+            found[name] = (split or _split_of(path), [*before, *events])
+    return found
+
+
+def _regions(paths: list[Path]) -> dict[str, tuple[str | None, list[tuple[float, float]]]]:
+    found: dict[str, tuple[str | None, list[tuple[float, float]]]] = {}
+    for path in paths:
+        for name, regions in read_uem(path).items():
+            split, before = found.get(name, (None, []))
+            found[name] = (split or _split_of(path), [*before, *regions])
+    return found
+
+
+def _split_of(path: Path) -> str | None:
+    words = "".join(letter if letter.isalnum() else " " for letter in path.stem.casefold()).split()
+    return next((word for word in words if word in SPELLINGS), None)
+
+
+def _speech(turns: list[Event]) -> list[Event]:
+    """Joins the turns of all speakers, who may speak at once."""
+    return sound_events([turn._replace(label=SPEECH) for turn in turns if turn.offset_s > turn.onset_s], END_S)[0]
+
+
+def _outside(regions: list[tuple[float, float]]) -> list[Event]:
+    """Lists the stretches outside of all regions, up to a time behind any clip."""
+    events, at = [], 0.0
+    for onset_s, offset_s in sorted(regions):
+        if onset_s > at:
+            events.append(Event(at, onset_s, UNKNOWN))
+        at = max(at, offset_s)
+    return [*events, Event(at, END_S, UNKNOWN)]
+
+
+def _by_name(paths: list[Path]) -> dict[str, Path]:
+    return {path.stem: path for path in paths}
+
+
+def _event_columns(events: list[Event]) -> dict[str, object]:
+    labels = JOIN.join(sorted({event.label for event in events}))
+    return {EVENT: labels or None, f"{EVENT}{TIMES}": write_events(events)}

@@ -1,0 +1,112 @@
+"""Steps in time: what trunks give beside the embedding of a clip, and when each step is."""
+
+from collections.abc import Mapping
+
+import keras
+from keras import ops
+
+from mtl_tf.errors import UserError
+from mtl_tf.frontends.frontend import FrontEnd
+from mtl_tf.tasks.steps import Steps
+from mtl_tf.tasks.task import Task
+
+
+class SteppedTrunk(keras.layers.Layer):
+    """Base of the trunks that have something for every step in time before they pool it to one embedding.
+
+    A subclass has `step_frames`, `hidden_steps` and `pool`.
+
+    Input float (batch, frames, bins) and mask (batch, frames); output of `call` the embedding (batch, channels), or,
+    with `return_steps`, the embedding, the steps (batch, steps, channels) and their mask (batch, steps).
+
+    Args:
+        return_steps: set by `mtl_tf.models.build` where a task asks every step.
+    """
+
+    fixed_options = frozenset({"return_steps"})
+
+    def __init__(self, return_steps: bool = False, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.return_steps = return_steps
+
+    @property
+    def step_frames(self) -> int:
+        """How many frames become one step."""
+        raise NotImplementedError
+
+    @property
+    def first_step_frame(self) -> float:
+        """Where the first step has its middle, in frames from that of the first frame."""
+        return (self.step_frames - 1) / 2
+
+    def count_steps(self, frames: int) -> int:
+        """Returns how many steps a number of frames becomes."""
+        return -(-frames // self.step_frames)
+
+    def hidden_steps(self, features, frame_mask, training):
+        """Computes what stands before the pooling, and float (batch, steps), 0 on padding."""
+        raise NotImplementedError
+
+    def pool(self, hidden, valid, training):
+        """Pools what `hidden_steps` gives to (batch, channels)."""
+        raise NotImplementedError
+
+    def call(self, features, frame_mask=None, training=None):
+        """Maps (batch, frames, bins) to the embedding, and to the steps where they are asked for."""
+        hidden, valid = self.hidden_steps(features, frame_mask, training)
+        embedding = self.pool(hidden, valid, training)
+        if not self.return_steps:
+            return embedding
+        if len(hidden.shape) == 4:  # (batch, steps, bins, channels)
+            hidden = ops.reshape(hidden, (ops.shape(hidden)[0], -1, hidden.shape[2] * hidden.shape[3]))
+        return embedding, hidden, valid > 0
+
+    def compute_output_spec(self, *args, **kwargs):
+        """Lets Keras trace `call` where there are steps; else `compute_output_shape` tells."""
+        if self.return_steps:
+            return keras.Operation.compute_output_spec(self, *args, **kwargs)
+        return super().compute_output_spec(*args, **kwargs)
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments."""
+        return super().get_config() | {"return_steps": self.return_steps}
+
+
+def model_steps(frontend: FrontEnd, trunk: keras.layers.Layer) -> Steps:
+    """Finds when the steps of a model are.
+
+    Args:
+        frontend: of the model.
+        trunk: of the model.
+
+    Raises:
+        UserError: the trunk gives no steps, or the front end brings every clip to one number of frames, so that a step
+            is as long as the clip makes it.
+    """
+    if not isinstance(trunk, SteppedTrunk):
+        raise UserError(
+            "a task with resolution in time needs steps, which this model does not give; give model=crnn, "
+            "compact_cnn, mel_cnn, fu2020 or cab_cnn"
+        )
+    if frontend.num_frames is not None:
+        raise UserError(
+            "a task with resolution in time needs frames of one length; give frontend.num_frames=null and fit=pad"
+        )
+
+    def count(samples: int) -> int:
+        return max(trunk.count_steps(max(frontend.count_frames(samples), 1)), 0)
+
+    period_s = trunk.step_frames * frontend.frame_period_s
+    return Steps(frontend.first_frame_s + trunk.first_step_frame * frontend.frame_period_s, period_s, count)
+
+
+def steps_of(model: keras.Model, tasks: Mapping[str, Task]) -> Steps | None:
+    """Finds when the steps of a model are; None where no task asks for them.
+
+    Args:
+        model: of `mtl_tf.models.build`.
+        tasks: its questions.
+    """
+    if not any(task.of_frames for task in tasks.values()):
+        return None
+    return model_steps(model.get_layer("frontend"), model.get_layer("trunk"))
