@@ -63,7 +63,7 @@ def score_events(
     counts = np.array([_event_counts(clip, events) for clip in clips])
     steps_of = np.array([_step_counts(clip, task, events) for clip in clips])
     numbers = group_numbers(groups, len(clips))
-    scores = _segments(clips, events) | _matched(clips, events, per_class) | _intersections(clips, task, events, steps)
+    scores = _segments(clips, events) | _matched(clips, events, per_class) | _intersections(clips, task, steps)
     scores["frame_f1"] = _mean([entry["frame_f1"] for entry in present])
     for name in ("detection_cost", "eer"):
         scores[name] = _mean([entry[name] for entry in present if entry[name] is not None])
@@ -185,9 +185,7 @@ def _interval(counts: np.ndarray, numbers: np.ndarray, score: Callable[[np.ndarr
     return bootstrap_interval(lambda drawn: score(sums[drawn].sum(axis=0)), groups)
 
 
-def _intersections(
-    clips: Sequence[ClipEvents], task: Task, events: Sequence[str], steps: Steps
-) -> dict[str, float | None]:
+def _intersections(clips: Sequence[ClipEvents], task: Task, steps: Steps) -> dict[str, float | None]:
     nothing = {"intersection_f1": None, "psds": None}
     present = sorted({event.label for clip in clips for event in clip.truth})
     try:
@@ -198,14 +196,14 @@ def _intersections(
         return nothing
     truth = {str(number): [tuple(event) for event in clip.truth] for number, clip in enumerate(clips)}
     durations = {str(number): clip.duration_s for number, clip in enumerate(clips)}
-    columns = [task.classes.index(name) for name in events]
+    columns = [task.classes.index(name) for name in present]  # of others neither score is defined
     answers, scores = {}, {}
     for number, clip in enumerate(clips):
         edges = np.clip(steps.start_s + steps.period_s * np.arange(len(clip.values) + 1), 0.0, clip.duration_s)
         edges[-1] = clip.duration_s
         for table, values in ((answers, clip.active.astype(float)), (scores, clip.values.astype(float))):
             frame = pd.DataFrame({"onset": edges[:-1], "offset": edges[1:]})
-            frame = frame.assign(**dict(zip(events, values[:, columns].T, strict=True)))
+            frame = frame.assign(**dict(zip(present, values[:, columns].T, strict=True)))
             table[str(number)] = _Copied(frame[frame["offset"] > frame["onset"]])
     found = intersection_based.fscore(answers, truth, 0.5, num_jobs=1, **INTERSECTION)[0]
     area = intersection_based.psds(scores, truth, durations, num_jobs=1, **PSDS)[0]
