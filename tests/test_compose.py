@@ -9,7 +9,7 @@ from mtl_tf.config_help import help_text
 from mtl_tf.errors import UserError
 
 MISTAKES = {
-    ("experiment=",): "give one experiment=NAME. Known: arabic_speech_commands",
+    ("experiment=",): "give one experiment=NAME. Known: ami_voice_activity",
     ("experiment=fsdd,esc10",): "give one experiment=NAME",
     ("experiment=fsdd", "model="): "model=: give one of alexnet",
     ("experiment=fsdd", "model=gresnet,fu2020"): "give one of alexnet",
@@ -49,7 +49,7 @@ MISTAKES = {
     ("experiment=fsdd", "frontend.n_mels=1"): "Did you mean frontend.num_mel_bins?",
     ("experiment=fsdd", "seed=-1"): "seed=-1: input should be greater than or equal to 0",
     ("experiment=fsdd", "training.loss_weights.digit=-1"): "training.loss_weights.digit=-1",
-    ("experiment=fsdd", "corpus=[]"): "corpus=[]: give one or more of arabic_speech_commands",
+    ("experiment=fsdd", "corpus=[]"): "corpus=[]: give one or more of ami, arabic_speech_commands",
     ("experiment=fsdd", "seed=5000000000"): "seed=5000000000: input should be less than 2147483648",
     ("experiment=fsdd", "epochs=3"): "unknown key epochs. Did you mean training.epochs?",
     ("experiment=fsdd", "training.batch_size=3"): "unknown key training.batch_size. Did you mean pipeline.batch_size?",

@@ -81,12 +81,16 @@ def test_a_row_of_the_paper_trains_under_both_protocols(name, protocol, tmp_path
 OWN = {
     "music_speech_silence": ("label", ("music", "silence", "speech")),
     "arabic_speech_commands": ("class", ("open", "close")),
+    "ami": ("rttm", ("anna", "ben")),
+    "scaper_soundscapes": ("jams", ("car_horn", "human_voice", "siren")),
 }
 
 
 def write_own(kind, root, labels):
     """Writes a folder of class folders, or tables named after the parts of a division, of eight clips per class."""
     column, classes = labels
+    if kind == "annotated":
+        return write_annotated(root, *labels)
     rng, rows = np.random.default_rng(0), []
     for label in classes:
         (root / label).mkdir(parents=True)
@@ -96,6 +100,26 @@ def write_own(kind, root, labels):
     if kind == "table":
         for place, part in enumerate(("train", "val", "test")):
             (root / f"{part}.csv").write_text(f"file,{column}\n" + "".join(rows[place::3]))
+
+
+def write_annotated(root, kind, labels):
+    """Writes twelve clips of two seconds, each with an event of every class, and what says when it is."""
+    rng, turns = np.random.default_rng(0), {"train": [], "development": [], "test": []}
+    root.mkdir(parents=True)
+    for number in range(12):
+        name = f"clip{number:02}"
+        soundfile.write(root / f"{name}.wav", 0.1 * rng.standard_normal(32_000), 16000)
+        onsets = [(0.1 + 0.5 * place, label) for place, label in enumerate(labels)]
+        part = ("train", "train", "development", "test")[number % 4]
+        turns[part] += [f"SPEAKER {name} 1 {onset_s} 0.4 <NA> <NA> {label} <NA> <NA>\n" for onset_s, label in onsets]
+        values = [{"time": onset_s, "duration": 0.4, "value": {"label": label}} for onset_s, label in onsets]
+        values.append({"time": 0, "duration": 2, "value": {"label": "park", "role": "background"}})
+        if kind == "jams":
+            content = {"annotations": [{"namespace": "scaper", "data": values}]}
+            (root / f"{name}.jams").write_text(json.dumps(content))
+    if kind == "rttm":
+        for part, lines in turns.items():
+            (root / f"set.{part}.rttm").write_text("".join(lines))
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -31,7 +31,7 @@ def test_a_corpus_without_a_reader_is_prepared_by_its_file(tmp_path):
     ("arguments", "message"),
     [
         (["corpus=fsd"], "no corpus is called fsd. Did you mean fsdd?"),
-        ([], "give corpus=NAME, one of arabic_speech_commands"),
+        ([], "give corpus=NAME, one of ami, arabic_speech_commands"),
         (["corpus=savee", "download=true"], "corpus savee has no public download"),
         (["corpus=bad", "config_dir=own"], "bad.yaml: pth='x': extra inputs are not permitted"),
     ],

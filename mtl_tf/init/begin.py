@@ -77,6 +77,7 @@ def begin(arguments: Sequence[str]) -> str:
     options = options.model_copy(update={"split": split, **_audit(findings)})
     for task in tasks:
         kind = "classes" if task.separator is None else f"tags, parted by {task.separator!r}"
+        kind = "kinds of event, and when each is heard" if task.of_frames else kind
         what = "who speaks" if task.classes is None else f"{len(task.classes)} {kind}"
         say(f"task {task.name}: {what}, from the column {task.column}")
         if task.spellings:
@@ -88,7 +89,8 @@ def begin(arguments: Sequence[str]) -> str:
     for line in doubts(usable, tasks):
         say(f"note: {line}")
     say(f"tested on {sentence}")
-    experiment = propose_lengths(usable) | division | {"training": TRAINING}
+    of_frames = any(task.of_frames for task in tasks)
+    experiment = propose_lengths(usable, of_frames) | division | {"training": TRAINING}
     texts = {
         f"corpus/{name}.yaml": corpus_text(name, options),
         **{f"task/{task.name}.yaml": task_text(task, name) for task in tasks},

@@ -14,13 +14,14 @@ def describe_place(place: Path, name: str, levels: list[str] | None, table: dict
     """Says how a corpus is to be read.
 
     Args:
-        place: a table, or a folder with a table, with an audformat database, or with class folders.
+        place: a table, or a folder with a table, with an audformat database, with RTTM or JAMS files or label tracks
+            beside the audio, or with class folders.
         name: of the corpus, for messages.
         levels: columns that folders stand for; None: the outermost is the label.
         table: `columns` and `audio_dir` of a table, where they are given.
 
     Returns:
-        The options of a corpus of the kind `table`, `audformat` or `folders`.
+        The options of a corpus of the kind `table`, `audformat`, `annotated` or `folders`.
 
     Raises:
         UserError: there is nothing that could be read.
@@ -34,7 +35,10 @@ def describe_place(place: Path, name: str, levels: list[str] | None, table: dict
         return CorpusConfig(name="table", path=path, **table)
     if (place / HEADER).is_file():
         return CorpusConfig(name="audformat", path=path)
-    files = [file for file in files_below(place) if file.suffix.lower() in AUDIO_SUFFIXES and file.name[0] != "."]
+    below = [file for file in files_below(place) if file.name[0] != "."]
+    files = [file for file in below if file.suffix.lower() in AUDIO_SUFFIXES]
+    if levels is None and not table and _is_annotated(files, below):
+        return CorpusConfig(name="annotated", path=path)
     if levels is None and (table or find_tables(place, name, required=False)):
         return CorpusConfig(name="table", path=path, **table)
     if not files:
@@ -45,3 +49,11 @@ def describe_place(place: Path, name: str, levels: list[str] | None, table: dict
             "named after it, or write a table with the columns file and label"
         )
     return CorpusConfig(name="folders", path=path, **({} if levels is None else {"levels": levels}))
+
+
+def _is_annotated(files: list[Path], below: list[Path]) -> bool:
+    """Says whether RTTM or JAMS files are there, or label tracks of the names of half of the audio."""
+    if any(path.suffix.lower() in (".rttm", ".jams") for path in below):
+        return True
+    tracks = {path.stem for path in below if path.suffix.lower() == ".txt"}
+    return bool(files) and 2 * sum(file.stem in tracks for file in files) >= len(files)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from mtl_tf.annotations import TIMES, UNKNOWN, timed_events
 from mtl_tf.config import SplitConfig
 from mtl_tf.data.manifest import TEST, TRAIN, label_columns
 from mtl_tf.errors import UserError, nearest_hint
@@ -21,7 +22,7 @@ MOST_NUMBERS = 20  # different values of a column of numbers that may still be c
 MOST_FOLDS, FEWEST_GROUPS = 5, 3
 HIGHEST_RATE_HZ = 16000
 MOST_NAMED = 8
-LONGEST_S = 5.0
+LONGEST_S, LONGEST_OF_FRAMES_S = 5.0, 10.0
 # Chosen on validation clips of Arabic Speech Commands, speakers that training does not have.
 MODEL = {
     "filters": [24, 48, 96, 192],
@@ -43,6 +44,7 @@ class ProposedTask:
         classes: in sorted order; None: those of the training clips (who speaks).
         spellings: native label to the class that is spelt alike and more frequent.
         separator: what stands between tags; None: each clip has one class.
+        of_frames: the column holds events with their times, and every step is asked.
     """
 
     name: str
@@ -50,6 +52,7 @@ class ProposedTask:
     classes: tuple[str, ...] | None
     spellings: dict[str, str] = field(default_factory=dict)
     separator: str | None = None
+    of_frames: bool = False
 
 
 def propose_tasks(
@@ -79,6 +82,16 @@ def propose_tasks(
             left.append(f"{column}: not asked for")
             continue
         others = {*taken, *(task.name for task in tasks)}
+        if column.endswith(TIMES):
+            base = column.removesuffix(TIMES)
+            base = corpus if base.casefold() in GENERIC else base
+            found = _events(manifest[column], column, _free_name(f"{base}_events", corpus, others))
+            few = _why_no_events(manifest[column], found) if not asked else ""
+            if found.classes and not few:
+                tasks.append(found)
+            else:
+                left.append(f"{column}: {few or 'no event'}")
+            continue
         separator = None if column == SPEAKER else _separator(manifest[column].dropna().astype(str))
         if separator is not None:
             tasks.append(_tags(manifest[column], column, _free_name(column, corpus, others), separator))
@@ -133,6 +146,20 @@ def _tags(labels: pd.Series, column: str, name: str, separator: str) -> Proposed
     return ProposedTask(name, column, tuple(sorted(set(parts) - {""})), separator=separator)
 
 
+def _events(cells: pd.Series, column: str, name: str) -> ProposedTask:
+    labels = {event.label for cell in cells.dropna() for event in timed_events(str(cell))}
+    return ProposedTask(
+        name, column, tuple(sorted(label for label in labels if not label.startswith(UNKNOWN))), of_frames=True
+    )
+
+
+def _why_no_events(cells: pd.Series, task: ProposedTask) -> str:
+    """Says why events are no task, else nothing."""
+    clips = sum(len({event.label for event in timed_events(str(cell))}) for cell in cells.dropna())
+    count = len(task.classes)
+    return f"{count} values in {clips} clips" if count > MOST_CLASSES or clips < FEWEST_CLIPS * count else ""
+
+
 def _free_name(column: str, corpus: str, taken: Collection[str]) -> str:
     """Names a task after its column, or after its corpus where the column's name says nothing."""
     plain = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")
@@ -170,6 +197,9 @@ def doubts(manifest: pd.DataFrame, tasks: Sequence[ProposedTask]) -> list[str]:
     found = []
     for task in tasks:
         labels = manifest[task.column].dropna().astype(str)
+        if task.of_frames:
+            labels = labels.map(lambda cell: sorted({event.label for event in timed_events(cell)})).explode().dropna()
+            labels = labels[~labels.str.startswith(UNKNOWN)]
         if task.separator is not None:
             labels = labels.str.split(task.separator, regex=False).explode().str.strip()
         counts = labels.replace(task.spellings).value_counts()
@@ -178,7 +208,7 @@ def doubts(manifest: pd.DataFrame, tasks: Sequence[ProposedTask]) -> list[str]:
             listed = ", ".join(few[:MOST_NAMED])
             verb = "is" if len(few) == 1 else "are"
             found.append(f"{task.name}: {listed} {verb} in fewer than {FEWEST_CLIPS} clips, too few to learn and test")
-        binary = task.classes is not None and len(task.classes) == 2
+        binary = not task.of_frames and task.classes is not None and len(task.classes) == 2
         if binary and all(_is_yes_or_no(label) for label in task.classes):
             found.append(f"{task.name} is yes or no; several such columns may be tags, see docs/own_corpora.md")
     depth = int(manifest["path"].str.count("/").max())
@@ -215,16 +245,28 @@ def propose_split(manifest: pd.DataFrame) -> tuple[SplitConfig, dict[str, object
     return SplitConfig(strategy="random"), {}, "a random fifth of the clips, as no speakers or parts are named"
 
 
-def propose_lengths(manifest: pd.DataFrame) -> dict[str, dict[str, object]]:
+def propose_lengths(manifest: pd.DataFrame, of_frames: bool = False) -> dict[str, dict[str, object]]:
     """Proposes rate, length and batch size, by the clips' rates and lengths.
+
+    Args:
+        manifest: usable clips.
+        of_frames: whether a task asks every step, for which the network is a crnn.
 
     Returns:
         Keys of `frontend`, `model` and `pipeline`.
     """
     rate = min(int(manifest["sample_rate"].mode().iloc[0]), HIGHEST_RATE_HZ)
     seconds = (manifest["num_frames"] / manifest["sample_rate"]).to_numpy()
-    clip_s = float(min(np.ceil(np.quantile(seconds, 0.95) * 20) / 20, LONGEST_S))
+    longest_s = LONGEST_OF_FRAMES_S if of_frames else LONGEST_S
+    clip_s = float(min(np.ceil(np.quantile(seconds, 0.95) * 20) / 20, longest_s))
     windows = {} if rate == HIGHEST_RATE_HZ else {"n_fft": 2 ** round(np.log2(rate * 0.032)), "hop_length": rate // 100}
+    if of_frames:
+        windows |= {"hop_length": rate // 50, "num_mel_bins": 40}
+        return {
+            "frontend": {"sample_rate": rate, **windows, "normalize": "global"},
+            "model": {"time_pools": [2, 1, 1]},
+            "pipeline": {"clip_s": round(clip_s, 2), "batch_size": 8, "shards": True},
+        }
     return {
         "frontend": {"sample_rate": rate, **windows, "normalize": "global"},
         "model": {"time_segments": 6 if clip_s <= WORD_S else 1, **MODEL},

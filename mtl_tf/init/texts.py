@@ -19,7 +19,7 @@ def task_text(task: ProposedTask, corpus: str) -> str:
     labels |= {"map": task.spellings} if task.spellings else {}
     labels |= {"separator": task.separator} if task.separator else {}
     lines = [f"# @package tasks.{task.name}"]
-    lines += ["kind: multi_label"] if task.separator else []
+    lines += ["kind: frame_multi_label"] if task.of_frames else ["kind: multi_label"] if task.separator else []
     lines.append("closed_set: true" if task.classes is None else f"classes: {as_typed(list(task.classes))}")
     return "\n".join([*lines, f"labels: {as_typed({corpus: labels})}"]) + "\n"
 
@@ -29,4 +29,5 @@ def experiment_text(name: str, options: CorpusConfig, tasks: Sequence[ProposedTa
     chosen = ", ".join(task.name for task in tasks)
     lines = ["# @package _global_", f"# Proposed by scripts/init.py for {options.path}", "defaults:"]
     lines += [f"  - override /corpus: [{name}]", f"  - override /task: [{chosen}]"]
+    lines += ["  - override /model: crnn"] * any(task.of_frames for task in tasks)
     return "\n".join([*lines, *(f"{key}: {as_typed(value)}" for key, value in keys.items())]) + "\n"

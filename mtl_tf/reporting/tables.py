@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mtl_tf.annotations import TIMES, UNKNOWN, timed_events
 from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.data.leave_out import count_hits
 from mtl_tf.data.manifest import label_columns
@@ -102,7 +103,11 @@ def print_audit(corpus: Corpus, manifest: pd.DataFrame, folder: Path) -> None:
             for kind, count in findings["kind"].value_counts().items()
         )
         console.print(Text(f"audit: {counts}; listed in {folder / AUDIT}"))
-        columns = tuple(column for column in label_columns(manifest) if manifest[column].nunique() <= MOST_VALUES)
+        columns = tuple(
+            column
+            for column in label_columns(manifest)
+            if manifest[column].nunique() <= MOST_VALUES and not column.endswith(TIMES)
+        )
         hits = count_hits(manifest, findings, columns, named=True)
         if hits:
             console.print(Text(f"that is {', '.join(hits)}"))
@@ -117,6 +122,9 @@ def count_lines(manifest: pd.DataFrame) -> list[str]:
     """
     lines = []
     for column in (*label_columns(manifest), "official_split", "official_fold", "speaker"):
+        if column.endswith(TIMES):
+            lines += _event_line(manifest[column].dropna().astype(str), column)
+            continue
         counts = manifest[column].dropna().astype(str).value_counts()
         if len(counts) > MOST_VALUES:
             fewest, most = counts.min(), counts.max()
@@ -126,6 +134,15 @@ def count_lines(manifest: pd.DataFrame) -> list[str]:
             missing = int(manifest[column].isna().sum())
             lines.append(f"{column}: {listed}" + (f"; none {missing}" if missing else ""))
     return lines
+
+
+def _event_line(cells: pd.Series, column: str) -> list[str]:
+    """Counts the events of each label."""
+    found = [event.label for cell in cells for event in timed_events(cell) if not event.label.startswith(UNKNOWN)]
+    counts = pd.Series(found, dtype=object).value_counts()
+    if len(counts) > MOST_VALUES:
+        return [f"{column}: {counts.sum()} events of {len(counts)} kinds"]
+    return [f"{column}: events of {', '.join(f'{label} {counts[label]}' for label in sorted(counts.index))}"]
 
 
 def _console() -> Console:

@@ -1,5 +1,6 @@
 """A folder or table becomes an experiment that runs."""
 
+import json
 import math
 import subprocess
 import sys
@@ -219,3 +220,31 @@ def test_a_label_in_other_company_is_a_tag(cells, tmp_path):
     begin([str(tmp_path / "list.csv"), "name=park"])
     task = compose(["experiment=park", "config_dir=my_configs"]).tasks["heard"]
     assert not task.exclusive and task.classes == sorted({tag for cell in cells for tag in cell.split(",")})
+
+
+@pytest.mark.parametrize("kind", ["txt", "jams", "csv"])
+def test_events_become_a_run(kind, tmp_path):
+    rng, rows = np.random.default_rng(0), ["file,onset,offset,label"]
+    place = tmp_path / "scenes"
+    place.mkdir()
+    for number in range(10):
+        soundfile.write(place / f"{number}.wav", 0.1 * rng.standard_normal(16000), 8000)
+        events = [(0.2, 0.8, "dog"), (1.0, 1.5, "cat")][: 1 + number % 2]
+        rows += [f"{number}.wav,{onset},{offset},{label}" for onset, offset, label in events]
+        if kind == "txt":
+            lines = (f"{onset}\t{offset}\t{label}\n" for onset, offset, label in events)
+            (place / f"{number}.txt").write_text("".join(lines))
+        if kind == "jams":
+            data = [{"time": on, "duration": off - on, "value": label} for on, off, label in events]
+            content = {"annotations": [{"namespace": "tag_open", "data": data}]}
+            (place / f"{number}.jams").write_text(json.dumps(content))
+    if kind == "csv":
+        (place / "events.csv").write_text("\n".join(rows))
+    begin([str(place), "name=scenes", "config_dir=own"])
+    small = ("model.filters=[4,4,4]", "model.recurrent_units=4", "pipeline.shards=false", "quiet=true")
+    config = compose(["experiment=scenes", "config_dir=own", "training.epochs=1", *small])
+    name = "scenes_events" if kind == "csv" else "event_events"
+    task = config.tasks[name]
+    assert task.kind == "frame_multi_label" and task.classes == ["cat", "dog"] and config.model.name == "crnn"
+    scores = load_metrics(run_experiment(config))["test"]
+    assert scores[name]["n"] == 2 and 0 <= scores[name]["frame_f1"] <= 1
