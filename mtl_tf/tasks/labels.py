@@ -116,7 +116,7 @@ def task_of(name: str, config: TaskConfig, classes: Sequence[str]) -> Task:
 
 
 def index_labels(
-    task: Task, names: pd.Series, training: np.ndarray, duration_s: np.ndarray
+    task: Task, names: pd.Series, training: np.ndarray, duration_s: np.ndarray | None = None
 ) -> np.ndarray | FrameLabels:
     """Turns the class names of all clips into indices, or their tags into zeros and ones.
 
@@ -124,7 +124,7 @@ def index_labels(
         task: with the classes.
         names: class name of every clip, None where there is no label.
         training: bool, which clips train.
-        duration_s: how much of each clip is used, float (clips,).
+        duration_s: how much of each clip is used, float (clips,); None: no question is of steps.
 
     Returns:
         int32 (clips,), -1 where there is no label, where the class is none of the task's, and where a closed-set task

@@ -79,11 +79,11 @@ def test_what_tensorflow_io_misreads_goes_to_soundfile(tmp_path):
 def test_a_batch_is_padded_with_zeros_and_cropped_where_told():
     samples = np.arange(1.0, 11.0, dtype=np.float32)
     whole, short = [*range(1, 11), 0, 0], [[1, 2, 3, 0, 0], [1, 2, 3, 4, 5]]
-    assert [values.tolist() for values in pad_batch([samples], [0.5], 12)] == [[whole], [10]]
+    assert [values.tolist() for values in pad_batch([samples], [0.5], 12)] == [[whole], [10], [0]]
     cut = pad_batch([samples, samples], [0.0, 0.999], 4)
-    assert [values.tolist() for values in cut] == [[[1, 2, 3, 4], [7, 8, 9, 10]], [4, 4]]
+    assert [values.tolist() for values in cut] == [[[1, 2, 3, 4], [7, 8, 9, 10]], [4, 4], [0, 6]]
     padded = pad_batch([samples[:3], samples[:5]], [0.9, 0.9], None)
-    assert [values.tolist() for values in padded] == [short, [3, 5]]
+    assert [values.tolist() for values in padded] == [short, [3, 5], [0, 0]]
     starts = {int(pad_batch([samples], [crop], 4)[0][0, 0]) for crop in np.linspace(0, 0.999, 200)}
     assert starts == {1, 2, 3, 4, 5, 6, 7}
 
@@ -237,17 +237,17 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path):
 def test_any_crop_is_a_stretch_of_its_clip(lengths, crops, num_samples):
     """Samples are numbered from 1, so that what stands in the batch says where it came from."""
     clips = [np.arange(1, length + 1, dtype=np.float32) for length in lengths]
-    batch, counts = pad_batch(clips, np.array(crops[: len(clips)]), num_samples)
+    batch, counts, starts = pad_batch(clips, np.array(crops[: len(clips)]), num_samples)
     assert batch.shape == (len(clips), num_samples)
-    for row, clip, count in zip(batch, clips, counts, strict=True):
+    for row, clip, count, start in zip(batch, clips, counts, starts, strict=True):
         kept = min(len(clip), num_samples)
-        assert count == kept
+        assert count == kept and clip[start] == row[0]
         first = row[0]
         np.testing.assert_array_equal(row, [*np.arange(first, first + kept), *[0] * (num_samples - kept)])
         assert 1 <= first <= len(clip) - kept + 1
-    whole, lengths = pad_batch(clips, np.zeros(len(clips)), None)
+    whole, lengths, _ = pad_batch(clips, np.zeros(len(clips)), None)
     assert lengths.tolist() == [len(clip) for clip in clips]
-    again, _ = pad_batch(
+    again, *_ = pad_batch(
         [row[: len(clip)] for row, clip in zip(whole, clips, strict=True)], np.array(crops[: len(clips)]), num_samples
     )
     np.testing.assert_array_equal(again, batch)
