@@ -12,9 +12,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mtl_tf.annotations import TIMES
 from mtl_tf.config import AuditConfig
 from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.data import fingerprint
+from mtl_tf.data.annotation_table import ANNOTATIONS, annotation_table
 from mtl_tf.data.audit import OUTSIDE_CAUSES, find_problems, inspect_clips
 from mtl_tf.data.decode import load_clip
 from mtl_tf.data.duplicates import mark_duplicates
@@ -39,7 +41,8 @@ def prepare_corpus(
 ) -> tuple[pd.DataFrame, Path]:
     """Gives a corpus's manifest with what the audit measured; reuses the last one if no file changed since.
 
-    Writes `manifest.parquet`, which says what it was made from, and `audit.csv` (one row per finding).
+    Writes `manifest.parquet`, which says what it was made from, `audit.csv` (one row per finding), and, of a corpus with
+    events, `annotations.parquet`.
 
     Args:
         corpus: its reader.
@@ -71,6 +74,8 @@ def prepare_corpus(
         )
         _store_manifest(manifest, folder / MANIFEST, made_from)
     write_table(find_problems(manifest, corpus, audit), folder / AUDIT)
+    if any(column.endswith(TIMES) for column in manifest):
+        write_table(annotation_table(manifest), folder / ANNOTATIONS)
     return manifest, root
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
@@ -129,6 +130,13 @@ def test_events_that_cannot_be_are_findings_of_the_audit(tmp_path):
     text = (tmp_path / "prepared" / "mine" / "audit.csv").read_text()
     assert text.count("doubtful_events") == 1 and "a.wav" in text
     assert "no length" in text and "onset behind its offset" in text and "and 1 more" in text
+    table = pd.read_parquet(tmp_path / "prepared" / "mine" / "annotations.parquet")
+    assert table["onset_s"].dtype == table["offset_s"].dtype == "float64" and table["annotated"].all()
+    rows = table[table["clip_id"].str.endswith("b.wav")]
+    assert rows[["column", "label", "onset_s", "offset_s"]].to_numpy().tolist() == [
+        ["event", "dog", 0.5, 1.0],
+        ["event", "dog", 1.0, 1.5],
+    ]
 
 
 @published
