@@ -25,8 +25,8 @@ def annotation_table(manifest: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per event: `clip_id`, `column` (without `_times`), `label`, `onset_s` and `offset_s` (NaN where an event
-        is somewhere in the clip), and `annotated`: False for a stretch, or a clip, in which nothing was annotated, whose
-        label is empty. A clip that was annotated and has no event has one row without label and times.
+        is somewhere in the clip), and `annotated`: False for a stretch, or a clip, in which nothing was annotated,
+        whose label is empty. A clip that was annotated and has no event has one row without label and times.
     """
     rows = []
     for column in (name for name in manifest if name.endswith(TIMES)):

@@ -41,8 +41,8 @@ def prepare_corpus(
 ) -> tuple[pd.DataFrame, Path]:
     """Gives a corpus's manifest with what the audit measured; reuses the last one if no file changed since.
 
-    Writes `manifest.parquet`, which says what it was made from, `audit.csv` (one row per finding), and, of a corpus with
-    events, `annotations.parquet`.
+    Writes `manifest.parquet`, which says what it was made from, `audit.csv` (one row per finding), and, of a corpus
+    with events, `annotations.parquet`.
 
     Args:
         corpus: its reader.
