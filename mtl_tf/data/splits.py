@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import (
-    GroupKFold,
     GroupShuffleSplit,
     LeaveOneGroupOut,
     StratifiedShuffleSplit,
@@ -11,7 +10,7 @@ from sklearn.model_selection import (
 
 from mtl_tf.config import RunConfig, SplitConfig
 from mtl_tf.data.manifest import COLUMNS, FACTS, TEST, TRAIN, VALIDATION
-from mtl_tf.data.stratify import draw, folds, tag_table
+from mtl_tf.data.stratify import draw, folds, grouped_folds, tag_table
 from mtl_tf.errors import UserError
 
 UNUSED = "unused"
@@ -229,17 +228,15 @@ def _test_mask(rows: pd.DataFrame, split: SplitConfig, fold: int, tags: pd.DataF
         return groups.isin(split.test_groups).to_numpy()
     if split.strategy == "predefined":
         return _official(rows, fold)
-    by_group = {
-        "grouped_k_fold": lambda: GroupKFold(split.num_folds, shuffle=True, random_state=split.seed),
-        "leave_one_group_out": LeaveOneGroupOut,
-    }
     try:
         if split.strategy == "random":
             tests = [draw(rows, split.test_fraction, split.seed + fold, tags)]
         elif split.strategy == "k_fold":
             tests = folds(rows, split.num_folds, split.seed, tags)
+        elif split.strategy == "grouped_k_fold":
+            tests = grouped_folds(groups, split.num_folds, split.seed, tags)
         else:
-            tests = [test for _, test in by_group[split.strategy]().split(rows, groups=groups)]
+            tests = [test for _, test in LeaveOneGroupOut().split(rows, groups=groups)]
     except ValueError as error:
         raise UserError(f"split.strategy={split.strategy} is impossible: {error}") from error
     if split.strategy != "random" and not 0 <= fold < len(tests):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from iterstrat.ml_stratifiers import MultilabelStratifiedKFold, MultilabelStratifiedShuffleSplit
-from sklearn.model_selection import KFold, ShuffleSplit
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 
 from mtl_tf.annotations import read_events
 from mtl_tf.config import TaskConfig
@@ -80,3 +80,29 @@ def folds(rows: pd.DataFrame, count: int, seed: int, tags: pd.DataFrame | None) 
         return [test for _, test in KFold(count, shuffle=True, random_state=seed).split(rows)]
     splitter = MultilabelStratifiedKFold(count, shuffle=True, random_state=seed)
     return [test for _, test in splitter.split(rows, tags.loc[rows.index])]
+
+
+def grouped_folds(groups: pd.Series, count: int, seed: int, tags: pd.DataFrame | None) -> list[np.ndarray]:
+    """Divides rows into folds that share no group, of each tag as many groups in each.
+
+    Args:
+        groups: of the rows.
+        count: of folds.
+        seed: of the division.
+        tags: what `tag_table` gave.
+
+    Returns:
+        Positions of each fold's test rows.
+
+    Raises:
+        ValueError: there are fewer groups than folds.
+    """
+    if tags is None:
+        splitter = GroupKFold(count, shuffle=True, random_state=seed)
+        return [test for _, test in splitter.split(groups, groups=groups)]
+    numbers = np.unique(groups, return_inverse=True)[1]
+    there = tags.loc[groups.index].groupby(numbers).max()  # which tags a group has at all
+    if len(there) < count:
+        raise ValueError(f"there are {len(there)} groups, and {count} folds are asked for")
+    splitter = MultilabelStratifiedKFold(count, shuffle=True, random_state=seed)
+    return [np.flatnonzero(np.isin(numbers, test)) for _, test in splitter.split(there, there)]

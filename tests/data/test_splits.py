@@ -269,3 +269,23 @@ def test_tags_have_their_share_in_every_part(strategy):
             has = table["heard"].str.split(",").map(lambda tags, tag=tag: tag in tags)
             for part, share in (("test", 0.2), ("validation", 0.16)):
                 assert abs((has & (division["split"] == part)).sum() - share * has.sum()) <= 1.5, (tag, part, seed)
+
+
+def test_folds_of_groups_share_none_and_each_has_its_share_of_every_tag():
+    """Each of 30 speakers has a tag in all clips or in none, so that folds by speaker alone often miss the rare ones."""
+    rng = np.random.default_rng(0)
+    task = TaskConfig(kind="multi_label", labels={"c": {"column": "heard"}})
+    for seed in range(5):
+        who = {tag: set(rng.choice(30, size, replace=False)) for tag, size in (("often", 15), ("rarely", 5))}
+        cells = [",".join(tag for tag in who if speaker in who[tag]) for speaker in range(30) for _ in range(4)]
+        table = manifest(speakers=30, takes=4, heard=cells)
+        setting = config({"strategy": "grouped_k_fold", "num_folds": 5, "seed": seed, "validation_fraction": 0})
+        setting = setting.model_copy(update={"tasks": {"t": task}})
+        tested = []
+        for fold in range(5):
+            is_test = split_clips(table, setting, fold)["split"] == "test"
+            assert not set(table["speaker"][is_test]) & set(table["speaker"][~is_test])
+            has = table["heard"].str.split(",").map(lambda tags: "rarely" in tags)
+            assert 1 <= table["speaker"][has & is_test].nunique() <= 2, (seed, fold)
+            tested += list(table["clip_id"][is_test])
+        assert sorted(tested) == sorted(table["clip_id"])
