@@ -272,7 +272,7 @@ def test_tags_have_their_share_in_every_part(strategy):
 
 
 def test_folds_of_groups_share_none_and_each_has_its_share_of_every_tag():
-    """Each of 30 speakers has a tag in all clips or in none, so that folds by speaker alone often miss the rare ones."""
+    """Each of 30 speakers has a tag in all clips or in none, so that folds by speaker alone often miss rare ones."""
     rng = np.random.default_rng(0)
     task = TaskConfig(kind="multi_label", labels={"c": {"column": "heard"}})
     for seed in range(5):
