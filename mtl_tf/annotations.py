@@ -1,11 +1,16 @@
 """Events of a clip, with onset and offset, as one text in a cell, and the rules for those that cannot be."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 JOIN, AT, UNKNOWN = ";", "@", "?"
 TIMES = "_times"  # ends the name of a column whose cells hold events
 TOLERANCE_S = 0.1  # by which the end of an event may lie beyond that of the audio, as rounded ends do
+
+
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_TIMED = re.compile(rf"(.*){AT}({_NUMBER})-({_NUMBER})", re.DOTALL)
 
 
 class Event(NamedTuple):
@@ -92,6 +97,8 @@ def sound_events(events: Sequence[Event], duration_s: float) -> tuple[list[Event
         if offset_s <= 0:
             wrong.append(f"{place} ends before the clip begins")
             continue
+        if onset_s < -TOLERANCE_S:
+            wrong.append(f"{place} begins before the clip does")
         event = Event(max(onset_s, 0.0), min(offset_s, duration_s), label)
         before = kept[last[label]] if label in last else None
         if before is not None and event.onset_s <= before.offset_s:
@@ -105,12 +112,8 @@ def sound_events(events: Sequence[Event], duration_s: float) -> tuple[list[Event
 
 
 def _read_event(part: str) -> Event:
-    label, found, times = part.rpartition(AT)
-    onset, dash, offset = times.partition("-")
-    try:
-        return Event(float(onset), float(offset), label) if found and dash else Event(None, None, part)
-    except ValueError:
-        return Event(None, None, part)
+    found = _TIMED.fullmatch(part)
+    return Event(float(found[2]), float(found[3]), found[1]) if found else Event(None, None, part)
 
 
 def _short(seconds: float) -> str:

@@ -6,12 +6,9 @@ Usage: scripts/predict.py run=DIR [window_s=S [hop_s=S]] [out=FILE.csv|.tsv|.rtt
 
 Prints one JSON line per file: {"file": ..., "TASK": {"class": ..., "probability": ..., "trust": ..., "probabilities":
 {...}}, ...}; of events a list of {"onset_s", "offset_s", "label", "probability"}. With window_s one line per window,
-with its "start_s", and one per file with the events of all windows. out writes the answers into a file, too: a table,
-RTTM, or a label track of Audacity (.txt). trust: such a share of validation clips answered as surely was right (0.99,
-0.95, 0.9; null: less, or of another length than training's); it says nothing of noise, silence and other corpora. A
-server is a TF Serving of saved_models/NAME, asked by gRPC (port 8500) or with --rest (port 8501); without files, for
-its signatures. A file that cannot be decoded is named on standard error, the others are answered, and the exit code
-is 2.
+with its "start_s", and one per file with its events. out writes a table, RTTM or label track (.txt), too. trust: such
+a share of validation clips answered as surely was right (0.99, 0.95, 0.9; null: less, or of another length than
+training's). A server is a TF Serving, asked by gRPC (8500) or with --rest (8501); without files, for its signatures.
 """
 
 from pathlib import Path
@@ -27,9 +24,10 @@ def main(arguments: list[str]) -> None:
     """Answers for the given files."""
     values, words = read_arguments(arguments, KEYS, files=True, flags=["rest"])
     files = [Path(word) for word in words]
-    if ("run" in values) == ("server" in values) or ("run" in values and not files):
-        given = "give run=DIR, a folder that scripts/train.py printed, or --server HOST:PORT"
-        raise UserError(f"{given}; and at least one audio file")
+    if ("run" in values) == ("server" in values):
+        raise UserError("give run=DIR, a folder that scripts/train.py printed, or --server HOST:PORT; and audio files")
+    if "run" in values and not files:
+        raise UserError("give at least one audio file, after run=DIR")
     if "server" in values:
         from mtl_tf.serving.predict_remote import predict_remote
 
@@ -40,8 +38,7 @@ def main(arguments: list[str]) -> None:
     from mtl_tf.evaluation.windows import Windows
     from mtl_tf.runs.predict_files import predict_files
 
-    out = Path(values["out"]) if "out" in values else None
-    return predict_files(Path(values["run"]), files, Windows.from_keys(values), out)
+    return predict_files(Path(values["run"]), files, Windows.from_keys(values), values.get("out"))
 
 
 if __name__ == "__main__":

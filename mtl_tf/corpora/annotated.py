@@ -1,7 +1,9 @@
 """A folder of audio with files beside it that say when something is heard."""
 
+import itertools
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from mtl_tf.annotations import JOIN, TIMES, UNKNOWN, Event, sound_events, write_events
@@ -24,7 +26,8 @@ class Annotated(OwnCorpus):
     | `NAME.jams` | audio called `NAME` | `event_times`, `event` (all of them), `background` |
     | `NAME.txt` | audio called `NAME` | `event_times`, `event` |
 
-    A JAMS file goes before a label track of the same name; `annotations` takes one kind alone. Names that differ in
+    A JAMS file goes before a label track of the same name; `annotations` takes one kind alone. Of several files of one
+    name the one in the audio's folder counts, or the one whose folders are called most alike. Names that differ in
     accents or in capitals alone are the same where that is not ambiguous. Audio without any annotation stays, and
     nothing is known of it. Where the name of an RTTM or UEM file, or the outermost folder, has a part of a division in
     it (`train`, `dev`, `test`), that is the official split.
@@ -40,14 +43,14 @@ class Annotated(OwnCorpus):
         }
         asked = self.options.annotations
         rttm, uem = ({}, {}) if asked in ("jams", "labels") else (_turns(kinds["rttm"]), _regions(kinds["uem"]))
-        jams = {} if asked in ("rttm", "labels") else _by_name(kinds["jams"])
-        tracks = {} if asked in ("rttm", "jams") else _by_name(kinds["txt"])
-        names = _Names(path.stem for path in files)
+        jams = [] if asked in ("rttm", "labels") else kinds["jams"]
+        tracks = [] if asked in ("rttm", "jams") else kinds["txt"]
+        names = _Names(files)
         rows, used = [], 0
         for path in files:
-            place, stem = path.relative_to(root), path.stem
+            place = path.relative_to(root)
             row: dict[str, object] = {"path": place.as_posix()}
-            turns, regions = names.find(stem, rttm), names.find(stem, uem)
+            turns, regions = names.find(path, rttm), names.find(path, uem)
             if turns is not None or regions is not None:
                 split, events = turns or (None, [])
                 outside = _outside(regions[1]) if regions is not None else []
@@ -56,7 +59,7 @@ class Annotated(OwnCorpus):
                     f"{TURN}{TIMES}": write_events([*events, *outside]),
                     "official_split": split or (regions[0] if regions is not None else None),
                 }
-            described, track = names.find(stem, jams), names.find(stem, tracks)
+            described, track = _beside(path, jams), _beside(path, tracks)
             if described is not None:
                 events, backgrounds = read_jams(described)
                 row |= _event_columns(events) | {BACKGROUND: JOIN.join(backgrounds) or None}
@@ -88,18 +91,42 @@ class Annotated(OwnCorpus):
 
 
 class _Names:
-    """Finds what belongs to a name, exactly or without regard to accents and capitals."""
+    """Finds what the lines of a file say of an audio by its name, if need be without regard to accents and case."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self.plain: dict[str, int] = {}
-        for name in set(names):
-            self.plain[_plain(name)] = self.plain.get(_plain(name), 0) + 1
+    def __init__(self, files: list[Path]) -> None:
+        self.same = Counter(path.stem for path in files)
+        self.alike = Counter(_plain(path.stem) for path in files)
 
-    def find(self, name: str, entries: dict[str, object]):
-        if name in entries:
-            return entries[name]
-        alike = [entry for entry in entries if _plain(entry) == _plain(name)]
-        return entries[alike[0]] if len(alike) == 1 and self.plain[_plain(name)] == 1 else None
+    def find(self, path: Path, entries: dict[str, object]):
+        if path.stem in entries:
+            if self.same[path.stem] > 1:
+                raise UserError(
+                    f"{self.same[path.stem]} audio files are called {path.stem}, such as {path}, and RTTM or UEM lines "
+                    "name one of them; give each a name of its own"
+                )
+            return entries[path.stem]
+        alike = [entry for entry in entries if _plain(entry) == _plain(path.stem)]
+        return entries[alike[0]] if len(alike) == 1 and self.alike[_plain(path.stem)] == 1 else None
+
+
+def _beside(audio: Path, files: list[Path]) -> Path | None:
+    """Finds the file of the name of an audio: in its folder, or in the one whose path ends most like the audio's."""
+    named = [path for path in files if path.stem == audio.stem] or [
+        path for path in files if _plain(path.stem) == _plain(audio.stem)
+    ]
+    if not named:
+        return None
+    likeness = [
+        (path.parent == audio.parent, _common(path.parent.parts[::-1], audio.parent.parts[::-1])) for path in named
+    ]
+    best = [path for path, like in zip(named, likeness, strict=True) if like == max(likeness)]
+    if len(best) > 1:
+        raise UserError(f"{best[0]} and {best[1]} may both belong to {audio}; put the right one into its folder")
+    return best[0]
+
+
+def _common(first: Sequence[str], second: Sequence[str]) -> int:
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
 def _plain(name: str) -> str:
@@ -143,10 +170,6 @@ def _outside(regions: list[tuple[float, float]]) -> list[Event]:
             events.append(Event(at, onset_s, UNKNOWN))
         at = max(at, offset_s)
     return [*events, Event(at, END_S, UNKNOWN)]
-
-
-def _by_name(paths: list[Path]) -> dict[str, Path]:
-    return {path.stem: path for path in paths}
 
 
 def _event_columns(events: list[Event]) -> dict[str, object]:

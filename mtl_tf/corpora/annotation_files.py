@@ -86,28 +86,31 @@ def read_jams(path: Path) -> tuple[list[Event], list[str]]:
         UserError: it is no JAMS file, or has no such annotation.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        annotations = content["annotations"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        events, backgrounds, known = _sound_events(json.loads(path.read_text(encoding="utf-8-sig")), path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise UserError(f"{path} is no JAMS file, or is damaged") from error
+    if not known:
+        raise UserError(f"{path} holds no annotation of sound events, tags or segments")
+    return events, sorted(set(backgrounds))
+
+
+def _sound_events(content: dict, path: Path) -> tuple[list[Event], list[str], bool]:
     events, backgrounds, known = [], [], False
-    for annotation in annotations:
+    for annotation in content["annotations"]:
         if not str(annotation.get("namespace", "")).startswith(EVENT_NAMESPACES):
             continue
         known = True
-        for entry in _observations(annotation.get("data", [])):
+        for entry in _observations(annotation["data"]):
             value, onset_s, duration_s = entry.get("value"), entry.get("time"), entry.get("duration")
             role = value.get("role") if isinstance(value, dict) else None
             label = value.get("label") if isinstance(value, dict) else value
-            if not isinstance(label, str) or not _is_time(onset_s) or not _is_time(duration_s):
+            if not isinstance(label, str) or not label or not _is_time(onset_s) or not _is_time(duration_s):
                 raise UserError(f"{path}: an event needs time, duration and a label; one is {json.dumps(entry)[:120]}")
             if role == "background":
                 backgrounds.append(label)
             else:
                 events.append(Event(float(onset_s), float(onset_s) + float(duration_s), _label(path, 0, label)))
-    if not known:
-        raise UserError(f"{path} holds no annotation of sound events, tags or segments")
-    return events, sorted(set(backgrounds))
+    return events, backgrounds, known
 
 
 def _observations(data: object) -> list[dict]:
@@ -118,10 +121,11 @@ def _observations(data: object) -> list[dict]:
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:
+    content = path.read_bytes()
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
     except UnicodeDecodeError:
-        text = path.read_text(encoding="cp1252", errors="replace")
+        text = content.decode("cp1252", errors="replace")
     return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 

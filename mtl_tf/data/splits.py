@@ -255,6 +255,12 @@ def _official(rows: pd.DataFrame, fold: int) -> np.ndarray:
             raise UserError(f"fold={fold}: there are {len(numbers)} official folds, counted from 0")
         return (rows["official_fold"] == numbers[fold]).to_numpy(bool)
     corpus = rows["corpus"].iloc[0]
+    without = rows["path"][rows["official_split"].isna()]
+    if len(without) < len(rows):
+        raise UserError(
+            f"corpus {corpus}: {len(without)} of {len(rows)} clips have no part in the official split, such as "
+            f"{without.iloc[0]}; corpora.{corpus}.where={{official_split: [train, validation, test]}} leaves them out"
+        )
     raise UserError(f"corpus {corpus} has no official split; choose split.strategy, such as grouped_k_fold")
 
 

@@ -15,6 +15,7 @@ from mtl_tf.config_files import choices, config_dirs
 from mtl_tf.corpora import KINDS, corpus_names, open_corpus
 from mtl_tf.corpora.table import ALIASES
 from mtl_tf.data.leave_out import leave_out
+from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.data.prepare import AUDIT, prepare_corpus
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
@@ -75,9 +76,12 @@ def begin(arguments: Sequence[str]) -> str:
     tasks, left = propose_tasks(usable, asked, name, taken)
     split, division, sentence = propose_split(usable)
     options = options.model_copy(update={"split": split, **_audit(findings)})
+    if split.strategy == "predefined" and usable["official_split"].isna().any() and not division:
+        options = options.model_copy(update={"where": {"official_split": [TRAIN, VALIDATION, TEST]}})
     for task in tasks:
         kind = "classes" if task.separator is None else f"tags, parted by {task.separator!r}"
-        kind = "kinds of event, and when each is heard" if task.of_frames else kind
+        if task.of_frames:
+            kind = f"kind{'s' if len(task.classes) > 1 else ''} of event, and when each is heard"
         what = "who speaks" if task.classes is None else f"{len(task.classes)} {kind}"
         say(f"task {task.name}: {what}, from the column {task.column}")
         if task.spellings:

@@ -46,7 +46,7 @@ def describe_place(place: Path, name: str, levels: list[str] | None, table: dict
     if all(file.parent == place for file in files):
         raise UserError(
             f"{place} holds {len(files)} audio files and no class folders; put the files of each class into a folder "
-            "named after it, or write a table with the columns file and label"
+            "named after it, write a table with the columns file and label, or put RTTM, JAMS or label files beside it"
         )
     return CorpusConfig(name="folders", path=path, **({} if levels is None else {"levels": levels}))
 

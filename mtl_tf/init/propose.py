@@ -20,6 +20,8 @@ SEPARATORS = (";", ",", "|")
 FEWEST_CLIPS = 3  # of a class, on average
 MOST_NUMBERS = 20  # different values of a column of numbers that may still be classes
 MOST_FOLDS, FEWEST_GROUPS = 5, 3
+MOST_PLACED = 0.75  # share of clips with a part from which an official division is taken for one
+FEW_CLASSES = 10  # of events, which are a task however few clips there are
 HIGHEST_RATE_HZ = 16000
 MOST_NAMED = 8
 LONGEST_S, LONGEST_OF_FRAMES_S = 5.0, 10.0
@@ -85,12 +87,15 @@ def propose_tasks(
         if column.endswith(TIMES):
             base = column.removesuffix(TIMES)
             base = corpus if base.casefold() in GENERIC else base
-            found = _events(manifest[column], column, _free_name(f"{base}_events", corpus, others))
+            name = "events" if base == "event" else f"{base}_events"
+            found = _events(manifest[column], column, _free_name(name, corpus, others))
             few = _why_no_events(manifest[column], found) if not asked else ""
             if found.classes and not few:
                 tasks.append(found)
             else:
-                left.append(f"{column}: {few or 'no event'}")
+                left.append(
+                    f"{column}: {few}; task={column} asks for it all the same" if few else f"{column}: no event"
+                )
             continue
         separator = None if column == SPEAKER else _separator(manifest[column].dropna().astype(str))
         if separator is not None:
@@ -105,8 +110,10 @@ def propose_tasks(
         tasks.append(_classes(manifest[column], column, _free_name(column, corpus, others)))
     if not tasks:
         raise UserError(
-            "no column looks like classes" + (f" ({'; '.join(left)})" if left else "") + "; a column with two or more "
-            "values, each in several clips, is wanted"
+            "nothing that was read looks like classes or events"
+            + (f" ({'; '.join(left)})" if left else "")
+            + "; a column with two or more "
+            "values, each in several clips, or with events, is wanted"
         )
     return tasks, left
 
@@ -157,7 +164,8 @@ def _why_no_events(cells: pd.Series, task: ProposedTask) -> str:
     """Says why events are no task, else nothing."""
     clips = sum(len({event.label for event in timed_events(str(cell))}) for cell in cells.dropna())
     count = len(task.classes)
-    return f"{count} values in {clips} clips" if count > MOST_CLASSES or clips < FEWEST_CLIPS * count else ""
+    rare = count > FEW_CLASSES and clips < FEWEST_CLIPS * count
+    return f"{count} labels, each in {clips / count:.0f} clips or so" if count > MOST_CLASSES or rare else ""
 
 
 def _free_name(column: str, corpus: str, taken: Collection[str]) -> str:
@@ -234,8 +242,10 @@ def propose_split(manifest: pd.DataFrame) -> tuple[SplitConfig, dict[str, object
     parts = set(manifest["official_split"].dropna())
     speakers = manifest[SPEAKER].nunique() if manifest[SPEAKER].notna().all() else 0
     by_speaker = {"validation_group": SPEAKER} if speakers >= FEWEST_GROUPS else {}
-    if manifest["official_split"].notna().all() and {TRAIN, TEST} <= parts:
-        return SplitConfig(strategy="predefined", **by_speaker), {}, "the official division"
+    placed = manifest["official_split"].notna()
+    if placed.mean() >= MOST_PLACED and {TRAIN, TEST} <= parts:
+        rest = "" if placed.all() else f"; {(~placed).sum()} of {len(placed)} clips are of no part and take none"
+        return SplitConfig(strategy="predefined", **by_speaker), {}, f"the official division{rest}"
     if manifest["official_fold"].notna().all() and manifest["official_fold"].nunique() > 1:
         return SplitConfig(strategy="predefined", **by_speaker), {"fold": 0}, "fold 0 of the official folds"
     if speakers >= FEWEST_GROUPS:

@@ -86,11 +86,12 @@ def model_steps(frontend: FrontEnd, trunk: keras.layers.Layer) -> Steps:
     if not isinstance(trunk, SteppedTrunk):
         raise UserError(
             "a task with resolution in time needs steps, which this model does not give; give model=crnn, "
-            "compact_cnn, mel_cnn, fu2020 or cab_cnn"
+            "compact_cnn, mel_cnn, gresnet, fu2020 or cab_cnn"
         )
     if frontend.num_frames is not None:
         raise UserError(
-            "a task with resolution in time needs frames of one length; give frontend.num_frames=null and fit=pad"
+            "a task with resolution in time needs frames of one length; give frontend.num_frames=null and "
+            "frontend.fit=pad"
         )
 
     def count(samples: int) -> int:

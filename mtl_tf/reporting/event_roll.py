@@ -36,9 +36,9 @@ def event_roll(
     """
     labels = sorted({event.label for event in (*truth, *answers)})
     with matplotlib.rc_context(STYLE):
-        height = 0.7 + 0.32 * max(len(labels), 1)
-        figure = Figure(figsize=(5.4, 2.0 + height))
-        upper, lower = figure.subplots(2, 1, height_ratios=[height, 2.0])
+        height = 0.5 + 0.24 * max(len(labels), 1)
+        figure = Figure(figsize=(3.4, 1.6 + height))
+        upper, lower = figure.subplots(2, 1, height_ratios=[height, 1.6])
         for row, label in enumerate(labels):
             for events, place, color in ((truth, row - 0.2, "black"), (answers, row + 0.2, COLORS[0])):
                 spans = [(event.onset_s, event.offset_s - event.onset_s) for event in events if event.label == label]

@@ -31,11 +31,12 @@ def precision_recall(predictions: pd.DataFrame, classes: Sequence[str], title: s
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(10, 3.4))
         left, right = figure.subplots(1, 2)
-        for place, index in enumerate(shown):
+        for index in shown:
             rows = targets[:, index] >= 0
             precision, recall, thresholds = precision_recall_curve(targets[rows, index] == 1, values[rows, index])
             f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-            style = {"color": COLORS[place % len(COLORS)], "linestyle": STYLES[place // len(COLORS)]}
+            # By the class and not by its place, so that a class has one colour in all figures.
+            style = {"color": COLORS[index % len(COLORS)], "linestyle": STYLES[index // len(COLORS) % len(STYLES)]}
             left.step(100 * recall, 100 * precision, where="post", label=classes[index], **style)
             right.plot(100 * thresholds, 100 * f1[:-1], **style)
         left.set(title=f"{title}: precision over recall (%)", xlabel="recall", ylabel="precision")

@@ -196,7 +196,7 @@ def _examples(folder: Path, config: RunConfig) -> dict[str, list[dict[str, Any]]
                 events = [timed_events(text) for text in (row.label, row.predicted)]
                 duration_s = len(clip) / frontend.sample_rate
                 picture = event_roll(features, frontend.frame_period_s, *events, duration_s, frontend.frequencies_hz)
-                words, right = "steps answered as annotated:", True
+                words, right = "steps answered as annotated", True
             else:
                 picture = figures.clip_features(features, frontend.frame_period_s, frontend.frequencies_hz)
                 words = f"right: {row.label or NONE}"

@@ -57,7 +57,8 @@ def print_details(folder: Path) -> None:
     metrics = load_metrics(folder, names.EVALUATION)
     speakers = telling_speakers(load_speakers(folder), metrics["test"])
     for task, scores in metrics["test"].items():
-        classes = Table(title=f"{task}: per class (%)")  # which folds that do not have the same classes lack
+        kind = "whole events per class" if "frame_f1" in scores else "per class"
+        classes = Table(title=f"{task}: {kind} (%)")  # which folds that do not have the same classes lack
         what = "events" if "frame_f1" in scores else "clips"
         for heading in ("class", "precision", "recall", "F1", what):
             classes.add_column(heading, justify="left" if heading == "class" else "right")

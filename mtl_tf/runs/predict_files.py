@@ -33,7 +33,12 @@ from mtl_tf.tasks.steps import Steps
 WINDOWS_AT_ONCE = 32
 
 
-def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None = None, out: Path | None = None) -> None:
+def predict_files(
+    folder: Path,
+    files: Sequence[Path],
+    windows: Windows | None = None,
+    out: Path | str | None = None,
+) -> None:
     """Prints one JSON line per file, or per window of each file; events of all windows are one line more.
 
     Whole files are cut as the run cut its clips (`crop_s`, if its corpora share one).
@@ -53,7 +58,7 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
     decisions = load_decisions(folder)
     tasks = {name: task_of(name, config.tasks[name], names) for name, names in classes.items()}
     of_frames = [name for name, task in tasks.items() if task.of_frames]
-    written = None if out is None else AnswerFile(out, files, of_frames)
+    written = None if out is None else AnswerFile(Path(out), files, of_frames)
     if not any(file.exists() for file in files):
         raise UserError(f"cannot decode {files[0]}: no such file")
 
@@ -71,10 +76,10 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
     finders = event_finders(tasks, steps, decisions)
     failed = []
 
-    def put(record: dict) -> None:
+    def put(record: dict, window_s: float | None = None) -> None:
         print(json.dumps(record))
         if written is not None:
-            written.add(record, windows and windows.window_s)
+            written.add(record, window_s)
 
     for file in files:
         try:
@@ -103,7 +108,7 @@ def predict_files(folder: Path, files: Sequence[Path], windows: Windows | None =
                 gathered[name].append((start_s or 0.0, answers[name]))
             record = answer_records(answers, classes, trusted, decisions, {} if start_s is not None else events)
             if record:
-                put(place | record)
+                put(place | record, len(part) / rate)
         if windows is not None and finders:
             seconds = len(samples) / rate
             merged = {name: finder.records(finder.merge(gathered[name]), seconds) for name, finder in finders.items()}

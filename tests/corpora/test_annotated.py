@@ -81,11 +81,53 @@ def test_jams_go_before_label_tracks_of_the_same_name(tmp_path):
     assert listed(tmp_path, annotations="jams").loc["b.wav", "event_times"] == "?"
 
 
+def test_files_of_one_name_belong_to_the_audio_in_their_folder(tmp_path):
+    for folder, label in (("a", "dog"), ("b", "cat")):
+        write_audio(tmp_path / "audio" / folder / "1.wav")
+        for place in (tmp_path / "audio" / folder, tmp_path / "labels" / folder):
+            place.mkdir(parents=True, exist_ok=True)
+            (place / "1.txt").write_text(f"0.5\t1.0\t{label}\n")
+    for _ in range(2):  # beside the audio, then in folders that are called alike
+        table = listed(tmp_path)
+        assert table.loc["audio/a/1.wav", "event_times"] == "dog@0.5-1"
+        assert table.loc["audio/b/1.wav", "event_times"] == "cat@0.5-1"
+        for folder in ("a", "b"):
+            (tmp_path / "audio" / folder / "1.txt").unlink(missing_ok=True)
+    (tmp_path / "labels" / "a").rename(tmp_path / "labels" / "c")
+    (tmp_path / "labels" / "b").rename(tmp_path / "labels" / "d")
+    with pytest.raises(UserError, match=r"1\.txt and .*1\.txt may both belong to"):
+        listed(tmp_path)
+    (tmp_path / "a.rttm").write_text("SPEAKER 1 1 0.5 0.5 <NA> <NA> anna <NA> <NA>\n")
+    with pytest.raises(UserError, match="2 audio files are called 1"):
+        listed(tmp_path, annotations="rttm")
+
+
+def test_a_turn_may_begin_before_its_clip(tmp_path):
+    write_audio(tmp_path / "a.wav")
+    (tmp_path / "a.rttm").write_text("SPEAKER a 1 -0.5 1.5 <NA> <NA> anna <NA> <NA>\n")
+    assert read_events(listed(tmp_path).loc["a.wav", "turn_times"]) == [(-0.5, 1.0, "anna")]
+
+
 def test_an_older_jams_file_keeps_its_data_as_columns(tmp_path):
     data = {"time": [0.5, 1.0], "duration": [0.2, 0.3], "value": ["dog", "cat"], "confidence": [1, 1]}
     path = tmp_path / "a.jams"
     path.write_text(json.dumps({"annotations": [{"namespace": "tag_open", "data": data}]}))
     assert [event.label for event in read_jams(path)[0]] == ["dog", "cat"]
+
+
+DAMAGED = (
+    "",
+    "{",
+    "[]",
+    '{"annotations": null}',
+    '{"annotations": ["x"]}',
+    *(
+        '{"annotations": [{"namespace": "scaper", "data": ' + data + "}]}"
+        for data in ("null", "5", '["x"]', '{"time": [0, 1], "duration": [1]}', '{"time": 0}')
+    ),
+    '{"annotations": [{"namespace": "scaper", "data": [{"time": 1' + "0" * 400 + ', "duration": 1, "value": "a"}]}]}',
+    "[" * 100_000,
+)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +138,7 @@ def test_an_older_jams_file_keeps_its_data_as_columns(tmp_path):
         ("a.rttm", "SPEAKER a 1 0.5 1 <NA> <NA> b;c <NA> <NA>\n", "a.rttm line 1: a label may not hold ';'"),
         ("a.uem", "a 1 0.5\n", "a.uem line 1: a line of UEM is NAME CHANNEL ONSET OFFSET"),
         ("a.txt", "0.5 1.0 dog\n", "a.txt line 1: onset, offset and label with tabs between them are wanted"),
-        ("a.jams", "{", "a.jams is no JAMS file, or is damaged"),
+        *(("a.jams", content, "a.jams is no JAMS file, or is damaged") for content in DAMAGED),
         ("a.jams", jams((0, 1, "dog"), namespace="beat"), "a.jams holds no annotation of sound events"),
         ("a.jams", jams((None, 1, "dog")), "a.jams: an event needs time, duration and a label"),
     ],

@@ -243,7 +243,7 @@ def test_events_become_a_run(kind, tmp_path):
     begin([str(place), "name=scenes", "config_dir=own"])
     small = ("model.filters=[4,4,4]", "model.recurrent_units=4", "pipeline.shards=false", "quiet=true")
     config = compose(["experiment=scenes", "config_dir=own", "training.epochs=1", *small])
-    name = "scenes_events" if kind == "csv" else "event_events"
+    name = "scenes_events" if kind == "csv" else "events"
     task = config.tasks[name]
     assert task.kind == "frame_multi_label" and task.classes == ["cat", "dog"] and config.model.name == "crnn"
     scores = load_metrics(run_experiment(config))["test"]

@@ -17,7 +17,7 @@ from mtl_tf.tasks.task import Task
 PERIOD_S, FIRST_S = 0.04, -0.02
 TASK = Task("event", ("cat", "dog"), "frame_f1", exclusive=False, of_frames=True)
 
-seconds = st.integers(0, 10_000_000).map(lambda micro: micro / 1e6)
+seconds = st.integers(-1_000_000, 10_000_000).map(lambda micro: micro / 1e6)
 events = st.lists(
     st.tuples(
         seconds, st.integers(1, 4_000_000).map(lambda micro: micro / 1e6), st.sampled_from(["cat", "dog", "a@b"])
@@ -40,7 +40,8 @@ def test_events_survive_their_text(given_events):
         ([(1.0, 10.05)], [(1.0, 10.0)], None),
         ([(10.0, 11.0)], [], "begins behind the clip's end"),
         ([(-1.0, -0.5)], [], "ends before the clip begins"),
-        ([(-1.0, 2.0)], [(0.0, 2.0)], None),
+        ([(-1.0, 2.0)], [(0.0, 2.0)], "begins before the clip does"),
+        ([(-0.05, 2.0)], [(0.0, 2.0)], None),
         ([(1.0, 3.0), (2.0, 4.0)], [(1.0, 4.0)], "overlaps another dog"),
         ([(1.0, 5.0), (2.0, 4.0)], [(1.0, 5.0)], "overlaps another dog"),
         ([(1.0, 3.0), (3.0, 4.0)], [(1.0, 4.0)], None),
