@@ -77,7 +77,8 @@ class FrameLabels:
 
         Returns:
             int8 (number, classes): 1 where an event is, 0 where it is not, -1 where that is not known. Of exclusive
-            tasks a step without an event is of the class `background`, and not known if there is none.
+            tasks a step without an event is of the class `background`, and not known if there is none, or if events of
+            several classes are there.
         """
         known = self.known[position]
         values = np.where(known, 0, -1).astype(np.int8)[None].repeat(number, axis=0)
@@ -93,22 +94,23 @@ class FrameLabels:
         for event in self.events[position]:
             place = span(event)
             if place is not None:
-                if self.task.exclusive:
-                    values[place] = np.where(values[place] > 0, values[place], 0)
                 values[place, self.index[event.label]] = 1
         if self.task.exclusive:
-            empty = ~(values == 1).any(axis=1)
-            if self.task.background is None:
-                values[empty] = -1
-            else:
-                values[empty, self.index[self.task.background]] = np.where(known.all(), 1, -1)
-                if not known.all():
-                    values[empty] = -1
+            self._make_exclusive(values, bool(known.all()))
         for event in self.unknown[position]:
             place = span(event)
             if place is not None:
                 values[place, self._classes_of(event)] = -1
         return values
+
+    def _make_exclusive(self, values: np.ndarray, all_known: bool) -> None:
+        """Leaves each step one class; a step of several, or of none where that is not the background, is not known."""
+        count = (values == 1).sum(axis=1)
+        values[count == 1] = np.maximum(values[count == 1], 0)
+        values[count != 1] = -1
+        if self.task.background is not None and all_known:
+            values[count == 0] = 0
+            values[count == 0, self.index[self.task.background]] = 1
 
     def _classes_of(self, event: Event) -> slice | int:
         label = event.label.removeprefix(UNKNOWN)

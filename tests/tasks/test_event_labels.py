@@ -125,6 +125,8 @@ def test_steps_of_an_exclusive_task_have_one_class():
     found = labels.targets(0, 0.0, 5.0, 0.0, 1.0, 5)
     assert [classes[index] for index in found.argmax(axis=1)] == ["music", "music", "neither", "speech", "neither"]
     assert (found.sum(axis=1) == 1).all()
+    both = labels_of("music@0-2;speech@1-3", task=task).targets(0, 0.0, 3.0, 0.0, 1.0, 3)
+    assert both.argmax(axis=1)[[0, 2]].tolist() == [0, 2] and (both[1] == -1).all()
     open_task = Task("sound", classes, "frame_f1", of_frames=True)
     assert (labels_of("music@0-2", task=open_task).targets(0, 0.0, 3.0, 0.0, 1.0, 3)[2] == -1).all()
 
