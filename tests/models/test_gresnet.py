@@ -78,7 +78,7 @@ def test_lengths_are_those_of_the_docstring():
         hidden = trunk._block(index, hidden, training=False)
         shapes.append(hidden.shape[1:])
     assert shapes == [(100, 65, 32)] * 2 + [(50, 33, 64)] * 2 + [(25, 17, 96)] * 4
-    assert trunk.pool(hidden).shape == (1, 9, 5, 96)
+    assert trunk.last_pool(hidden).shape == (1, 9, 5, 96)
 
 
 @pytest.mark.parametrize("first", ACTIVATIONS)
