@@ -100,11 +100,8 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
     ]
     if not config.quiet:
         resumed = f"; carrying on after epoch {first}" if first else ""
-        announce(
-            config,
-            fold,
-            f"{count_parameters(model):,} parameters; scores below are in %, on validation clips{resumed}",
-        )
+        below = "scores below are in %, on validation clips" if scored else "no validation clips, so no scores below"
+        announce(config, fold, f"{count_parameters(model):,} parameters; {below}{resumed}")
         callbacks.append(RichProgress(last, steps, _only(config.main_metrics(), scored)))
     if options.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(folder / names.TENSORBOARD, write_graph=False))
