@@ -10,6 +10,8 @@ from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.tasks.steps import Steps
 from mtl_tf.tasks.task import Task
 
+TRACED_STEPS = 64  # more than any kernel is long
+
 
 class SteppedTrunk(keras.layers.Layer):
     """Base of the trunks that have something for every step in time before they pool it to one embedding.
@@ -61,15 +63,27 @@ class SteppedTrunk(keras.layers.Layer):
             hidden = ops.reshape(hidden, (ops.shape(hidden)[0], -1, hidden.shape[2] * hidden.shape[3]))
         return embedding, hidden, valid > 0
 
-    def compute_output_spec(self, *args, **kwargs):
-        """Lets Keras trace `call` where there are steps; else `compute_output_shape` tells."""
-        if self.return_steps:
-            return keras.Operation.compute_output_spec(self, *args, **kwargs)
-        return super().compute_output_spec(*args, **kwargs)
+    def compute_output_spec(self, features, frame_mask=None, training=None):
+        """Traces `call` where there are steps, and leaves their number open; else `compute_output_shape` tells."""
+        if not self.return_steps:
+            return super().compute_output_spec(features, frame_mask=frame_mask, training=training)
+        # Of one number of frames, as the JAX backend cannot tell that two ways to halve an open one come to the same.
+        frames = features.shape[1] or TRACED_STEPS * self.step_frames
+        features = keras.KerasTensor((features.shape[0], frames, *features.shape[2:]), features.dtype)
+        if frame_mask is not None:
+            frame_mask = keras.KerasTensor((features.shape[0], frames), "bool")
+        traced = keras.Operation.compute_output_spec(self, features, frame_mask=frame_mask, training=training)
+        embedding, *steps = traced
+        steps = [_open(values) for values in steps]
+        return (tuple(map(_open, embedding)) if isinstance(embedding, tuple) else embedding, *steps)
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
         return super().get_config() | {"return_steps": self.return_steps}
+
+
+def _open(values: keras.KerasTensor) -> keras.KerasTensor:
+    return keras.KerasTensor((values.shape[0], None, *values.shape[2:]), values.dtype)
 
 
 def model_steps(frontend: FrontEnd, trunk: keras.layers.Layer) -> Steps:
