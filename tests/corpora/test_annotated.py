@@ -174,10 +174,12 @@ def test_events_that_cannot_be_are_findings_of_the_audit(tmp_path):
     assert "no length" in text and "onset behind its offset" in text and "and 1 more" in text
     table = pd.read_parquet(tmp_path / "prepared" / "mine" / "annotations.parquet")
     assert table["onset_s"].dtype == table["offset_s"].dtype == "float64" and table["annotated"].all()
-    rows = table[table["clip_id"].str.endswith("b.wav")]
+    whole = table[(table["column"] == "event") & table["clip_id"].str.endswith("a.wav")]
+    assert sorted(whole["label"]) == ["cat", "dog", "eel"] and whole["onset_s"].isna().all()
+    rows = table[table["clip_id"].str.endswith("b.wav") & (table["column"] == "event_times")]
     assert rows[["column", "label", "onset_s", "offset_s"]].to_numpy().tolist() == [
-        ["event", "dog", 0.5, 1.0],
-        ["event", "dog", 1.0, 1.5],
+        ["event_times", "dog", 0.5, 1.0],
+        ["event_times", "dog", 1.0, 1.5],
     ]
 
 
