@@ -245,11 +245,8 @@ def _check_references(config: RunConfig) -> None:
     if config.training.jit_compile and config.training.deterministic:
         raise UserError("training.jit_compile=true needs training.deterministic=false: XLA gives no such promise")
     task, _, metric = config.training.monitor.partition(".")
-    tracked = (
-        metrics_of(TRACKED, config.tasks[task].exclusive, config.tasks[task].of_frames)
-        if task in config.tasks
-        else TRACKED
-    )
+    asked = config.tasks.get(task)
+    tracked = TRACKED if asked is None else metrics_of(TRACKED, asked.exclusive, asked.of_frames)
     if config.training.monitor not in ("mean", "loss") and (task not in config.tasks or metric not in tracked):
         raise UserError(
             f"training.monitor={config.training.monitor}: give mean, loss, or one of {', '.join(config.tasks)} with "

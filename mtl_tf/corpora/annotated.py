@@ -42,15 +42,16 @@ class Annotated(OwnCorpus):
             for suffix in ("rttm", "uem", "jams", "txt")
         }
         asked = self.options.annotations
-        rttm, uem = ({}, {}) if asked in ("jams", "labels") else (_turns(kinds["rttm"]), _regions(kinds["uem"]))
-        jams = [] if asked in ("rttm", "labels") else kinds["jams"]
-        tracks = [] if asked in ("rttm", "jams") else kinds["txt"]
-        names = _Names(files)
+        by_line = asked in ("any", "rttm")
+        rttm = _Recordings(_turns(kinds["rttm"]) if by_line else {}, files)
+        uem = _Recordings(_regions(kinds["uem"]) if by_line else {}, files)
+        jams = _Beside(kinds["jams"] if asked in ("any", "jams") else [])
+        tracks = _Beside(kinds["txt"] if asked in ("any", "labels") else [])
         rows, used = [], 0
         for path in files:
             place = path.relative_to(root)
             row: dict[str, object] = {"path": place.as_posix()}
-            turns, regions = names.find(path, rttm), names.find(path, uem)
+            turns, regions = rttm.find(path), uem.find(path)
             if turns is not None or regions is not None:
                 split, events = turns or (None, [])
                 outside = _outside(regions[1]) if regions is not None else []
@@ -59,7 +60,7 @@ class Annotated(OwnCorpus):
                     f"{TURN}{TIMES}": write_events([*events, *outside]),
                     "official_split": split or (regions[0] if regions is not None else None),
                 }
-            described, track = _beside(path, jams), _beside(path, tracks)
+            described, track = jams.find(path), tracks.find(path)
             if described is not None:
                 events, backgrounds = read_jams(described)
                 row |= _event_columns(events) | {BACKGROUND: JOIN.join(backgrounds) or None}
@@ -90,39 +91,69 @@ class Annotated(OwnCorpus):
         return f"{kinds.get(self.options.annotations, ', '.join(kinds.values()))} is wanted"
 
 
-class _Names:
-    """Finds what the lines of a file say of an audio by its name, if need be without regard to accents and case."""
+class _Recordings:
+    """Finds what the lines of files say of an audio by its name, if need be without regard to accents and case.
 
-    def __init__(self, files: list[Path]) -> None:
+    Args:
+        entries: by name of the recording.
+        files: all audio, to know which names are not of one alone.
+    """
+
+    def __init__(self, entries: dict[str, tuple], files: list[Path]) -> None:
+        self.entries = entries
         self.same = Counter(path.stem for path in files)
         self.alike = Counter(_plain(path.stem) for path in files)
+        self.by_plain: dict[str, list[str]] = {}
+        for name in entries:
+            self.by_plain.setdefault(_plain(name), []).append(name)
 
-    def find(self, path: Path, entries: dict[str, object]):
-        if path.stem in entries:
+    def find(self, path: Path) -> tuple | None:
+        """Returns the entry of an audio.
+
+        Raises:
+            UserError: several audio files have its name.
+        """
+        if path.stem in self.entries:
             if self.same[path.stem] > 1:
                 raise UserError(
                     f"{self.same[path.stem]} audio files are called {path.stem}, such as {path}, and RTTM or UEM lines "
                     "name one of them; give each a name of its own"
                 )
-            return entries[path.stem]
-        alike = [entry for entry in entries if _plain(entry) == _plain(path.stem)]
-        return entries[alike[0]] if len(alike) == 1 and self.alike[_plain(path.stem)] == 1 else None
+            return self.entries[path.stem]
+        alike = self.by_plain.get(_plain(path.stem), [])
+        return self.entries[alike[0]] if len(alike) == 1 and self.alike[_plain(path.stem)] == 1 else None
 
 
-def _beside(audio: Path, files: list[Path]) -> Path | None:
-    """Finds the file of the name of an audio: in its folder, or in the one whose path ends most like the audio's."""
-    named = [path for path in files if path.stem == audio.stem] or [
-        path for path in files if _plain(path.stem) == _plain(audio.stem)
-    ]
-    if not named:
-        return None
-    likeness = [
-        (path.parent == audio.parent, _common(path.parent.parts[::-1], audio.parent.parts[::-1])) for path in named
-    ]
-    best = [path for path, like in zip(named, likeness, strict=True) if like == max(likeness)]
-    if len(best) > 1:
-        raise UserError(f"{best[0]} and {best[1]} may both belong to {audio}; put the right one into its folder")
-    return best[0]
+class _Beside:
+    """Finds the file of the name of an audio: in its folder, or in the one whose path ends most like the audio's.
+
+    Args:
+        files: such as all label tracks.
+    """
+
+    def __init__(self, files: list[Path]) -> None:
+        self.by_stem: dict[str, list[Path]] = {}
+        self.by_plain: dict[str, list[Path]] = {}
+        for path in files:
+            self.by_stem.setdefault(path.stem, []).append(path)
+            self.by_plain.setdefault(_plain(path.stem), []).append(path)
+
+    def find(self, audio: Path) -> Path | None:
+        """Returns the file of an audio.
+
+        Raises:
+            UserError: two are as likely.
+        """
+        named = self.by_stem.get(audio.stem) or self.by_plain.get(_plain(audio.stem), [])
+        if len(named) < 2:
+            return named[0] if named else None
+        likeness = [
+            (path.parent == audio.parent, _common(path.parent.parts[::-1], audio.parent.parts[::-1])) for path in named
+        ]
+        best = [path for path, like in zip(named, likeness, strict=True) if like == max(likeness)]
+        if len(best) > 1:
+            raise UserError(f"{best[0]} and {best[1]} may both belong to {audio}; put the right one into its folder")
+        return best[0]
 
 
 def _common(first: Sequence[str], second: Sequence[str]) -> int:

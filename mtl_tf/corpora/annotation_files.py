@@ -7,7 +7,7 @@ from pathlib import Path
 from mtl_tf.annotations import AT, JOIN, Event
 from mtl_tf.errors import UserError
 
-EVENT_NAMESPACES = ("sound_event", "scaper", "segment_open", "tag_open", "segment_", "tag_")
+EVENT_NAMESPACES = ("sound_event", "scaper", "segment_", "tag_")  # how the names of these begin
 
 
 def read_rttm(path: Path) -> dict[str, list[Event]]:

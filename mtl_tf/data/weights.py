@@ -22,7 +22,7 @@ def class_weights(
 
     Args:
         kind: `none`, or `balanced`: in inverse proportion to how many training clips a class has; a tag weighs, where
-            it is there, as much more as the clips without it are more.
+            it is there, as much more as the clips without it are more; so does a step with an event of a class.
         tasks: by name.
         labels: task to int (clips,), or of tags (clips, classes).
         weights: task to float (clips,), 0 where a label does not count.

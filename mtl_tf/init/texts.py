@@ -19,13 +19,10 @@ def task_text(task: ProposedTask, corpus: str) -> str:
     labels |= {"map": task.spellings} if task.spellings else {}
     labels |= {"separator": task.separator} if task.separator else {}
     lines = [f"# @package tasks.{task.name}"]
-    lines += (
-        ["kind: frame_multi_label", "median_filter_s: 0.2"]
-        if task.of_frames
-        else ["kind: multi_label"]
-        if task.separator
-        else []
-    )
+    if task.of_frames:
+        lines += ["kind: frame_multi_label", "median_filter_s: 0.2"]
+    elif task.separator:
+        lines.append("kind: multi_label")
     lines.append("closed_set: true" if task.classes is None else f"classes: {as_typed(list(task.classes))}")
     return "\n".join([*lines, f"labels: {as_typed({corpus: labels})}"]) + "\n"
 

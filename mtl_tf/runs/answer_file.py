@@ -7,7 +7,6 @@ import pandas as pd
 
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
-from mtl_tf.tables import write_table
 
 COLUMNS = ["file", "task", "onset", "offset", "label", "probability"]
 TABLES = {".csv": ",", ".tsv": "\t"}
@@ -63,13 +62,12 @@ class AnswerFile:
             OSError: such as a full disk.
         """
         kind = self.path.suffix.lower()
-        if kind == ".csv":
-            write_table(pd.DataFrame(self.rows, columns=COLUMNS), self.path)
-            return
-        events = [row for row in self.rows if kind == ".tsv" or (not pd.isna(row["probability"]) and row["event"])]
-        lines = {".tsv": _table_line, ".txt": _label_line, ".rttm": _rttm_line}[kind]
-        head = ["\t".join(COLUMNS)] if kind == ".tsv" else []
-        write_whole(self.path, "".join(f"{line}\n" for line in [*head, *map(lines, events)]).encode())
+        if kind in TABLES:
+            text = pd.DataFrame(self.rows, columns=COLUMNS).to_csv(index=False, sep=TABLES[kind], lineterminator="\n")
+        else:
+            line = _label_line if kind == ".txt" else _rttm_line
+            text = "".join(f"{line(row)}\n" for row in self.rows if row["event"])
+        write_whole(self.path, text.encode())
 
 
 def _rows(record: Mapping[str, object], window_s: float | None) -> Iterator[dict[str, object]]:
@@ -85,10 +83,6 @@ def _rows(record: Mapping[str, object], window_s: float | None) -> Iterator[dict
             label = answer["class"] if "class" in answer else ";".join(answer["tags"])
             found = {"label": label, "probability": answer.get("probability")}
             yield {"file": record["file"], "task": task, "event": False} | window | found
-
-
-def _table_line(row: dict[str, object]) -> str:
-    return "\t".join("" if pd.isna(row[name]) else str(row[name]) for name in COLUMNS)
 
 
 def _label_line(row: dict[str, object]) -> str:

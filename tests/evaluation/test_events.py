@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from mtl_tf.annotations import Event
 from mtl_tf.evaluation.event_finder import EventFinder
 from mtl_tf.evaluation.event_scores import _Copied, score_events
 from mtl_tf.evaluation.events import active_steps, clip_events, find_events
@@ -182,7 +181,3 @@ def test_scoring_says_nothing_on_standard_error_or_as_a_warning(capsys):
         warnings.simplefilter("error")
         scored(["dog@1-3", ""], [np.zeros((100, 2)), np.zeros((100, 2))])
     assert not capsys.readouterr().err
-
-
-def test_events_keep_their_order_and_class():
-    assert Event(1.0, 2.0, "dog") < Event(1.0, 2.0, "eel")
