@@ -81,6 +81,9 @@ def test_scores_are_those_of_sed_scores_eval_on_random_cases():
         present = {event.label for clip in clips for event in clip.truth}
         assert scores["event_f1"] == pytest.approx(by_event, abs=1e-9)
         assert scores["segment_f1"] == pytest.approx(by_segment, abs=1e-9)
+        of_events = evaluation.collar_based.error_rate(answers, truth, 0.5, **collar)[0]
+        wanted = np.mean([of_events[name] for name in present])
+        assert scores["event_error_rate_of_classes"] == pytest.approx(wanted, abs=1e-9)
         expected = np.mean([errors[name] for name in present])
         assert scores["segment_error_rate_of_classes"] == pytest.approx(expected, abs=1e-9)
         compared += 1
