@@ -167,9 +167,10 @@ def _frame_targets(
         for labels in frames.values():
             batch = np.full((len(positions), number, labels.task.num_classes), -1, np.int8)
             for row, position, start, length in zip(batch, positions, starts, lengths, strict=True):
-                own = min(steps.count(int(length)), number)
-                times = start / sample_rate, length / sample_rate, steps.start_s, steps.period_s
-                row[:own] = labels.targets(position, *times, own)
+                times = steps.of(int(length))
+                own = min(times.number, number)
+                part = start / sample_rate, length / sample_rate
+                row[:own] = labels.targets(position, *part, times.start_s, times.period_s, own)
             batches.append(batch)
         return batches
 

@@ -3,14 +3,13 @@
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import (
-    GroupShuffleSplit,
     LeaveOneGroupOut,
     StratifiedShuffleSplit,
 )
 
 from mtl_tf.config import RunConfig, SplitConfig
 from mtl_tf.data.manifest import COLUMNS, FACTS, TEST, TRAIN, VALIDATION
-from mtl_tf.data.stratify import draw, folds, grouped_folds, tag_table
+from mtl_tf.data.stratify import draw, draw_groups, folds, grouped_folds, tag_table
 from mtl_tf.errors import UserError
 
 UNUSED = "unused"
@@ -271,9 +270,8 @@ def _validation(rows: pd.DataFrame, split: SplitConfig, tags: pd.DataFrame | Non
         except ValueError as error:
             raise UserError(f"cannot hold out {split.validation_fraction:.0%} of {len(rows)} clips: {error}") from error
     groups = _values(rows, "validation_group", split.validation_group)
-    splitter = GroupShuffleSplit(1, test_size=split.validation_fraction, random_state=split.seed)
     try:
-        return rows.index[next(splitter.split(rows, groups=groups))[1]]
+        return rows.index[draw_groups(groups, split.validation_fraction, split.seed, tags)]
     except ValueError as error:
         raise UserError(f"split.validation_group={split.validation_group} is impossible: {error}") from error
 

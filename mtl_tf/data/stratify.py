@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from iterstrat.ml_stratifiers import MultilabelStratifiedKFold, MultilabelStratifiedShuffleSplit
-from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, ShuffleSplit
 
 from mtl_tf.annotations import read_events
 from mtl_tf.config import TaskConfig
@@ -61,6 +61,33 @@ def draw(rows: pd.DataFrame, fraction: float, seed: int, tags: pd.DataFrame | No
     return next(splitter.split(rows, tags.loc[rows.index]))[1]
 
 
+def draw_groups(groups: pd.Series, fraction: float, seed: int, tags: pd.DataFrame | None) -> np.ndarray:
+    """Draws a share of groups whole, of the groups with each tag as much as of all.
+
+    Args:
+        groups: of the rows.
+        fraction: share of the groups.
+        seed: of the draw.
+        tags: what `tag_table` gave.
+
+    Returns:
+        Positions of the rows of the drawn groups.
+
+    Raises:
+        ValueError: the share comes to no group, or to all.
+    """
+    if tags is None:
+        return next(GroupShuffleSplit(1, test_size=fraction, random_state=seed).split(groups, groups=groups))[1]
+    numbers, there = _group_tags(groups, tags)
+    return np.flatnonzero(np.isin(numbers, draw(there, fraction, seed, there)))
+
+
+def _group_tags(groups: pd.Series, tags: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    """Numbers the groups, and lists which tags each has at all."""
+    numbers = np.unique(groups, return_inverse=True)[1]
+    return numbers, tags.loc[groups.index].groupby(numbers).max()
+
+
 def folds(rows: pd.DataFrame, count: int, seed: int, tags: pd.DataFrame | None) -> list[np.ndarray]:
     """Divides rows into folds, of each tag as much in each.
 
@@ -100,8 +127,7 @@ def grouped_folds(groups: pd.Series, count: int, seed: int, tags: pd.DataFrame |
     if tags is None:
         splitter = GroupKFold(count, shuffle=True, random_state=seed)
         return [test for _, test in splitter.split(groups, groups=groups)]
-    numbers = np.unique(groups, return_inverse=True)[1]
-    there = tags.loc[groups.index].groupby(numbers).max()  # which tags a group has at all
+    numbers, there = _group_tags(groups, tags)
     if len(there) < count:
         raise ValueError(f"there are {len(there)} groups, and {count} folds are asked for")
     splitter = MultilabelStratifiedKFold(count, shuffle=True, random_state=seed)

@@ -11,7 +11,6 @@ from sklearn import metrics
 from mtl_tf.annotations import Event
 from mtl_tf.evaluation.events import ClipEvents
 from mtl_tf.evaluation.resample import bootstrap_interval, group_numbers
-from mtl_tf.tasks.steps import Steps
 from mtl_tf.tasks.task import Task
 
 SEGMENT_S = 1.0
@@ -30,7 +29,6 @@ PSDS = {
 def score_events(
     clips: Sequence[ClipEvents],
     task: Task,
-    steps: Steps,
     decisions: Mapping[str, float],
     groups: np.ndarray | None = None,
 ) -> dict[str, object]:
@@ -44,7 +42,6 @@ def score_events(
     Args:
         clips: what `clip_events` gave.
         task: with its classes.
-        steps: when they are.
         decisions: class to the probability from which it counts as answered.
         groups: of each clip; clips of one group are not independent. None: all are.
 
@@ -63,7 +60,7 @@ def score_events(
     counts = np.array([_event_counts(clip, events) for clip in clips])
     steps_of = np.array([_step_counts(clip, task, events) for clip in clips])
     numbers = group_numbers(groups, len(clips))
-    scores = _segments(clips, events) | _matched(clips, events, per_class) | _intersections(clips, task, steps)
+    scores = _segments(clips, events) | _matched(clips, events, per_class) | _intersections(clips, task)
     scores["frame_f1"] = _mean([entry["frame_f1"] for entry in present])
     for name in ("detection_cost", "eer"):
         scores[name] = _mean([entry[name] for entry in present if entry[name] is not None])
@@ -185,7 +182,7 @@ def _interval(counts: np.ndarray, numbers: np.ndarray, score: Callable[[np.ndarr
     return bootstrap_interval(lambda drawn: score(sums[drawn].sum(axis=0)), groups)
 
 
-def _intersections(clips: Sequence[ClipEvents], task: Task, steps: Steps) -> dict[str, float | None]:
+def _intersections(clips: Sequence[ClipEvents], task: Task) -> dict[str, float | None]:
     nothing = {"intersection_f1": None, "psds": None}
     present = sorted({event.label for clip in clips for event in clip.truth})
     try:
@@ -199,7 +196,8 @@ def _intersections(clips: Sequence[ClipEvents], task: Task, steps: Steps) -> dic
     columns = [task.classes.index(name) for name in present]  # of others neither score is defined
     answers, scores = {}, {}
     for number, clip in enumerate(clips):
-        edges = np.clip(steps.start_s + steps.period_s * np.arange(len(clip.values) + 1), 0.0, clip.duration_s)
+        times = clip.times
+        edges = np.clip(times.start_s + times.period_s * np.arange(len(clip.values) + 1), 0.0, clip.duration_s)
         edges[-1] = clip.duration_s
         for table, values in ((answers, clip.active.astype(float)), (scores, clip.values.astype(float))):
             frame = pd.DataFrame({"onset": edges[:-1], "offset": edges[1:]})

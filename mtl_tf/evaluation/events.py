@@ -9,7 +9,7 @@ from scipy import ndimage
 from mtl_tf.annotations import Event, write_events
 from mtl_tf.evaluation.tags import DECISION
 from mtl_tf.tasks.frame_labels import FrameLabels
-from mtl_tf.tasks.steps import Steps
+from mtl_tf.tasks.steps import Steps, StepTimes
 from mtl_tf.tasks.task import Task
 
 
@@ -40,6 +40,7 @@ class ClipEvents:
         targets: int8 (steps, classes), 1, 0, or -1 where not known.
         active: bool (steps, classes), the answers as steps.
         values: float (steps, classes), probabilities.
+        times: when the steps are.
         duration_s: of the clip.
     """
 
@@ -48,6 +49,7 @@ class ClipEvents:
     targets: np.ndarray
     active: np.ndarray
     values: np.ndarray
+    times: StepTimes
     duration_s: float
 
     def text(self) -> str:
@@ -97,7 +99,7 @@ def active_steps(values: np.ndarray, task: Task, decisions: Mapping[str, float],
 
 
 def find_events(
-    values: np.ndarray, active: np.ndarray, task: Task, start_s: float, period_s: float, duration_s: float
+    values: np.ndarray, active: np.ndarray, task: Task, times: StepTimes, duration_s: float
 ) -> list[AnsweredEvent]:
     """Makes events of steps.
 
@@ -105,8 +107,7 @@ def find_events(
         values: float (steps, classes), probabilities.
         active: bool (steps, classes), see `active_steps`.
         task: with the classes; the background is no event.
-        start_s: where the first step begins.
-        period_s: length of a step.
+        times: when the steps are.
         duration_s: of the clip, where events end at the latest.
 
     Returns:
@@ -117,9 +118,9 @@ def find_events(
         if label == task.background:
             continue
         for begin, end in _runs(active[:, index]):
-            onset_s = max(start_s + begin * period_s, 0.0)
+            onset_s = max(times.start_s + begin * times.period_s, 0.0)
             # What follows the middle of the last step has no step of its own.
-            offset_s = duration_s if end == len(active) else min(start_s + end * period_s, duration_s)
+            offset_s = duration_s if end == len(active) else min(times.start_s + end * times.period_s, duration_s)
             if offset_s > onset_s:
                 events.append(AnsweredEvent(onset_s, offset_s, label, float(values[begin:end, index].mean())))
     return sorted(events, key=lambda event: (event.onset_s, event.offset_s, event.label))
@@ -144,14 +145,17 @@ def clip_events(
     found, task = [], labels.task
     for row, values in zip(rows, probabilities, strict=True):
         duration_s = float(labels.duration_s[row])
-        targets = labels.targets(row, 0.0, duration_s, steps.start_s, steps.period_s, len(values))
-        active = active_steps(values, task, decisions, steps.period_s)
+        times = steps.of_duration(duration_s)
+        targets = labels.targets(row, 0.0, duration_s, times.start_s, times.period_s, len(values))
+        active = active_steps(values, task, decisions, times.period_s)
+        heard_s = duration_s if steps.longest_s is None else min(duration_s, steps.longest_s)
         answers = [
             event
-            for event in find_events(values, active, task, steps.start_s, steps.period_s, duration_s)
+            for event in find_events(values, active, task, times, heard_s)
             if labels.is_known(row, event.label, event.onset_s, event.offset_s)
         ]
-        found.append(ClipEvents(labels.events_until(row, duration_s), answers, targets, active, values, duration_s))
+        truth = labels.events_until(row, duration_s)
+        found.append(ClipEvents(truth, answers, targets, active, values, times, duration_s))
     return found
 
 

@@ -194,7 +194,7 @@ def score_fold(
         if task.of_frames:
             own = decisions.get(name, {})
             clips = clip_events(labels, rows, values, own, steps)
-            results[name] = score_events(clips, task, steps, own, groups)
+            results[name] = score_events(clips, task, own, groups)
             continue
         if not task.exclusive:
             results[name] = score_tags(labels[rows], values, task.classes, decisions.get(name, {}), groups)

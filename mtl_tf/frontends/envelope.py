@@ -57,6 +57,12 @@ class Envelope(FrontEnd):
         """Returns the parts of all seconds that a clip touches."""
         return self._count_seconds(samples) * self.frames_per_second
 
+    def count_own_frames(self, samples):
+        """Returns how many parts begin inside a clip."""
+        seconds = samples // self.sample_rate
+        rest = samples - seconds * self.sample_rate
+        return seconds * self.frames_per_second + -(-rest * self.frames_per_second // self.sample_rate)
+
     def _count_seconds(self, samples):
         # Rounded up by adding: runtimes differ in how they round a negative quotient.
         return (samples + self.sample_rate - 1) // self.sample_rate

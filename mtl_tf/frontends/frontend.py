@@ -106,6 +106,14 @@ class FrontEnd(keras.layers.Layer):
         """
         return self.count_frames(samples) if self.num_frames is None else self.num_frames
 
+    def count_own_frames(self, samples):
+        """Returns how many of `count_frames` are no padding; a subclass with an own `frame_mask` has an own one.
+
+        Args:
+            samples: length of a clip; a number, or integer tensor of any shape.
+        """
+        return self.count_frames(samples)
+
     def frame_mask(self, waveform, length):
         """Says which of the frames of `transform` are not padding.
 

@@ -94,25 +94,36 @@ def model_steps(frontend: FrontEnd, trunk: keras.layers.Layer) -> Steps:
         trunk: of the model.
 
     Raises:
-        UserError: the trunk gives no steps, or the front end brings every clip to one number of frames, so that a step
-            is as long as the clip makes it.
+        UserError: the trunk gives no steps.
     """
     if not isinstance(trunk, SteppedTrunk):
         raise UserError(
             "a task with resolution in time needs steps, which this model does not give; give model=crnn, "
             "compact_cnn, mel_cnn, gresnet, fu2020 or cab_cnn"
         )
-    if frontend.num_frames is not None:
-        raise UserError(
-            "a task with resolution in time needs frames of one length; give frontend.num_frames=null and "
-            "frontend.fit=pad"
-        )
+    num_frames, period_s = frontend.num_frames, frontend.frame_period_s
+    resized = frontend.fit == "resize"
 
     def count(samples: int) -> int:
-        return max(trunk.count_steps(max(frontend.count_frames(samples), 1)), 0)
+        frames = max(frontend.count_frames(samples), 1)
+        if num_frames is not None:
+            frames = num_frames if resized else min(frames, num_frames)
+        return max(trunk.count_steps(frames), 0)
 
-    period_s = trunk.step_frames * frontend.frame_period_s
-    return Steps(frontend.first_frame_s + trunk.first_step_frame * frontend.frame_period_s, period_s, count)
+    def stretch(samples):
+        return frontend.count_own_frames(samples) / num_frames
+
+    cut = num_frames is not None and not resized
+    return Steps(
+        sample_rate=frontend.sample_rate,
+        first_frame_s=frontend.first_frame_s,
+        frame_period_s=period_s,
+        step_frames=trunk.step_frames,
+        first_step_frame=trunk.first_step_frame,
+        count=count,
+        stretch=stretch if resized else None,
+        longest_s=frontend.first_frame_s + (num_frames - 0.5) * period_s if cut else None,
+    )
 
 
 def steps_of(model: keras.Model, tasks: Mapping[str, Task]) -> Steps | None:

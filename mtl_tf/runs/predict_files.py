@@ -99,19 +99,21 @@ def predict_files(
             unfit = unfit_length(windows.window_s, lengths)
         if unfit:
             print(warning_line(file, unfit, lengths, windows is None), file=sys.stderr)
-        gathered: dict[str, list[tuple[float, np.ndarray]]] = {name: [] for name in finders}
+        gathered: dict[str, list[tuple[float, np.ndarray, np.ndarray]]] = {name: [] for name in finders}
         for start_s, part, answers in _answer(partial(answer, model), shortest, steps, parts):
             place = {"file": str(file)} | ({} if start_s is None else {"start_s": start_s})
             trusted = {} if unfit or is_silent(part, lengths) else thresholds
-            events = {name: finder.records(answers[name], len(part) / rate) for name, finder in finders.items()}
+            middles_s = steps.of(max(len(part), shortest)).middles_s if finders else []
+            seconds = len(part) / rate
+            events = {name: finder.records(answers[name], middles_s, seconds) for name, finder in finders.items()}
             for name in finders:
-                gathered[name].append((start_s or 0.0, answers[name]))
+                gathered[name].append((start_s or 0.0, answers[name], middles_s))
             record = answer_records(answers, classes, trusted, decisions, {} if start_s is not None else events)
             if record:
                 put(place | record, len(part) / rate)
         if windows is not None and finders:
             seconds = len(samples) / rate
-            merged = {name: finder.records(finder.merge(gathered[name]), seconds) for name, finder in finders.items()}
+            merged = {name: finder.records(*finder.merge(gathered[name]), seconds) for name, finder in finders.items()}
             put({"file": str(file)} | merged)
     if written is not None:
         written.write()

@@ -95,7 +95,7 @@ def _evaluate_part(folder: Path, data_root: str | None) -> tuple[dict[str, dict[
         if task.of_frames:
             own = decisions.get(name, {})
             clips = clip_events(labels, rows, values, own, steps)
-            results[name] = score_events(clips, task, steps, own, groups)
+            results[name] = score_events(clips, task, own, groups)
             answers.append(answer.assign(**event_columns(clips)))
             continue
         truth = labels[rows]

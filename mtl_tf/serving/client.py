@@ -155,9 +155,9 @@ class Client:
         thresholds = self.details.get("thresholds", {}) if trusted else {}
         events = {}
         if duration_s is not None and self.finders:
-            number = own_steps(answers)
+            middles_s = own_steps(answers)
             events = {
-                task: finder.records(answers[task][:number], duration_s)
+                task: finder.records(answers[task][: len(middles_s)], middles_s, duration_s)
                 for task, finder in self.finders.items()
                 if task in answers
             }
@@ -179,9 +179,9 @@ class Client:
         return tasks
 
 
-def own_steps(answers: dict[str, np.ndarray]) -> int:
-    """Counts the steps of one clip that are no padding, by `time_s`."""
-    return int((answers[TIME] >= 0).sum())
+def own_steps(answers: dict[str, np.ndarray]) -> np.ndarray:
+    """Returns the middles of the steps of one clip that are no padding, float (steps,), by `time_s`."""
+    return answers[TIME][answers[TIME] >= 0]
 
 
 def _checked(samples: np.ndarray, name: str) -> np.ndarray:

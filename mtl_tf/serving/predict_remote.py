@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from mtl_tf.data.decode import load_clip
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.lengths import is_silent, unfit_length
@@ -66,8 +68,9 @@ def _windows(client: Client, files: Sequence[Path], windows: Windows):
             print(warning_line(file, unfit, lengths, False), file=sys.stderr)
         gathered: dict[str, list] = {task: [] for task in client.finders}
         for start_s, answers in client.predict_windows(waveform, windows.window_s, windows.hop_s):
+            middles_s = own_steps(answers) if gathered else np.zeros(0)
             for task, parts in gathered.items():
-                parts.append((start_s, answers[task][: own_steps(answers)]))
+                parts.append((start_s, answers[task][: len(middles_s)], middles_s - start_s))
             part = waveform[round(start_s * rate) : round((start_s + windows.window_s) * rate)]
             trusted = unfit is None and not is_silent(part, lengths)
             record = client.name_answers(answers, trusted)
@@ -76,6 +79,6 @@ def _windows(client: Client, files: Sequence[Path], windows: Windows):
         if client.finders:
             seconds = len(waveform) / rate
             events = {
-                task: finder.records(finder.merge(gathered[task]), seconds) for task, finder in client.finders.items()
+                task: finder.records(*finder.merge(gathered[task]), seconds) for task, finder in client.finders.items()
             }
             yield {"file": str(file)} | events

@@ -145,7 +145,9 @@ class ServedModel(tf.Module):
             }
             if valid is None:
                 return answers
-            middles_s = self._steps.first_s + self._steps.period_s * tf.range(tf.shape(valid)[1], dtype=tf.float32)
+            first_s, period_s = self._steps.first_and_period_s(tf.maximum(length, self._shortest)[:, None])
+            number = tf.range(tf.shape(valid)[1], dtype=tf.float32)
+            middles_s = tf.cast(first_s, tf.float32) + tf.cast(period_s, tf.float32) * number
             return answers | {TIME: tf.where(valid, middles_s, PADDING_S)}
 
         # One function for all signatures that call it, so that the model is in the export once.

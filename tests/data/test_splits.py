@@ -289,3 +289,19 @@ def test_folds_of_groups_share_none_and_each_has_its_share_of_every_tag():
             assert 1 <= table["speaker"][has & is_test].nunique() <= 2, (seed, fold)
             tested += list(table["clip_id"][is_test])
         assert sorted(tested) == sorted(table["clip_id"])
+
+
+def test_validation_clips_of_groups_hold_their_share_of_every_tag():
+    """Of 30 speakers 10 have a rare tag; a quarter of the speakers drawn by chance alone often has none or five."""
+    rng = np.random.default_rng(0)
+    task = TaskConfig(kind="multi_label", labels={"c": {"column": "heard"}})
+    for seed in range(8):
+        has_tag = set(rng.choice(30, 10, replace=False))
+        cells = ["rarely" if speaker in has_tag else "" for speaker in range(30) for _ in range(4)]
+        table = manifest(speakers=30, takes=4, heard=cells)
+        keys = {"strategy": "train_only", "seed": seed, "validation_fraction": 0.25, "validation_group": "speaker"}
+        division = split_clips(table, config(keys).model_copy(update={"tasks": {"t": task}}), 0)["split"]
+        held_out = division == "validation"
+        assert not set(table["speaker"][held_out]) & set(table["speaker"][division == "train"])
+        assert 7 <= table["speaker"][held_out].nunique() <= 8
+        assert 2 <= table["speaker"][held_out & (table["heard"] == "rarely")].nunique() <= 3, seed

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from small_models import FRONT_ENDS, LOG_MEL, SMALL
+from small_models import FRONT_ENDS, LOG_MEL, PICTURE, SMALL, SUMMARY
 
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
@@ -20,8 +20,12 @@ TASKS = {
 RNG = np.random.default_rng(0)
 
 
-def model_of(name, tasks=TASKS):
-    options = dict(FRONT_ENDS.get(name, LOG_MEL)) | ({"num_frames": None} if name == "gresnet" else {})
+AXES = {"of the clip": {"num_frames": None}, "resized": {"fit": "resize"}, "cut or padded": {"fit": "pad"}}
+
+
+def model_of(name, tasks=TASKS, axis="of the clip"):
+    """Builds a small model; on an axis of its own a clip of 1.0625 s neither grows nor shrinks."""
+    options = dict(FRONT_ENDS.get(name, LOG_MEL)) | {"num_frames": 8500 if name == "cab_cnn" else 107} | AXES[axis]
     return build_model(build_frontend(options.pop("name"), options), build_trunk(name, SMALL[name]), tasks)
 
 
@@ -35,30 +39,37 @@ def test_the_trunks_that_have_steps():
 
 @pytest.mark.parametrize("name", STEPPED)
 class TestEveryTrunk:
-    @pytest.mark.parametrize("samples", [8000, 9001, 12345])
-    def test_there_are_as_many_steps_as_announced(self, name, samples):
-        model = model_of(name)
+    @pytest.mark.parametrize("axis", AXES)
+    @pytest.mark.parametrize("samples", [8001, 12_345])
+    def test_there_are_as_many_steps_as_announced(self, name, samples, axis):
+        model = model_of(name, axis=axis)
         steps = steps_of(model, TASKS)
         found = answer(model, noise(samples))
-        assert found["event"].shape == (2, steps.count(samples), 2)
-        assert found["sound"].shape == (2, steps.count(samples), 3) and found["emotion"].shape == (2, 3)
+        times, number = steps.of(samples), found["event"].shape[1]
+        # A clip that is padded to the axis has fewer steps of its own than there are.
+        assert number == times.number or (axis == "cut or padded" and number > times.number)
+        assert found["event"].shape == (2, number, 2)
+        assert found["sound"].shape == (2, number, 3) and found["emotion"].shape == (2, 3)
         np.testing.assert_allclose(np.asarray(found["sound"]).sum(axis=-1), 1, rtol=1e-5)
         # The last step ends about where the clip does; an envelope has whole seconds.
-        end_s = steps.start_s + steps.count(samples) * steps.period_s
-        assert abs(end_s - samples / 8000) <= max(3 * steps.period_s, 1.0 if name == "cab_cnn" else 0.0)
+        end_s = times.start_s + times.number * times.period_s
+        heard_s = min(samples / 8000, steps.longest_s or np.inf)
+        assert (steps.longest_s is not None) == (axis == "cut or padded")
+        assert abs(end_s - heard_s) <= max(3 * times.period_s, 1.0 if name == "cab_cnn" else 0.0)
 
     @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of the main backend")
-    def test_padding_changes_no_step(self, name):
-        if name == "gresnet":
+    @pytest.mark.parametrize("axis", AXES)
+    def test_padding_changes_no_step(self, name, axis):
+        if name == "gresnet" and axis != "resized":
             pytest.skip("its pictures have no mask, so what is padding is part of them")
-        model = model_of(name)
+        model = model_of(name, axis=axis)
         steps, waveform = steps_of(model, TASKS), noise(16_000)
         alone = answer(model, waveform[:1, :9001])
         together = answer(model, waveform, np.array([9001, 16_000], np.int32))
         own = steps.count(9001)
         for task in ("event", "sound"):
             np.testing.assert_allclose(
-                np.asarray(together[task])[0, :own], np.asarray(alone[task])[0], atol=1e-5, err_msg=task
+                np.asarray(together[task])[0, :own], np.asarray(alone[task])[0, :own], atol=1e-5, err_msg=task
             )
 
     def test_it_survives_its_file(self, name, tmp_path):
@@ -81,36 +92,37 @@ class TestEveryTrunk:
         )
 
 
+@pytest.mark.parametrize("axis", AXES)
+@pytest.mark.parametrize("samples", [8500, 12_000, 16_000])
 @pytest.mark.parametrize("name", [name for name in STEPPED if name not in ("fu2020", "crnn", "gresnet")])
-def test_a_sound_moves_the_steps_at_its_time(name):
+def test_a_sound_moves_the_steps_at_its_time(name, samples, axis):
     """Convolutions alone: what is far from the sound does not change."""
-    model = model_of(name, {"event": TASKS["event"]})
-    steps = steps_of(model, {"event": TASKS["event"]})
-    waveform = noise(16_000, batch=1)
+    keras.utils.set_random_seed(0)
+    model = model_of(name, {"event": TASKS["event"]}, axis)
+    steps = steps_of(model, {"event": TASKS["event"]}).of(samples)
+    waveform = noise(samples, batch=1)
     clicked = waveform.copy()
-    clicked[0, 8000:8080] += 0.5  # at one second
+    clicked[0, 6400:6480] += 0.5  # at 0.8 s
     if name == "cab_cnn":  # whose front end divides by the deviation of the whole clip
         frontend = model.get_layer("frontend")
         features, mask = frontend(waveform)
         changed = np.array(features)
-        changed[0, 4000:4040] += 3.0
+        stretch = 8500 / (samples / 2) if axis == "resized" else 1.0  # two samples become one frame of the clip's
+        changed[0, round(3200 * stretch) : round(3240 * stretch)] += 3.0
         trunk = model.get_layer("trunk")
         plain, other = (np.asarray(trunk(values, frame_mask=mask)[1]) for values in (np.array(features), changed))
     else:
         plain, other = (np.asarray(answer(model, values)["event"]) for values in (waveform, clicked))
     moved = np.abs(other - plain)[0].max(axis=-1)
-    times = steps.middles_s(len(moved))
+    times, moved = steps.middles_s, moved[: steps.number]
     centre_s = float((times * moved).sum() / moved.sum())
-    assert abs(centre_s - 1.005) < steps.period_s + 0.01
+    assert abs(centre_s - 0.805) < steps.period_s + 0.01
 
 
 def test_a_model_without_steps_is_one_line():
     options = {key: value for key, value in LOG_MEL.items() if key != "name"}
     with pytest.raises(UserError, match=r"a task with resolution in time needs steps.*model=crnn"):
         build_model(build_frontend("log_mel", options), build_trunk("shared_dnn", {}), TASKS)
-    options |= {"num_frames": 40}
-    with pytest.raises(UserError, match=r"frames of one length; give frontend\.num_frames=null"):
-        build_model(build_frontend("log_mel", options), build_trunk("crnn", SMALL["crnn"]), TASKS)
 
 
 def test_frames_of_a_front_end_without_centre_begin_later():
@@ -118,5 +130,14 @@ def test_frames_of_a_front_end_without_centre_begin_later():
     trunk = build_trunk("crnn", SMALL["crnn"])  # pools four frames of 10 ms
     centred = model_steps(build_frontend("log_mel", options), trunk)
     other = model_steps(build_frontend("log_mel", options | {"center": False}), trunk)
-    assert centred.first_s == pytest.approx(0.015) and centred.period_s == pytest.approx(0.04)
-    assert other.first_s == pytest.approx(0.015 + 128 / 8000)
+    assert centred.fixed_s == pytest.approx((0.015, 0.04))
+    assert other.fixed_s == pytest.approx((0.015 + 128 / 8000, 0.04))
+
+
+@pytest.mark.parametrize("options", [LOG_MEL, LOG_MEL | {"center": False}, FRONT_ENDS["cab_cnn"], PICTURE, SUMMARY])
+def test_own_frames_are_those_of_the_mask(options):
+    options = dict(options)
+    frontend = build_frontend(options.pop("name"), options)
+    for samples in (7999, 8000, 8001, 12_345):
+        _, mask = frontend.raw(noise(20_000), np.array([samples, 20_000], np.int32))
+        assert np.asarray(mask).sum(axis=1).tolist() == [frontend.count_own_frames(n) for n in (samples, 20_000)]

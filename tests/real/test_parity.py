@@ -33,10 +33,11 @@ def test_recorded_clips_answer_the_same_every_way(finished_run, exported, real_a
         longer = np.zeros((2, len(clip) + 4321), np.float32)
         longer[0, : len(clip)] = clip
         longer[1] = np.random.default_rng(0).uniform(-1, 1, longer.shape[1])
+        counted, with_length = tf.constant([len(clip), longer.shape[1]], tf.int32), signatures["with_length"]
         ways = {
             "alone": signatures["serving_default"](waveform=tf.constant(clip[None])),
-            "padded": signatures["serving_default"](waveform=tf.constant(longer[:1])),
-            "beside a loud neighbour": signatures["serving_default"](waveform=tf.constant(longer)),
+            "padded": with_length(waveform=tf.constant(longer[:1]), length=counted[:1]),
+            "beside a loud neighbour": with_length(waveform=tf.constant(longer), length=counted),
             "from bytes": signatures["from_wav_bytes"](wav=tf.constant([file.read_bytes()])),
         }
         for way, answers in ways.items():
@@ -50,12 +51,13 @@ def test_recorded_clips_answer_the_same_every_way(finished_run, exported, real_a
 def test_eight_bit_weights_keep_the_answers_on_recorded_clips(finished_run, real_audio, tmp_path):
     (result,) = write_portable(finished_run, tmp_path, ["lite_int8"])
     interpreter = tf.lite.Interpreter(str(tmp_path / result["file"]))
-    answer, model = interpreter.get_signature_runner("serving_default"), load_model(finished_run)
+    ask, model = interpreter.get_signature_runner("serving_default"), load_model(finished_run)
     same = []
     for file in sorted((real_audio / "fsdd").rglob("*.wav"))[::20]:
         clip = np.zeros((1, result["samples"]), np.float32)
         samples = load_clip(file, 8000)[: clip.shape[1]]
         clip[0, : len(samples)] = samples
-        found = answer(waveform=clip)
-        same += [np.argmax(found[task]) == np.argmax(values) for task, values in answer(model, clip).items()]
+        counted = np.array([len(samples)], np.int32)
+        found, expected = ask(waveform=clip, length=counted), answer(model, clip, counted)
+        same += [np.argmax(found[task]) == np.argmax(values) for task, values in expected.items()]
     assert len(same) > 50 and np.mean(same) > 0.95

@@ -56,7 +56,9 @@ def test_events_go_to_steps_and_back_within_half_a_step(name, kind, column, real
         text = write_events(truth)
         labels = FrameLabels(task, [text], np.array([duration_s]))
         steps = labels.targets(0, 0.0, duration_s, START_S, PERIOD_S, number)
-        found = EventFinder(task, START_S + PERIOD_S / 2, PERIOD_S, {}).find((steps == 1).astype(float), duration_s)
+        found = EventFinder(task, {}, START_S + PERIOD_S / 2, PERIOD_S).find(
+            (steps == 1).astype(float), np.arange(len(steps)), duration_s
+        )
         for event in apart:
             alike = [other for other in found if other.label == event.label]
             nearest = alike[int(np.argmin([abs(other.onset_s - event.onset_s) for other in alike]))]

@@ -5,12 +5,15 @@ import pytest
 import soundfile
 import tensorflow as tf
 from alone import ask_alone
-from small_models import SMALL, TASKS, small_model
+from small_models import LOG_MEL, SMALL, TASKS, small_model
 
-from mtl_tf.models.build import answer
+from mtl_tf.frontends.build import build_frontend
+from mtl_tf.models.build import answer, build_model, build_trunk
+from mtl_tf.models.steps import model_steps
 from mtl_tf.serving.checks import foreign_operations
 from mtl_tf.serving.signatures import ServedModel
 from mtl_tf.serving.warm_up import clip_example, wav_bytes
+from mtl_tf.tasks.task import Task
 
 RATE = 8000
 PAPERS = {"gresnet", "cab_cnn", "fu2020", "shared_dnn"}
@@ -63,3 +66,18 @@ def test_every_trunk_is_served_by_every_signature(name, tmp_path):
         plain = signatures[name](**{key: tf.constant(values) for key, values in inputs.items()})
         for task in TASKS:
             np.testing.assert_allclose(found[task], plain[task], atol=1e-5)
+
+
+def test_steps_of_a_stretched_axis_are_served_with_the_times_of_each_clip():
+    question = Task("event", ("cat", "dog"), "frame_f1", exclusive=False, of_frames=True)
+    options = {key: value for key, value in LOG_MEL.items() if key != "name"} | {"num_frames": 40, "fit": "resize"}
+    frontend, trunk = build_frontend("log_mel", options), build_trunk("crnn", SMALL["crnn"])
+    model = build_model(frontend, trunk, {"event": question})
+    steps, signatures = model_steps(frontend, trunk), ServedModel(model, {"event": ["cat", "dog"]}).signatures()
+    waveform = (0.1 * np.random.default_rng(1).standard_normal((2, 9000))).astype(np.float32)
+    time_s = signatures["with_length"](waveform, np.array([9000, 5000], np.int32))["time_s"].numpy()
+    for row, samples in zip(time_s, (9000, 5000), strict=True):
+        np.testing.assert_allclose(row, steps.of(samples).middles_s, atol=1e-5)
+    windows = signatures["windows"](waveform[0], np.float32(0.5), np.float32(0.4))["time_s"].numpy()
+    np.testing.assert_allclose(windows[1], 0.4 + steps.of(4000).middles_s, atol=1e-5)
+    np.testing.assert_allclose(windows[2], 0.8 + steps.of(2600).middles_s, atol=1e-5)  # what is left of the clip
