@@ -239,6 +239,10 @@ def _check_references(config: RunConfig) -> None:
     foreign = [name for name in config.split.scored_corpora if name not in config.corpora]
     if foreign:
         raise UserError(f"split.scored_corpora names {foreign[0]}; the run's corpora are {', '.join(config.corpora)}")
+    for key, given in (("only_tasks", config.only_tasks), ("study.tasks", config.study.tasks)):
+        for name in given:
+            if name not in config.tasks:
+                raise UserError(f"{key} names the task {name}.{nearest_hint(name, config.tasks)}")
     for name in config.training.loss_weights:
         if name not in config.tasks and name not in choices("task"):
             raise UserError(f"training.loss_weights names the task {name}.{nearest_hint(name, config.tasks)}")
@@ -247,9 +251,10 @@ def _check_references(config: RunConfig) -> None:
     task, _, metric = config.training.monitor.partition(".")
     asked = config.tasks.get(task)
     tracked = TRACKED if asked is None else metrics_of(TRACKED, asked.exclusive, asked.of_frames)
-    if config.training.monitor not in ("mean", "loss") and (task not in config.tasks or metric not in tracked):
+    if config.training.monitor not in ("mean", "loss") and (task not in config.trained_tasks or metric not in tracked):
         raise UserError(
-            f"training.monitor={config.training.monitor}: give mean, loss, or one of {', '.join(config.tasks)} with "
+            f"training.monitor={config.training.monitor}: give mean, loss, or one of "
+            f"{', '.join(config.trained_tasks)} with "
             f".{', .'.join(tracked)}"
         )
 

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from mtl_tf.section import Section
+from mtl_tf.study_config import StudyConfig
 from mtl_tf.tasks import metrics
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -19,12 +21,6 @@ DoubtfulClip = Literal[
     "doubtful_end",
     "doubtful_events",
 ]
-
-
-class Section(BaseModel):
-    """Base of all sections: unknown keys are errors, values cannot be changed after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SplitConfig(Section):
@@ -161,6 +157,11 @@ class TaskConfig(Section):
     )
     min_gap_s: NonNegativeFloat = Field(0.0, description="of events: those of a class with a shorter gap are one")
     min_length_s: NonNegativeFloat = Field(0.0, description="of events: shorter ones are left out")
+    permute_seed: Seed | None = Field(
+        None,
+        description="a control: the labels of the training and validation clips of each corpus are shuffled among "
+        "them, by this seed; null: they stay",
+    )
     labels: dict[str, LabelsConfig] = Field(description="corpus name to where its labels are")
 
     @model_validator(mode="before")
@@ -334,6 +335,9 @@ class RunConfig(Section):
     quiet: bool = Field(False, description="print the result only")
     corpora: dict[str, CorpusConfig] = Field(min_length=1, description="corpora of the run")
     tasks: dict[str, TaskConfig] = Field(min_length=1, description="tasks of the run, one named output each")
+    only_tasks: list[str] = Field(
+        [], description="train these of the tasks alone, on the division that all tasks together have; empty: all"
+    )
     audit: AuditConfig = Field(default_factory=AuditConfig)
     split: SplitConfig = Field(default_factory=SplitConfig)
     pipeline: PipelineConfig
@@ -341,10 +345,21 @@ class RunConfig(Section):
     model: ModelConfig
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     published: list[PublishedConfig] = Field([], description="figures from the literature to compare with")
+    study: StudyConfig = Field(default_factory=StudyConfig)
+
+    @property
+    def trained_tasks(self) -> dict[str, TaskConfig]:
+        """The tasks that are trained, which `only_tasks` may be some of."""
+        return {name: task for name, task in self.tasks.items() if name in (self.only_tasks or self.tasks)}
 
     def main_metrics(self) -> dict[str, str]:
-        """Returns the main metric of each task."""
-        return {name: task.main_metric for name, task in self.tasks.items()}
+        """Returns the main metric of each task that is trained."""
+        return {name: task.main_metric for name, task in self.trained_tasks.items()}
+
+    def judging_metrics(self) -> dict[str, str]:
+        """Returns the main metrics that choose the best epoch: those of tasks whose labels are not shuffled."""
+        metrics = self.main_metrics()
+        return {name: metrics[name] for name in metrics if self.tasks[name].permute_seed is None} or metrics
 
     def options(self, section: Literal["frontend", "model"]) -> dict[str, Any]:
         """Returns the constructor arguments of the front end or of the trunk."""

@@ -68,6 +68,12 @@ def _drop_references(
     if set(scored) - corpora and "split.scored_corpora" not in typed:
         split["scored_corpora"] = [name for name in scored if name in corpora]
         dropped.append("split.scored_corpora")
+    study = values.get("study") or {}
+    for key, idle in (("tasks", lambda name: name not in tasks), ("groups", lambda group: bool(set(group) - tasks))):
+        asked = study.get(key) or []
+        if any(map(idle, asked)) and f"study.{key}" not in typed:
+            study[key] = [entry for entry in asked if not idle(entry)]
+            dropped.append(f"study.{key} of other tasks")
     figures = values.get("published") or []
     kept = [entry for entry in figures if not isinstance(entry, dict) or entry.get("task") in tasks]
     if len(kept) < len(figures) and "published" not in typed:

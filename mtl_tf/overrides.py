@@ -85,6 +85,15 @@ def typed_value(key: str, text: str) -> Any:
         raise UserError(f"{key}={text}: brackets or quotes do not match, or a character needs quotes") from error
 
 
+def takes_list(key: str) -> bool:
+    """Says whether a key takes several values, so that a comma in what is typed parts these.
+
+    >>> takes_list("split.test_groups"), takes_list("training.epochs")
+    (True, False)
+    """
+    return key in ("corpus", "task") or _holds(_kind_of(key), (list, tuple, dict))
+
+
 def _check_brackets(key: str, text: str) -> None:
     """Refuses a list or mapping that is opened and not closed, or the other way round, outside quotes.
 

@@ -155,6 +155,11 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
     manifest, notes = data.manifest, []
     division = split_clips(manifest, config, fold, notes)
     tasks, names = build_tasks(config.tasks, manifest.assign(split=division["split"]))
+    tasks, names = {name: tasks[name] for name in config.trained_tasks}, names[list(config.trained_tasks)]
+    for name, task in config.trained_tasks.items():
+        if task.permute_seed is not None:
+            names[name] = permuted(names[name], manifest["corpus"], division["split"], task.permute_seed)
+            notes.append(f"the labels of {name} were shuffled among the clips")
     training = (division["split"] == TRAIN).to_numpy()
     labels, weights, duration_s = {}, {}, used_duration_s(manifest, config)
     for name, task in tasks.items():
@@ -188,6 +193,26 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
     return fold_data
 
 
+def permuted(names: pd.Series, corpora: pd.Series, parts: pd.Series, seed: int) -> pd.Series:
+    """Shuffles labels among the labelled clips of each corpus, those of training and of validation apart.
+
+    Args:
+        names: of the labels; None where there is none.
+        corpora: of the clips.
+        parts: of the division.
+        seed: of the shuffling.
+
+    Returns:
+        The same labels, those of test clips in their places.
+    """
+    rng, result = np.random.default_rng(seed), names.copy()
+    for part in (TRAIN, VALIDATION):
+        for corpus in sorted(set(corpora)):
+            rows = names.index[(parts == part) & (corpora == corpus) & names.notna()]
+            result[rows] = rng.permutation(names[rows].to_numpy(object))
+    return result
+
+
 def used_duration_s(manifest: pd.DataFrame, config: RunConfig) -> np.ndarray:
     """Says how much of each clip a run uses, float (clips,), in seconds."""
     crops = manifest["corpus"].map({name: corpus.crop_s or np.inf for name, corpus in config.corpora.items()})
@@ -203,7 +228,7 @@ def _audit_of(config: RunConfig, name: str) -> AuditConfig:
 def _check_labels(fold: FoldData, manifest: pd.DataFrame, config: RunConfig) -> None:
     labelled = np.any([weight > 0 for weight in fold.weights.values()], axis=0)
     useless = sorted(set(config.corpora) - set(manifest["corpus"][labelled]))
-    if useless:
+    if useless and not config.only_tasks:
         raise UserError(
             f"no clip of {', '.join(useless)} has a label of {', '.join(fold.tasks)}; leave the corpus out, or name "
             f"its labels with tasks.TASK.labels.{useless[0]}.column=COLUMN"

@@ -87,8 +87,8 @@ def tabulate(
         Of tags `label` and `predicted` are those that are there, as one text; `probability` is that of the decision
         that is least sure; `targets` (list, None for classes) is 1, 0, or -1 where a tag was not annotated. Of
         questions of steps `label` and `predicted` are events as `mtl_tf.annotations.write_events` writes them,
-        `probability` is the share of the steps that were answered as annotated, and `probabilities` and `targets` are
-        those of all steps, one after the other.
+        `probability` is the share of the steps that were answered as annotated, and `probabilities`, `targets` and
+        `active` (bool, None for others: the steps that were answered) are those of all steps, one after the other.
     """
     parts = []
     for name, task in fold.tasks.items():
@@ -140,6 +140,7 @@ def event_columns(clips: list[ClipEvents]) -> dict[str, object]:
         "predicted": [clip.text() for clip in clips],
         "probability": [clip.agreement() for clip in clips],
         "targets": [clip.targets.ravel() for clip in clips],
+        "active": [clip.active.ravel() for clip in clips],
         "probabilities": [clip.values.ravel() for clip in clips],
     }
 

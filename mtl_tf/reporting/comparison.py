@@ -8,7 +8,7 @@ from mtl_tf.runs.names import METRICS
 from mtl_tf.runs.read import load_config, load_division, load_metrics, part_folders
 
 # What two runs may differ in and still be the same experiment under two protocols.
-_FREE = {"protocol", "split", "resume", "quiet"}
+_FREE = {"protocol", "split", "resume", "quiet", "study"}
 
 
 def runs_by_protocol(folder: Path, config: RunConfig) -> dict[str, Path]:

@@ -112,7 +112,7 @@ def write_report(folder: Path) -> Path:
         intervals={
             task: describe_interval(scores, group_name(config, task)) for task, scores in metrics["test"].items()
         },
-        class_counts=class_counts(load_division(part_folders(folder)[0]), config.tasks),
+        class_counts=class_counts(load_division(part_folders(folder)[0]), config.trained_tasks),
         audit=audit,
         audit_rows=audit.head(MAX_AUDIT_ROWS).itertuples(),
         environment=json.loads((folder / names.ENVIRONMENT).read_text(encoding="utf-8")),
@@ -174,7 +174,7 @@ def _examples(folder: Path, config: RunConfig) -> dict[str, list[dict[str, Any]]
     }
     crops = {name: corpus.crop_s for name, corpus in config.corpora.items()}
     shown: dict[str, list[dict[str, Any]]] = {}
-    for task in config.tasks:
+    for task in config.trained_tasks:
         of_frames = config.tasks[task].of_frames
         rows = choose_examples(predictions, task, of_frames)
         shown[task] = []

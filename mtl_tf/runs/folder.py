@@ -20,7 +20,7 @@ from mtl_tf.runs.names import CONFIG, ENVIRONMENT, LOCK, REPORT, SPLITS
 from mtl_tf.tables import write_table
 
 NOT_COMPARED = {
-    **dict.fromkeys(("resume", "quiet", "report_audio", "score_test", "runs_dir"), True),
+    **dict.fromkeys(("resume", "quiet", "report_audio", "score_test", "runs_dir", "study"), True),
     "training": {"stop_after_epoch"},
 }
 

@@ -77,11 +77,11 @@ def _evaluate_part(folder: Path, data_root: str | None) -> tuple[dict[str, dict[
     source = ClipSource.from_manifest(
         manifest, data.roots, {name: item.crop_s for name, item in config.corpora.items()}, sample_rate
     )
-    tasks = {name: task_of(name, options, classes[name]) for name, options in config.tasks.items()}
+    tasks = {name: task_of(name, options, classes[name]) for name, options in config.trained_tasks.items()}
     steps = steps_of(model, tasks)
     probabilities = predict_clips(model, source, positions, config.pipeline, config.training.steps_per_execution, steps)
     results, answers = {}, []
-    for name, options in config.tasks.items():
+    for name, options in config.trained_tasks.items():
         task = tasks[name]
         labels = index_labels(
             task, class_names(name, options, manifest), parts == TRAIN, used_duration_s(manifest, config)

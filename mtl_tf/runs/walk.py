@@ -34,7 +34,22 @@ from mtl_tf.training.fit import train_fold
 from mtl_tf.training.fit_svm import train_svm
 
 
-def walk(config: RunConfig, finish: Callable[[Path], object]) -> Path:
+@dataclass(frozen=True)
+class Clips:
+    """What runs with the same corpora and front end have in common.
+
+    Attributes:
+        data: the clips and their audit.
+        source: their samples.
+    """
+
+    data: RunData
+    source: ClipSource
+
+
+def walk(
+    config: RunConfig, finish: Callable[[Path], object], clips_of: Callable[[RunConfig], Clips] | None = None
+) -> Path:
     """Carries out a run and writes its folder.
 
     Args:
@@ -42,6 +57,7 @@ def walk(config: RunConfig, finish: Callable[[Path], object]) -> Path:
         finish: is given the folder once all scores are there, and makes `report.html` of it, by which a run counts as
             finished. It is not called with `score_test=false`, and the same configuration with `score_test=true`
             carries the run on.
+        clips_of: gives the clips of the run; None: they are read.
 
     Returns:
         The folder, with the files of `mtl_tf.runs.names`; in a cross-validation those of one fold are also in
@@ -51,7 +67,7 @@ def walk(config: RunConfig, finish: Callable[[Path], object]) -> Path:
         UserError: a mistake in configuration or data.
         OSError: the disk is full; what was written before is intact.
     """
-    ready = prepare(config)
+    ready = prepare(config, clips_of or read_clips)
     kind, numbers = ready.kind, ready.numbers
     places = ["."] if len(numbers) == 1 else [f"{kind}s/{number}" for number in numbers]
     tables = {place: _listed(ready.data, division) for place, division in zip(places, ready.divisions, strict=True)}
@@ -92,19 +108,35 @@ class Prepared:
     source: ClipSource
 
 
-def prepare(config: RunConfig) -> Prepared:
-    """Reads and checks everything of a run but its training, and decodes its clips into stores if it uses them.
+def read_clips(config: RunConfig) -> Clips:
+    """Reads and audits the clips of a run, and decodes them into stores if it uses them.
+
+    Raises:
+        UserError: a mistake in configuration or data.
+    """
+    frontend = build_frontend(config.frontend.name, config.options("frontend"))
+    data = assemble(config, frontend.min_samples)
+    data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline, config.frontend.sample_rate)
+    return Clips(data, build_source(config, data))
+
+
+def prepare(config: RunConfig, clips_of: Callable[[RunConfig], Clips] = read_clips) -> Prepared:
+    """Reads and checks everything of a run but its training.
+
+    Args:
+        config: of the run.
+        clips_of: gives its clips.
 
     Raises:
         UserError: a mistake in configuration or data.
     """
     # A value that the layers refuse stops the run before anything is read or written.
     frontend = build_frontend(config.frontend.name, config.options("frontend"))
-    min_samples, trunk = frontend.min_samples, build_trunk(config.model.name, config.options("model"))
-    if any(task.of_frames for task in config.tasks.values()):
+    trunk = build_trunk(config.model.name, config.options("model"))
+    if any(task.of_frames for task in config.trained_tasks.values()):
         model_steps(frontend, trunk)
-    data = assemble(config, min_samples)
-    data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline, config.frontend.sample_rate)
+    clips = clips_of(config)
+    data = clips.data
     folds = _folds(config, data)
     if len(folds) > 1 and config.repeats > 1:
         raise UserError(
@@ -114,7 +146,7 @@ def prepare(config: RunConfig) -> Prepared:
     numbers = list(range(config.repeats)) if config.repeats > 1 else folds
     divisions = [divide(data, config, fold) for fold in (folds * config.repeats)]
     _announce_findings(data, divisions)
-    return Prepared(data, kind, numbers, divisions, build_source(config, data))
+    return Prepared(data, kind, numbers, divisions, clips.source)
 
 
 def build_source(config: RunConfig, data: RunData) -> ClipSource:

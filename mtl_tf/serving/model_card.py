@@ -62,7 +62,7 @@ def _division(config: RunConfig) -> str:
         "k_fold": "Test clips are a random part of all clips: their speakers may be in training.",
     }
     text = ways.get(config.split.strategy, f"No test clip's {config.split.group} is in training.")
-    known = [f"`{name}`" for name, task in config.tasks.items() if task.closed_set]
+    known = [f"`{name}`" for name, task in config.trained_tasks.items() if task.closed_set]
     if known:
         text += f" {', '.join(known)} can only be asked about people in training: it is scored on other clips of them."
     return text

@@ -95,14 +95,14 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
     callbacks = [
         EpochLogs(fold.task_weights, scored),
         EpochKeeper(
-            folder, history, options.monitor, _only(config.main_metrics(), scored), options.early_stopping_patience
+            folder, history, options.monitor, _only(config.judging_metrics(), scored), options.early_stopping_patience
         ),
     ]
     if not config.quiet:
         resumed = f"; carrying on after epoch {first}" if first else ""
         below = "scores below are in %, on validation clips" if scored else "no validation clips, so no scores below"
         announce(config, fold, f"{count_parameters(model):,} parameters; {below}{resumed}")
-        callbacks.append(RichProgress(last, steps, _only(config.main_metrics(), scored)))
+        callbacks.append(RichProgress(last, steps, _only(config.judging_metrics(), scored)))
     if options.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(folder / names.TENSORBOARD, write_graph=False))
     step_times = steps_of(model, fold.tasks)

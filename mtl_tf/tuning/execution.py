@@ -11,11 +11,11 @@ from mtl_tf.config import RunConfig
 from mtl_tf.data.manifest import TRAIN
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_json
+from mtl_tf.parent import end_with_parent
 from mtl_tf.runs.folder import LABEL
 from mtl_tf.runs.names import HISTORY, SPLITS
 from mtl_tf.runs.read import load_division, load_history, part_folders
 from mtl_tf.tuning import names as files
-from mtl_tf.tuning.parent import end_with_parent
 from mtl_tf.tuning.validation import validation_scores
 
 

@@ -1,7 +1,5 @@
 """The folder of a tuning session: found again after a kill, locked while in use."""
 
-import fcntl
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,12 +12,14 @@ from mtl_tf.compose import compose
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
+from mtl_tf.lock import locked
 from mtl_tf.runs.folder import NOT_COMPARED, new_folder
 from mtl_tf.tuning import names as files
 from mtl_tf.tuning.dimensions import Dimension, read_dimensions
 from mtl_tf.tuning.search import SearchConfig, check_objective
 from mtl_tf.tuning.space import check_space
 
+_ADVICE = "give resume=false for a search of its own"
 BUDGET = {"trials", "minutes", "updates"}
 _OF_DATA = {"corpora", "tasks", "split", "audit", "frontend", "pipeline"}
 _EVERY_TRIAL = ("repeats=1", "score_test=false", "quiet=true", "report_audio=false")
@@ -105,7 +105,7 @@ def open_session(
             folder = new_folder(place)
         except OSError as error:
             raise UserError(f"tuning_dir={parent}: {error.strerror}; give a folder that can be written to") from error
-    with _locked(folder):
+    with locked(folder / files.LOCK, _ADVICE):
         if carried_on:
             if (folder / files.OPENED).is_file():
                 raise UserError(
@@ -143,7 +143,7 @@ def locked_session(folder: Path) -> Iterator[Session]:
         UserError: there is none, or another process is at work on it.
     """
     session = load_session(folder)
-    with _locked(folder):
+    with locked(folder / files.LOCK, _ADVICE):
         yield session
 
 
@@ -166,20 +166,3 @@ def _is_same(path: Path, wanted: dict) -> bool:
         return {"search": search, "config": saved["config"]} == wanted
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
         return False
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with (folder / files.LOCK).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            raise UserError(
-                f"another process ({lock.read().strip() or 'unknown'}) is at work on {folder}; wait for it, or give "
-                "resume=false for a search of its own"
-            ) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield

@@ -17,11 +17,11 @@ from mtl_tf import compose
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_json
+from mtl_tf.parent import child_environment
 from mtl_tf.progress import progress_bar, say
 from mtl_tf.runs import names
 from mtl_tf.tuning import execution
 from mtl_tf.tuning import names as files
-from mtl_tf.tuning.parent import child_environment
 from mtl_tf.tuning.search import SearchConfig, signed
 from mtl_tf.tuning.session import Session
 from mtl_tf.tuning.space import as_arguments

@@ -8,9 +8,9 @@ from pathlib import Path
 import grpc
 
 from mtl_tf.errors import UserError
+from mtl_tf.parent import end_with_parent
 from mtl_tf.tuning import names as files
 from mtl_tf.tuning.oracles import make_oracle
-from mtl_tf.tuning.parent import end_with_parent
 from mtl_tf.tuning.session import load_session
 from mtl_tf.tuning.space import hyperparameters
 from mtl_tf.tuning.tuner import RunTuner

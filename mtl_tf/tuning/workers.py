@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mtl_tf.parent import child_environment
 from mtl_tf.tuning import names as files
-from mtl_tf.tuning.parent import child_environment
 from mtl_tf.tuning.worker import ID
 
 

@@ -11,13 +11,13 @@ from conftest import ROOT
 CHILD = """
 import time
 time.sleep({imports_s})
-from mtl_tf.tuning.parent import end_with_parent
+from mtl_tf.parent import end_with_parent
 end_with_parent()
 time.sleep(60)
 """
 PARENT = """
 import subprocess, sys, time
-from mtl_tf.tuning.parent import child_environment
+from mtl_tf.parent import child_environment
 process = subprocess.Popen([sys.executable, "-c", sys.argv[1]], env=child_environment(), start_new_session=True)
 print(process.pid, flush=True)
 time.sleep(60)

@@ -1,0 +1,1 @@
+"""When does learning tasks together help: cells, gains, and what they tell."""

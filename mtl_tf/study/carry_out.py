@@ -1,0 +1,151 @@
+"""A study from its command line to its report: what `scripts/compare.py` does."""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mtl_tf import compose
+from mtl_tf.config import RunConfig
+from mtl_tf.data.manifest import TEST, TRAIN
+from mtl_tf.errors import UserError
+from mtl_tf.files import write_json
+from mtl_tf.progress import progress_bar, say
+from mtl_tf.runs.walk import Prepared, prepare
+from mtl_tf.study import names as files
+from mtl_tf.study.arguments import read_study
+from mtl_tf.study.cell import Cell
+from mtl_tf.study.plan import plan_cells
+from mtl_tf.study.results import load_result
+from mtl_tf.study.session import Study, open_study
+from mtl_tf.study.workers import Workers
+from mtl_tf.study.write import write_study
+
+FAILURES = 3
+
+
+def compare(arguments: Sequence[str]) -> Path:
+    """Carries out a study, or carries on one that was interrupted.
+
+    Args:
+        arguments: see `read_study`.
+
+    Returns:
+        The folder of the study, with the files that `mtl_tf.study.names` names.
+
+    Raises:
+        UserError: a mistake in the arguments or the data; all cells fail; or the data changed while the study ran.
+    """
+    given = read_study(arguments)
+    with open_study(given.runs, given.settings, given.parent, given.resume) as study:
+        plan_cells(study.config, [None])  # says what is wrong with the sets before anything is read
+        with Workers(study.config.study.workers, study.folder / files.LOGS) as workers:
+            ready = prepare(study.config.model_copy(update={"repeats": 1}))
+            folds = _folds(study.config, ready)
+            cells = plan_cells(study.config, folds, list(study.settings))
+            steps = _steps(study, ready)
+            _carry_out(study, cells, {cell: steps[cell.setting, cell.fold] for cell in cells}, workers)
+        write_study(study, cells, folds, _train_share(ready))
+    return study.folder
+
+
+def _folds(config: RunConfig, ready: Prepared) -> list[int | None]:
+    if len(ready.numbers) == 1 and config.fold is None:
+        if config.study.folds not in ([], [0]):
+            raise UserError(
+                f"folds={config.study.folds}: {config.experiment} has one division and no folds; leave it away"
+            )
+        return [None]
+    unknown = [fold for fold in config.study.folds if fold not in ready.numbers]
+    if unknown:
+        raise UserError(f"folds={unknown}: the folds of {config.experiment} are {', '.join(map(str, ready.numbers))}")
+    return [fold for fold in ready.numbers if fold in (config.study.folds or ready.numbers)]
+
+
+def _steps(study: Study, ready: Prepared) -> dict[tuple[tuple[str, ...], int | None], int | None]:
+    """Finds how many batches an epoch has, by setting and fold; None: as the cell's own clips make it."""
+    budget, steps = study.config.study.budget, {}
+    single = len(ready.numbers) == 1 and study.config.fold is None
+    for setting, config in study.settings.items():
+        for number, division in zip(ready.numbers, ready.divisions, strict=True):
+            fold = None if single else number
+            size = config.pipeline.batch_size
+            clips = len(division.positions(TRAIN))
+            if budget == "epochs" or config.training.steps_per_epoch:
+                steps[setting, fold] = None
+            elif budget == "updates":
+                steps[setting, fold] = math.ceil(clips / study.config.pipeline.batch_size)
+            else:
+                steps[setting, fold] = math.ceil(clips / size)
+    return steps
+
+
+def _train_share(ready: Prepared) -> dict[str, float]:
+    """Returns test clips over training clips of each task, of the first fold."""
+    division = ready.divisions[0]
+    tested, trained = division.num_labels(TEST), division.num_labels(TRAIN)
+    return {name: tested[name] / max(trained[name], 1) for name in tested}
+
+
+def _carry_out(study: Study, cells: Sequence[Cell], steps: dict[Cell, int | None], workers: Workers) -> None:
+    """Trains the cells that have no result yet; one that fails is tried once more, and then noted.
+
+    Raises:
+        UserError: the first cells all failed.
+    """
+    waiting = {study.place(cell): cell for cell in cells if not _is_done(study, cell)}
+    done = len(cells) - len(waiting)
+    runs = f"{len(cells)} cells" + (f", {done} of which are there" if done else "")
+    say(f"{study.config.experiment}: {runs}; {study.config.study.workers} at a time")
+    for place, cell in waiting.items():
+        place.mkdir(parents=True, exist_ok=True)
+        config = cell.config(study.settings[cell.setting], str(place), steps[cell])
+        compose.save(config, place / files.CELL)
+    start, succeeded, reasons = time.monotonic(), 0, {}
+    with progress_bar("cells", len(cells), quiet=False) as update:
+        for attempt in (1, 2):
+            for place, reason in workers.carry_out([place for place in waiting if attempt == 1 or place in reasons]):
+                cell = waiting[place]
+                if reason and attempt == 1:
+                    reasons[place] = reason
+                    say(f"{_words(cell)}: failed, and will be tried once more: {reason}")
+                    if len(reasons) >= FAILURES and not succeeded:
+                        raise UserError(f"the first {FAILURES} cells failed, the last with: {reason}")
+                    continue
+                if reason:
+                    write_json({"status": "failed", "reason": reason}, place / files.RESULT)
+                    say(f"{_words(cell)}: failed again, and is left out: {reason}")
+                    continue
+                succeeded += 1
+                update(done + succeeded)
+                left = (len(waiting) - succeeded) * (time.monotonic() - start) / succeeded
+                say(f"{done + succeeded} of {len(cells)}: {_words(cell)}: {_scores(study, cell)}{_left(left)}")
+
+
+def _is_done(study: Study, cell: Cell) -> bool:
+    result = load_result(study.place(cell))
+    return result is not None and result["status"] == "completed"
+
+
+def _words(cell: Cell) -> str:
+    control = f", labels of {' and '.join(cell.permuted)} shuffled" if cell.permuted else ""
+    control += ", another seed" if cell.noise else ""
+    setting = f" with {' '.join(cell.setting)}" if cell.setting else ""
+    fold = "" if cell.fold is None else f" fold {cell.fold}"
+    return f"{' + '.join(cell.tasks)}{setting}{control}, seed {cell.seed}{fold}"
+
+
+def _scores(study: Study, cell: Cell) -> str:
+    result = load_result(study.place(cell)) or {}
+    words = []
+    for task in cell.tasks:
+        value = result.get("scores", {}).get(task, {}).get(study.metrics[task])
+        if value is not None and task not in cell.permuted:
+            words.append(f"{task} {100 * value:.1f}")
+    return f"{', '.join(words)}; {result.get('seconds', 0):.0f} s"
+
+
+def _left(seconds: float) -> str:
+    if seconds <= 0:
+        return ""
+    return f"; {seconds / 60:.0f} min left" if seconds > 90 else f"; {seconds:.0f} s left"

@@ -1,0 +1,133 @@
+"""How large a difference is, and how sure that is: intervals, tests and what could have been seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, stats
+
+NUM_DRAWS = 1000
+LEVEL = 0.95
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean difference of scores and what is known of it.
+
+    Attributes:
+        gain: mean over the trainings.
+        low: lower end of the 95 % interval.
+        high: its upper end.
+        p_value: two-sided, of no difference.
+        p_better: probability that the difference is above the region of practical equivalence.
+        p_same: that it is within.
+        p_worse: that it is below.
+        minimum_detectable: difference that would have been told from none with 80 % probability.
+        effect_size: the gain in standard deviations of the groups' differences.
+        n_groups: how many groups there are.
+        n_trainings: how many trainings there are.
+    """
+
+    gain: float
+    low: float
+    high: float
+    p_value: float
+    p_better: float
+    p_same: float
+    p_worse: float
+    minimum_detectable: float
+    effect_size: float
+    n_groups: int
+    n_trainings: int
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low > 0 or self.high < 0
+
+
+def draw_groups(count: int, seed: int = 0, draws: int = NUM_DRAWS) -> np.ndarray:
+    """Draws groups with replacement, int (draws, groups): how often each was drawn."""
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
+
+
+def estimate_gain(gains: np.ndarray, drawn: np.ndarray, n_groups: int, same_within: float) -> Estimate:
+    """Estimates a difference of which there is one value per training, each over the same groups of clips.
+
+    Two things make such a difference uncertain: which speakers were tested, and how each training happened to end. The
+    first is measured by a cluster bootstrap, which draws whole groups. The second is what trainings differ by beyond
+    that. The variance is the sum, as in an analysis of variance with both crossed and at random; the degrees of freedom
+    are Satterthwaite's, as few groups or few seeds know their own spread badly. Interval, test and the posterior over
+    the region of practical equivalence (with a flat prior, Corani and Benavoli 2015) are those of Student's t.
+
+    A single training says nothing about others, so interval and test are then infinitely wide.
+
+    Args:
+        gains: float (trainings,), the difference in each, over all groups.
+        drawn: float (trainings, draws), the same over draws of groups, the same draws in each.
+        n_groups: how many groups were drawn from.
+        same_within: half the width of the region of practical equivalence.
+    """
+    trainings, gain = len(gains), float(np.mean(gains))
+    if trainings < 2 or n_groups < 2:
+        return Estimate(gain, -np.inf, np.inf, 1.0, np.nan, np.nan, np.nan, np.inf, np.nan, int(n_groups), trainings)
+    # A draw of n groups varies less than n new ones do.
+    larger = n_groups / (n_groups - 1)
+    of_groups = larger * float(np.nanvar(drawn.mean(axis=0), ddof=1))
+    of_one = larger * float(np.nanvar(drawn, axis=1, ddof=1).mean())
+    remainder = max(of_one - of_groups, 0.0) * trainings / (trainings - 1)  # of single groups in single trainings
+    of_trainings = float(np.var(gains, ddof=1)) / trainings
+    variance = of_groups + max(of_trainings - remainder / trainings, 0.0)
+    if variance <= 0:
+        same = float(abs(gain) <= same_within)
+        better, worse = float(gain > same_within), float(gain < -same_within)
+        sure = 0.0 if gain else 1.0
+        return Estimate(gain, gain, gain, sure, better, same, worse, 0.0, np.nan, int(n_groups), trainings)
+    crossed = (remainder / trainings) ** 2 / ((n_groups - 1) * (trainings - 1))
+    freedom = variance**2 / (of_groups**2 / (n_groups - 1) + of_trainings**2 / (trainings - 1) + crossed)
+    error = variance**0.5
+    known = stats.t(freedom, loc=gain, scale=error)
+    low, high = known.interval(LEVEL)
+    worse, better = known.cdf(-same_within), known.sf(same_within)
+    return Estimate(
+        gain=gain,
+        low=float(low),
+        high=float(high),
+        p_value=float(2 * stats.t.sf(abs(gain) / error, freedom)),
+        p_better=float(better),
+        p_same=float(1 - better - worse),
+        p_worse=float(worse),
+        minimum_detectable=error * _detectable(freedom),
+        effect_size=gain / (of_groups * n_groups) ** 0.5 if of_groups else np.nan,
+        n_groups=int(n_groups),
+        n_trainings=trainings,
+    )
+
+
+def folds_p_value(gains: np.ndarray, train_share: float) -> float:
+    """Tests a difference over folds by the corrected resampled t-test (Nadeau and Bengio 2003).
+
+    Training sets of folds overlap, so that the plain test is too sure.
+
+    Args:
+        gains: float (trainings x folds,).
+        train_share: test clips over training clips of a fold.
+
+    Returns:
+        The two-sided p-value; 1 where nothing can be told.
+    """
+    spread = float(np.var(gains, ddof=1)) if len(gains) > 1 else 0.0
+    if spread <= 0:
+        return 1.0
+    statistic = float(np.mean(gains)) / ((1 / len(gains) + train_share) * spread) ** 0.5
+    return float(2 * stats.t.sf(abs(statistic), len(gains) - 1))
+
+
+def _detectable(freedom: float) -> float:
+    """Returns which multiple of the standard error a t-test finds with 80 % probability."""
+    threshold = stats.t.ppf((1 + LEVEL) / 2, freedom)
+
+    def lacking(size: float) -> float:
+        return stats.nct.sf(threshold, freedom, size) - POWER
+
+    return float(optimize.brentq(lacking, 0.1, threshold + 10 + 10 / freedom))

@@ -1,0 +1,180 @@
+"""What each task gains by each set of partners, beside shuffled labels and another seed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from mtl_tf.errors import UserError
+from mtl_tf.study.cell import Cell
+from mtl_tf.study.estimate import LEVEL, Estimate, draw_groups, estimate_gain, folds_p_value
+from mtl_tf.study.evidence import GroupScore
+from mtl_tf.study.results import Answers
+
+HELPS, HURTS, SAME, UNSURE = "helps", "hurts", "no difference in practice", "cannot be told"
+NOT_BEYOND = "no more than shuffled labels or another seed do"
+COLUMNS = (
+    "task",
+    "partners",
+    "model",
+    "metric",
+    "alone",
+    "together",
+    "gain",
+    "low",
+    "high",
+    "p_better",
+    "p_same",
+    "p_worse",
+    "p_value",
+    "p_value_holm",
+    "p_value_folds",
+    "minimum_detectable",
+    "effect_size",
+    "control_gain",
+    "beyond_control_low",
+    "beyond_control_high",
+    "noise_gain",
+    "beyond_noise_low",
+    "beyond_noise_high",
+    "n_pairs",
+    "n_groups",
+    "verdict",
+)
+
+
+def find_gains(answers: Answers, same_within: float, train_share: dict[str, float] | None = None) -> pd.DataFrame:
+    """Compares every task learned with others with the same task learned alone.
+
+    Both are scored on the same clips, seed by seed. Of folds the clips are put together first.
+
+    Args:
+        answers: of the study.
+        same_within: half the width of the region of practical equivalence.
+        train_share: test clips over training clips of a fold, of each task; None: there is one division.
+
+    Returns:
+        One row per task, partners and model, with `COLUMNS`. Scores are between 0 and 1. `control_gain` is that of
+        shuffled labels of the same partner, `noise_gain` that of another seed; `beyond_...` is the interval of what the
+        gain has more than these. `verdict` says what can be told, see `verdict_of`.
+
+    Raises:
+        UserError: two cells were scored on different clips.
+    """
+    rows = []
+    shapes = {(cell.setting, cell.tasks): cell for cell in answers.cells if not cell.control and len(cell.tasks) > 1}
+    for (setting, tasks), _ in shapes.items():
+        for task in tasks:
+            partners = tuple(name for name in tasks if name != task)
+            row = _gain(answers, task, partners, setting, same_within, train_share)
+            if row is not None:
+                rows.append(row)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    if len(table):
+        table["p_value_holm"] = multipletests(table["p_value"], method="holm")[1]
+        table["verdict"] = [verdict_of(row) for row in table.to_dict("records")]
+    return table
+
+
+def verdict_of(row: dict) -> str:
+    """Says in words what a row of gains tells.
+
+    Args:
+        row: with the columns of `find_gains`.
+    """
+    sure = row["p_value_holm"] < 1 - LEVEL
+    if sure and row["gain"] < 0:
+        return HURTS
+    if sure:
+        beyond = [row[f"beyond_{name}_low"] for name in ("control", "noise")]
+        return HELPS if all(pd.isna(low) or low > 0 for low in beyond) else NOT_BEYOND
+    return SAME if row["p_same"] >= LEVEL else UNSURE
+
+
+def compare(one: Sequence[GroupScore], other: Sequence[GroupScore], same_within: float) -> Estimate:
+    """Estimates how much higher one kind of training scores than another.
+
+    Args:
+        one: scores of each training.
+        other: those of the trainings to compare with, in the same order.
+        same_within: half the width of the region of practical equivalence.
+
+    Raises:
+        UserError: they were scored on different clips.
+    """
+    for first, second in zip(one, other, strict=True):
+        if first.clips != second.clips or first.truth != second.truth:
+            clips = set(first.clips) ^ set(second.clips)
+            example = f", such as {min(clips)}" if clips else ""
+            raise UserError(
+                f"two cells were scored on different clips or labels{example}; the data changed while the study ran: "
+                "give resume=false for a new one"
+            )
+    groups = len(one[0].groups)
+    times = draw_groups(groups)
+    drawn = np.array([a.of_draws(times) - b.of_draws(times) for a, b in zip(one, other, strict=True)])
+    gains = np.array([a.whole() - b.whole() for a, b in zip(one, other, strict=True)])
+    return estimate_gain(gains, drawn, groups, same_within)
+
+
+def _gain(
+    answers: Answers,
+    task: str,
+    partners: tuple[str, ...],
+    setting: tuple[str, ...],
+    same_within: float,
+    train_share: dict[str, float] | None,
+) -> dict | None:
+    order = next(cell.tasks for cell in answers.cells if set(cell.tasks) == {task, *partners})
+    seeds = sorted({cell.seed for cell in answers.cells})
+    together = {seed: answers.of(Cell(order, seed, setting=setting), task) for seed in seeds}
+    alone = {seed: answers.of(Cell((task,), seed, setting=setting), task) for seed in seeds}
+    both = [seed for seed in seeds if together[seed] is not None and alone[seed] is not None]
+    if not both:
+        return None
+
+    def values(scores: dict[int, GroupScore | None], used: list[int]) -> list[GroupScore]:
+        return [scores[seed] for seed in used]
+
+    found = compare(values(together, both), values(alone, both), same_within)
+    row = {
+        "task": task,
+        "partners": "+".join(partners),
+        "model": " ".join(setting),
+        "metric": answers.metrics[task],
+        "alone": float(np.mean([alone[seed].whole() for seed in both])),
+        "together": float(np.mean([together[seed].whole() for seed in both])),
+        "n_pairs": len(both) * len(answers.folds),
+        "n_groups": found.n_groups,
+        "p_value_folds": np.nan,
+    }
+    names = ("gain", "low", "high", "p_better", "p_same", "p_worse", "p_value", "minimum_detectable", "effect_size")
+    row |= {name: getattr(found, name) for name in names}
+    if train_share is not None and len(answers.folds) > 1:
+        row["p_value_folds"] = folds_p_value(_of_folds(answers, task, order, setting, both), train_share[task])
+    controls = {"noise": Cell((task,), 0, setting=setting, noise=True)}
+    controls["control"] = Cell(order, 0, setting=setting, permuted=tuple(name for name in order if name != task))
+    for name, shape in controls.items():
+        scores = {seed: answers.of(replace(shape, seed=seed), task) for seed in both}
+        used = [seed for seed in both if scores[seed] is not None]
+        row |= {f"{name}_gain": np.nan, f"beyond_{name}_low": np.nan, f"beyond_{name}_high": np.nan}
+        if used:
+            row[f"{name}_gain"] = compare(values(scores, used), values(alone, used), same_within).gain
+            beyond = compare(values(together, used), values(scores, used), same_within)
+            row |= {f"beyond_{name}_low": beyond.low, f"beyond_{name}_high": beyond.high}
+    return row
+
+
+def _of_folds(
+    answers: Answers, task: str, order: tuple[str, ...], setting: tuple[str, ...], seeds: list[int]
+) -> np.ndarray:
+    """Returns the gain in every fold of every training."""
+    gains = []
+    for fold in answers.folds:
+        own = Answers(answers.folder, answers.cells, answers.metrics, [fold])
+        for seed in seeds:
+            pair = [own.of(Cell(tasks, seed, setting=setting), task) for tasks in (order, (task,))]
+            gains.append(pair[0].whole() - pair[1].whole())
+    return np.array(gains)

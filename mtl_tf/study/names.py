@@ -1,0 +1,13 @@
+"""The names of all files and folders of a study."""
+
+PLAN = "plan.yaml"
+LOCK = "study.lock"
+CELLS_DIR = "cells"
+CELLS = "cells.parquet"
+GAINS = "gains.csv"
+SETTINGS = "settings.csv"
+MEASUREMENTS = "measurements.csv"
+REPORT = "report.html"
+RESULT = "result.json"
+CELL = "cell.yaml"
+LOGS = "logs"

@@ -1,0 +1,127 @@
+"""Reads what the cells of a study left, and puts it into one table."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mtl_tf.errors import UserError
+from mtl_tf.runs.names import PREDICTIONS
+from mtl_tf.runs.read import load_classes
+from mtl_tf.study import names as files
+from mtl_tf.study.cell import Cell
+from mtl_tf.study.evidence import GroupScore, read_score
+
+
+def load_result(place: Path) -> dict[str, Any] | None:
+    """Reads the result of a cell; None where it has none.
+
+    Args:
+        place: folder of the cell.
+    """
+    try:
+        return json.loads((place / files.RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def cells_table(folder: Path, cells: Sequence[Cell], metrics: dict[str, str]) -> pd.DataFrame:
+    """Lists the cells of a study that ended.
+
+    Args:
+        folder: of the study.
+        cells: of its plan.
+        metrics: main metric of each task.
+
+    Returns:
+        One row per cell: `cell`, `tasks` (joined by +), `setting`, `seed`, `fold`, `control`, `permuted`, `status`
+        (`completed` or `failed`), `reason`, `run` (folder, from that of the study), `TASK.METRIC` (main metrics on test
+        clips) and what it cost: `seconds`, `train_seconds`, `parameters`, `epochs`, `updates`, `peak_memory_mb`,
+        `model_mb`.
+    """
+    rows = []
+    for cell in cells:
+        result = load_result(folder / files.CELLS_DIR / cell.name)
+        if result is None:
+            continue
+        scores = result.get("scores", {})
+        rows.append(
+            {
+                "cell": cell.name,
+                "tasks": "+".join(cell.tasks),
+                "setting": " ".join(cell.setting),
+                "seed": cell.seed,
+                "fold": cell.fold,
+                "control": cell.control,
+                "permuted": "+".join(cell.permuted),
+                "status": result["status"],
+                "reason": result.get("reason", ""),
+                "run": result.get("run", ""),
+                **{
+                    f"{task}.{metrics[task]}": scores[task].get(metrics[task])
+                    for task in cell.tasks
+                    if task in scores and task not in cell.permuted
+                },
+                **{name: value for name, value in result.get("cost", {}).items()},
+                "seconds": result.get("seconds"),
+            }
+        )
+    return pd.DataFrame(rows).astype({"fold": "Int64"}) if rows else pd.DataFrame()
+
+
+@dataclass
+class Answers:
+    """The scored answers of a study's cells, read when they are asked for.
+
+    Attributes:
+        folder: of the study.
+        cells: of its plan.
+        metrics: main metric of each task.
+        folds: that were trained.
+    """
+
+    folder: Path
+    cells: Sequence[Cell]
+    metrics: dict[str, str]
+    folds: Sequence[int | None]
+    _known: dict[tuple, GroupScore | None] = field(default_factory=dict)
+
+    def of(self, shape: Cell, task: str) -> GroupScore | None:
+        """Gives the answers to one task, of all folds of one training.
+
+        Args:
+            shape: the cell of any fold.
+            task: one of its tasks.
+
+        Returns:
+            None where a fold is missing or failed.
+
+        Raises:
+            UserError: a file of a run is damaged.
+        """
+        key = (shape.tasks, shape.seed, shape.setting, shape.permuted, shape.noise, task)
+        if key not in self._known:
+            self._known[key] = self._read(shape, task)
+        return self._known[key]
+
+    def _read(self, shape: Cell, task: str) -> GroupScore | None:
+        parts, classes = [], None
+        for fold in self.folds:
+            cell = Cell(shape.tasks, shape.seed, fold, shape.setting, shape.permuted, shape.noise)
+            result = load_result(self.folder / files.CELLS_DIR / cell.name)
+            if result is None or result["status"] != "completed":
+                return None
+            run = self.folder / result["run"]
+            own = load_classes(run)[task]
+            if classes is not None and own != classes:
+                classes = sorted({*classes, *own})  # of confusions alone, where the order does not matter
+            classes = classes or own
+            try:
+                table = pd.read_parquet(run / PREDICTIONS, filters=[("task", "==", task)])
+            except (OSError, ValueError) as error:
+                raise UserError(f"{run / PREDICTIONS} cannot be read: {error}") from error
+            parts.append(table)
+        return read_score(pd.concat(parts, ignore_index=True), self.metrics[task], classes)

@@ -1,0 +1,108 @@
+"""The folder of a study: found again after a kill, locked while in use."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from mtl_tf.compose import compose
+from mtl_tf.config import RunConfig
+from mtl_tf.errors import UserError
+from mtl_tf.files import write_whole
+from mtl_tf.lock import locked
+from mtl_tf.runs.folder import NOT_COMPARED, new_folder
+from mtl_tf.study import names as files
+from mtl_tf.study.cell import Cell
+
+_ADVICE = "give resume=false for a study of its own"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study in its folder.
+
+    Attributes:
+        folder: `studies/EXPERIMENT/TIME`.
+        arguments: of every run.
+        config: of a run with all tasks.
+        settings: arguments that cells differ in, to the configuration of a run with all tasks.
+    """
+
+    folder: Path
+    arguments: tuple[str, ...]
+    config: RunConfig
+    settings: dict[tuple[str, ...], RunConfig]
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        """Main metric of each task."""
+        return {name: task.main_metric for name, task in self.config.tasks.items()}
+
+    def place(self, cell: Cell) -> Path:
+        """Returns the folder of a cell."""
+        return self.folder / files.CELLS_DIR / cell.name
+
+
+@contextmanager
+def open_study(
+    arguments: Sequence[str], settings: Sequence[tuple[str, ...]], parent: Path, resume: bool = True
+) -> Iterator[Study]:
+    """Opens the folder a study writes to.
+
+    That is the latest one below `parent/EXPERIMENT` over the same runs, whatever was compared, if `resume` is set:
+    cells that are there are not trained again. Else it is a new one, named after the time.
+
+    Args:
+        arguments: of every run.
+        settings: what cells differ in beside tasks, seed and fold; `[()]`: nothing.
+        parent: folder of all studies.
+        resume: whether to carry on.
+
+    Yields:
+        The study, locked against other processes.
+
+    Raises:
+        UserError: a mistake in the configuration; another process is at work on the study.
+    """
+    config = compose([*arguments, *settings[0]])
+    configs = {setting: compose([*arguments, *setting], note=lambda _: None) for setting in settings}
+    wanted = _identity(compose(arguments, note=lambda _: None) if settings != [()] else config)
+    place = parent / config.experiment
+    found = (path.parent for path in sorted(place.glob(f"*/{files.PLAN}"), reverse=True) if _is_same(path, wanted))
+    folder = next(found, None) if resume else None
+    carried_on = folder is not None
+    if folder is None:
+        try:
+            folder = new_folder(place)
+        except OSError as error:
+            raise UserError(f"study_dir={parent}: {error.strerror}; give a folder that can be written to") from error
+    with locked(folder / files.LOCK, _ADVICE):
+        if carried_on:
+            print(f"carrying on {folder}", file=sys.stderr)
+        study = Study(folder, tuple(arguments), config, configs)
+        _write(study, wanted)
+        yield study
+
+
+def _identity(config: RunConfig) -> dict:
+    return config.model_dump(mode="json", exclude=NOT_COMPARED)
+
+
+def _write(study: Study, identity: dict) -> None:
+    values = {
+        "study": study.config.study.model_dump(mode="json"),
+        "settings": [list(setting) for setting in study.settings],
+        "arguments": list(study.arguments),
+        "config": identity,
+    }
+    write_whole(study.folder / files.PLAN, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
+
+
+def _is_same(path: Path, wanted: dict) -> bool:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))["config"] == wanted
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return False

@@ -1,0 +1,51 @@
+"""Prints the answers of a study."""
+
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from mtl_tf.study import names as files
+
+
+def print_answers(folder: Path) -> None:
+    """Prints what each task gains by each set of partners, and how settings compare, in points.
+
+    Args:
+        folder: of the study.
+    """
+    console = Console()
+    gains = pd.read_csv(folder / files.GAINS)
+    if len(gains):
+        table = _table("Gains on test clips, in points (95 %)", "task", "learned with", "alone", "gain", "interval")
+        for row in gains.itertuples():
+            with_model = f" ({row.model})" if isinstance(row.model, str) and row.model else ""
+            interval = f"[{points(row.low)}, {points(row.high)}]"
+            partners = row.partners.replace("+", ", ") + with_model
+            table.add_row(row.task, partners, f"{100 * row.alone:.1f}", points(row.gain), interval, row.verdict)
+        console.print(table)
+    if (folder / files.SETTINGS).is_file():
+        table = _table("Settings, beside the first, in points (95 %)", "task", "setting", "score", "gain", "interval")
+        for row in pd.read_csv(folder / files.SETTINGS).itertuples():
+            first = pd.isna(row.gain)
+            interval = "" if first else f"[{points(row.low)}, {points(row.high)}]"
+            gain, verdict = ("", "") if first else (points(row.gain), row.verdict)
+            table.add_row(row.task, row.setting, f"{100 * row.score:.1f}", gain, interval, verdict)
+        console.print(table)
+
+
+def points(value: float) -> str:
+    """Writes a difference in points.
+
+    >>> points(0.0312), points(-0.5), points(float("inf"))
+    ('+3.1', '-50.0', '+inf')
+    """
+    return f"{100 * value:+.1f}"
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title)
+    for heading in (*headings, "verdict"):
+        table.add_column(heading, justify="right" if heading in ("alone", "gain", "interval", "score") else "left")
+    return table

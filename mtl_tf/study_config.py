@@ -1,0 +1,35 @@
+"""The keys of a study, which compares tasks learned alone and together."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from mtl_tf.section import Section
+
+
+class StudyConfig(Section):
+    """What `scripts/compare.py` trains and compares."""
+
+    tasks: list[str] = Field([], description="tasks to compare, alone and together; empty: all of the experiment")
+    sets: list[Literal["alone", "pairs", "all"]] = Field(
+        ["alone", "pairs", "all"], description="which sets of tasks are trained: each alone, every pair, all together"
+    )
+    groups: list[list[str]] = Field([], description="further sets of tasks, such as [[emotion,gender,speaker]]")
+    seeds: PositiveInt = Field(
+        5, description="trainings of every set; seeds count on from seed; more can be added later"
+    )
+    folds: list[int] = Field([], description="folds of the division to train, counted from 0; empty: all of them")
+    controls: list[Literal["permuted", "noise"]] = Field(
+        ["permuted", "noise"],
+        description="permuted: each set again with the partners' labels shuffled; noise: each task alone again with "
+        "another seed; a gain counts as transfer only beyond both",
+    )
+    budget: Literal["epochs", "updates", "clips"] = Field(
+        "epochs",
+        description="what all cells have in common: epochs, so that every clip is seen as often; updates, as many "
+        "training steps as all tasks together take; clips, as many clips in all, whatever the batch size",
+    )
+    same_within: PositiveFloat = Field(
+        0.01, lt=1, description="a gain between minus and plus this counts as no difference in practice (0.01: a point)"
+    )
+    workers: PositiveInt = Field(2, description="cells trained at the same time, each on its share of the cores")
