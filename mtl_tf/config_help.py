@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from mtl_tf.compose import compose
 from mtl_tf.config import AuditConfig, CorpusConfig, LabelsConfig, RunConfig, TaskConfig
 from mtl_tf.config_files import GROUPS, choices, config_dirs, file_of
+from mtl_tf.study_config import StudyConfig
 from mtl_tf.values import as_typed
 
 WIDTH = 120
@@ -74,7 +75,7 @@ def _keys(section: type[BaseModel], prefix: str, values: dict | None = None) -> 
     for name, field in section.model_fields.items():
         value = (values or {}).get(name)
         nested = {"corpora": CorpusConfig, "tasks": TaskConfig, "labels": LabelsConfig}.get(name)
-        if nested is not None:
+        if nested is not None and section is not StudyConfig:
             for key, entry in (value or {"NAME": None}).items():
                 lines += _keys(nested, f"{prefix}{name}.{key}.", entry)
         elif name == "split" and section is CorpusConfig:

@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,7 @@ class ClipSource:
         longest: int64, how many samples of each clip are used at most.
         sample_rate: of the result, in Hz.
         stores: decoded audio to read in place of the files, with the position of each clip in its store; or None.
+        measured: what was measured of its samples, by what it was; so that runs on the same clips measure it once.
     """
 
     paths: np.ndarray
@@ -73,6 +75,7 @@ class ClipSource:
     longest: np.ndarray
     sample_rate: int
     stores: list[tuple[ClipStore, int]] | None = field(default=None)
+    measured: dict[Hashable, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Makes the tables the graph looks clips up in; constants made inside a graph are copied with each function."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mtl_tf import compose
 from mtl_tf.config import RunConfig
-from mtl_tf.data.manifest import TEST, TRAIN
+from mtl_tf.data.manifest import TRAIN
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_json
 from mtl_tf.progress import progress_bar, say
@@ -45,7 +45,7 @@ def compare(arguments: Sequence[str]) -> Path:
             cells = plan_cells(study.config, folds, list(study.settings))
             steps = _steps(study, ready)
             _carry_out(study, cells, {cell: steps[cell.setting, cell.fold] for cell in cells}, workers)
-        write_study(study, cells, folds, _train_share(ready))
+        write_study(study, cells, folds, ready)
     return study.folder
 
 
@@ -78,13 +78,6 @@ def _steps(study: Study, ready: Prepared) -> dict[tuple[tuple[str, ...], int | N
             else:
                 steps[setting, fold] = math.ceil(clips / size)
     return steps
-
-
-def _train_share(ready: Prepared) -> dict[str, float]:
-    """Returns test clips over training clips of each task, of the first fold."""
-    division = ready.divisions[0]
-    tested, trained = division.num_labels(TEST), division.num_labels(TRAIN)
-    return {name: tested[name] / max(trained[name], 1) for name in tested}
 
 
 def _carry_out(study: Study, cells: Sequence[Cell], steps: dict[Cell, int | None], workers: Workers) -> None:

@@ -22,7 +22,8 @@ class Estimate:
         p_better: probability that the difference is above the region of practical equivalence.
         p_same: that it is within.
         p_worse: that it is below.
-        minimum_detectable: difference that would have been told from none with 80 % probability.
+        minimum_detectable: difference that would have been told from none with 80 % probability; infinite if no
+            difference of scores is so large.
         effect_size: the gain in standard deviations of the groups' differences.
         n_groups: how many groups there are.
         n_trainings: how many trainings there are.
@@ -60,7 +61,7 @@ def estimate_gain(gains: np.ndarray, drawn: np.ndarray, n_groups: int, same_with
     are Satterthwaite's, as few groups or few seeds know their own spread badly. Interval, test and the posterior over
     the region of practical equivalence (with a flat prior, Corani and Benavoli 2015) are those of Student's t.
 
-    A single training says nothing about others, so interval and test are then infinitely wide.
+    A single training says nothing about others, so the interval is then as wide as scores can differ.
 
     Args:
         gains: float (trainings,), the difference in each, over all groups.
@@ -70,7 +71,7 @@ def estimate_gain(gains: np.ndarray, drawn: np.ndarray, n_groups: int, same_with
     """
     trainings, gain = len(gains), float(np.mean(gains))
     if trainings < 2 or n_groups < 2:
-        return Estimate(gain, -np.inf, np.inf, 1.0, np.nan, np.nan, np.nan, np.inf, np.nan, int(n_groups), trainings)
+        return Estimate(gain, -1.0, 1.0, 1.0, np.nan, np.nan, np.nan, np.inf, np.nan, int(n_groups), trainings)
     # A draw of n groups varies less than n new ones do.
     larger = n_groups / (n_groups - 1)
     of_groups = larger * float(np.nanvar(drawn.mean(axis=0), ddof=1))
@@ -88,16 +89,17 @@ def estimate_gain(gains: np.ndarray, drawn: np.ndarray, n_groups: int, same_with
     error = variance**0.5
     known = stats.t(freedom, loc=gain, scale=error)
     low, high = known.interval(LEVEL)
+    least = error * _detectable(freedom)
     worse, better = known.cdf(-same_within), known.sf(same_within)
     return Estimate(
         gain=gain,
-        low=float(low),
-        high=float(high),
+        low=max(float(low), -1.0),  # as far as scores can differ
+        high=min(float(high), 1.0),
         p_value=float(2 * stats.t.sf(abs(gain) / error, freedom)),
         p_better=float(better),
         p_same=float(1 - better - worse),
         p_worse=float(worse),
-        minimum_detectable=error * _detectable(freedom),
+        minimum_detectable=least if least < 1.0 else np.inf,
         effect_size=gain / (of_groups * n_groups) ** 0.5 if of_groups else np.nan,
         n_groups=int(n_groups),
         n_trainings=trainings,

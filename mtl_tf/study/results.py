@@ -14,6 +14,7 @@ from mtl_tf.runs.read import load_classes
 from mtl_tf.study import names as files
 from mtl_tf.study.cell import Cell
 from mtl_tf.study.evidence import GroupScore, read_score
+from mtl_tf.tables import parse_number, read_table
 
 
 def load_result(place: Path) -> dict[str, Any] | None:
@@ -26,6 +27,13 @@ def load_result(place: Path) -> dict[str, Any] | None:
         return json.loads((place / files.RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def load_rows(path: Path) -> pd.DataFrame:
+    """Reads gains or settings as they were written; numbers that are missing are NaN."""
+    words = ("task", "tasks", "partners", "model", "setting", "metric", "verdict")
+    header = read_table(path).columns
+    return read_table(path, {name: str for name in words if name in header}, default=parse_number)
 
 
 def cells_table(folder: Path, cells: Sequence[Cell], metrics: dict[str, str]) -> pd.DataFrame:

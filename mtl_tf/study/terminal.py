@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mtl_tf.study import names as files
+from mtl_tf.study.results import load_rows
 
 
 def print_answers(folder: Path) -> None:
@@ -16,18 +17,18 @@ def print_answers(folder: Path) -> None:
         folder: of the study.
     """
     console = Console()
-    gains = pd.read_csv(folder / files.GAINS)
+    gains = load_rows(folder / files.GAINS)
     if len(gains):
         table = _table("Gains on test clips, in points (95 %)", "task", "learned with", "alone", "gain", "interval")
         for row in gains.itertuples():
-            with_model = f" ({row.model})" if isinstance(row.model, str) and row.model else ""
+            with_model = f" ({row.model})" if row.model else ""
             interval = f"[{points(row.low)}, {points(row.high)}]"
             partners = row.partners.replace("+", ", ") + with_model
             table.add_row(row.task, partners, f"{100 * row.alone:.1f}", points(row.gain), interval, row.verdict)
         console.print(table)
     if (folder / files.SETTINGS).is_file():
         table = _table("Settings, beside the first, in points (95 %)", "task", "setting", "score", "gain", "interval")
-        for row in pd.read_csv(folder / files.SETTINGS).itertuples():
+        for row in load_rows(folder / files.SETTINGS).itertuples():
             first = pd.isna(row.gain)
             interval = "" if first else f"[{points(row.low)}, {points(row.high)}]"
             gain, verdict = ("", "") if first else (points(row.gain), row.verdict)

@@ -2,26 +2,31 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
+from mtl_tf.data.manifest import TEST, TRAIN
 from mtl_tf.errors import UserError
+from mtl_tf.files import write_whole
+from mtl_tf.runs.walk import Prepared
 from mtl_tf.study import names as files
 from mtl_tf.study.cell import Cell
 from mtl_tf.study.gains import find_gains
+from mtl_tf.study.report import write_report
 from mtl_tf.study.results import Answers, cells_table
 from mtl_tf.study.session import Study
 from mtl_tf.study.settings import compare_settings
+from mtl_tf.study.tables import measurements
 from mtl_tf.tables import write_table
 
 
-def write_study(
-    study: Study, cells: Sequence[Cell], folds: Sequence[int | None], train_share: dict[str, float]
-) -> None:
+def write_study(study: Study, cells: Sequence[Cell], folds: Sequence[int | None], ready: Prepared) -> None:
     """Writes the tables and the report of a study, from the results of its cells.
 
     Args:
         study: in its folder.
         cells: of its plan.
         folds: that were trained.
-        train_share: test clips over training clips of a fold, of each task.
+        ready: its clips and their division.
 
     Raises:
         UserError: no cell was completed, or cells were scored on different clips.
@@ -32,6 +37,35 @@ def write_study(
     write_table(table, study.folder / files.CELLS)
     answers = Answers(study.folder, cells, study.metrics, folds)
     same_within = study.config.study.same_within
-    write_table(find_gains(answers, same_within, train_share), study.folder / files.GAINS)
+    gains = find_gains(answers, same_within, _train_share(ready))
+    write_table(gains, study.folder / files.GAINS)
+    write_whole(study.folder / files.LATEX, _latex(gains).encode())
     if len(study.settings) > 1:
         write_table(compare_settings(answers, same_within), study.folder / files.SETTINGS)
+    measured = measurements(study, table, ready)
+    write_table(measured, study.folder / files.MEASUREMENTS)
+    write_report(study, table, gains, measured)
+
+
+def _train_share(ready: Prepared) -> dict[str, float]:
+    """Returns test clips over training clips of each task, of the first fold."""
+    division = ready.divisions[0]
+    tested, trained = division.num_labels(TEST), division.num_labels(TRAIN)
+    return {name: tested[name] / max(trained[name], 1) for name in tested}
+
+
+def _latex(gains: pd.DataFrame) -> str:
+    """Writes the gains as a LaTeX table, in points."""
+    rows = pd.DataFrame(
+        {
+            "task": gains["task"],
+            "with": gains["partners"].str.replace("+", ", "),
+            "alone": (100 * gains["alone"]).map("{:.1f}".format),
+            "together": (100 * gains["together"]).map("{:.1f}".format),
+            "gain": (100 * gains["gain"]).map("{:+.1f}".format),
+            "95 % interval": [f"[{100 * row.low:+.1f}, {100 * row.high:+.1f}]" for row in gains.itertuples()],
+            "p (Holm)": gains["p_value_holm"].map("{:.3f}".format),
+        }
+    )
+    text = rows.style.hide(axis="index").to_latex(hrules=True, column_format="llrrrrr")
+    return text.replace("%", r"\%").replace("_", r"\_")

@@ -212,14 +212,17 @@ def fit_normalization(frontend: FrontEnd, source: ClipSource, positions: np.ndar
     """
     if frontend.normalize == "none":
         return
-    count, total, squares = 0.0, 0.0, 0.0
-    for features, mask in map_batches(lambda inputs: frontend.raw(**inputs), source, positions, config.pipeline):
-        frames = features[mask].astype(np.float64)  # (valid frames, bins)
-        count += len(frames)
-        total += frames.sum(axis=0)
-        squares += np.square(frames).sum(axis=0)
-    mean = total / count
-    frontend.set_statistics(mean, np.sqrt(np.maximum(squares / count - np.square(mean), 0.0)))
+    key = ("mean and deviation", str(config.frontend), positions.tobytes())
+    if key not in source.measured:
+        count, total, squares = 0.0, 0.0, 0.0
+        for features, mask in map_batches(lambda inputs: frontend.raw(**inputs), source, positions, config.pipeline):
+            frames = features[mask].astype(np.float64)  # (valid frames, bins)
+            count += len(frames)
+            total += frames.sum(axis=0)
+            squares += np.square(frames).sum(axis=0)
+        mean = total / count
+        source.measured[key] = mean, np.sqrt(np.maximum(squares / count - np.square(mean), 0.0))
+    frontend.set_statistics(*source.measured[key])
 
 
 def _only(values: dict[str, str], names: list[str]) -> dict[str, str]:

@@ -1,0 +1,74 @@
+"""Figures of a study's report, as PNG bytes."""
+
+from collections.abc import Mapping
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from mtl_tf.reporting.figures import COLORS, STYLE, png
+from mtl_tf.tasks.metrics import metric_title
+
+
+def forest(gains: pd.DataFrame) -> bytes:
+    """Draws every gain with its interval, and beside it what shuffled labels and another seed gave.
+
+    Args:
+        gains: see `find_gains`.
+    """
+    rows = gains.reset_index(drop=True)
+    names = [
+        f"{row.task}  with  {row.partners.replace('+', ', ')}" + (f"  ({row.model})" if row.model else "")
+        for row in rows.itertuples()
+    ]
+    place = np.arange(len(rows))[::-1]
+    # An interval over two trainings may be so wide that no other could be seen beside it.
+    edge = 100 * max(float(rows[["low", "high"]].abs().stack().quantile(0.8)), 0.02)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8.5, 1.2 + 0.32 * len(rows)))
+        axes = figure.subplots()
+        for row, height in zip(rows.itertuples(), place, strict=True):
+            color = COLORS[0] if row.low > 0 else COLORS[1] if row.high < 0 else "#9aa1ad"
+            axes.plot([100 * row.low, 100 * row.high], [height, height], color=color, linewidth=2)
+            axes.plot(100 * row.gain, height, "o", color=color, markersize=6)
+        for column, mark, label in (
+            ("control_gain", "x", "partner's labels shuffled"),
+            ("noise_gain", "|", "alone, another seed"),
+        ):
+            axes.plot(100 * rows[column], place - 0.18, mark, color="#4a4a4a", markersize=6, label=label, linestyle="")
+        axes.axvline(0, color="gray", linewidth=0.8)
+        axes.set_yticks(place, names)
+        axes.set(xlabel="gain on test clips, in points", xlim=(-edge * 1.15, edge * 1.15), ylim=(-0.7, len(rows) - 0.3))
+        figure.legend(frameon=False, loc="outside lower center", ncols=2)
+        return png(figure)
+
+
+def curves(histories: Mapping[str, Mapping[str, pd.DataFrame]], metrics: Mapping[str, str]) -> bytes:
+    """Draws the validation score of every task over the epochs, alone and with others.
+
+    Args:
+        histories: task to set of tasks to the mean history of its cells.
+        metrics: main metric of each task.
+    """
+    with matplotlib.rc_context(STYLE):
+        columns = min(3, len(histories))
+        lines = -(-len(histories) // columns)
+        figure = Figure(figsize=(3.6 * columns, 2.6 * lines))
+        places = np.atleast_1d(figure.subplots(lines, columns, squeeze=False).ravel())
+        for axes in places[len(histories) :]:
+            axes.set_visible(False)
+        for axes, (task, found) in zip(places, histories.items(), strict=False):
+            for number, (names, history) in enumerate(found.items()):
+                column = f"val_{task}_{metrics[task]}"
+                if column not in history:
+                    continue
+                others = [name for name in names.split("+") if name != task]
+                label = "with " + ", ".join(others) if others else "alone"
+                color, width = ("black", 1.8) if not others else (COLORS[number % len(COLORS)], 1.1)
+                axes.plot(history["epoch"] + 1, 100 * history[column], color=color, linewidth=width, label=label)
+            axes.set(title=f"{task}, {metric_title(metrics[task])}, validation", xlabel="epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.legend(frameon=False, fontsize=7)
+        return png(figure)

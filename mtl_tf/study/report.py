@@ -1,0 +1,200 @@
+"""The report of a study, as one self-contained HTML page."""
+
+import base64
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from mtl_tf.files import write_whole
+from mtl_tf.reporting.words import percent
+from mtl_tf.study import figures
+from mtl_tf.study import names as files
+from mtl_tf.study.gains import HELPS, HURTS, NOT_BEYOND, SAME, UNSURE
+from mtl_tf.study.predictors import FEWEST_PAIRS, correlate, pair_features, predict_gains
+from mtl_tf.study.results import load_rows
+from mtl_tf.study.session import Study
+from mtl_tf.study.tables import MOST_CLASSES, class_changes, costs, mean_history, plain_cells
+from mtl_tf.study.terminal import points
+from mtl_tf.tasks.metrics import metric_title
+
+_MOST_CORRELATIONS = 8
+_FEW_GROUPS = 10
+_SAMPLES = 10_000
+
+
+def write_report(study: Study, table: pd.DataFrame, gains: pd.DataFrame, measurements: pd.DataFrame) -> Path:
+    """Writes `report.html` from the tables of a study, research question by research question.
+
+    Args:
+        study: in its folder.
+        table: of its cells.
+        gains: see `find_gains`.
+        measurements: one row per task.
+
+    Returns:
+        The page's path.
+    """
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader("mtl_tf", "study"), PackageLoader("mtl_tf", "reporting")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "metric_title": metric_title, "points": points}
+    settings = load_rows(study.folder / files.SETTINGS) if (study.folder / files.SETTINGS).is_file() else None
+    pairs = pair_features(gains[gains["model"] == (gains["model"].iloc[0] if len(gains) else "")], measurements)
+    changes = class_changes(study.folder, table)
+    done = table[table["status"] == "completed"]
+    page = environment.get_template("study.html.j2").render(
+        study=study,
+        config=study.config.study,
+        table=table.astype(object).where(table.notna(), None).to_dict("records"),
+        failed=table[table["status"] == "failed"].to_dict("records"),
+        num_cells=len(done),
+        num_seeds=done["seed"].nunique(),
+        num_folds=max(done["fold"].nunique(), 1),
+        minutes=round(float(done["seconds"].sum()) / 60),
+        gains=gains.to_dict("records"),
+        settings=[] if settings is None else settings.astype(object).where(settings.notna(), None).to_dict("records"),
+        answers=summarize(gains),
+        maps=heat_maps(gains),
+        forest=_inline(figures.forest(gains)) if len(gains) else "",
+        over_pairs=over_all_pairs(gains, study.config.study.same_within),
+        curves=_inline(figures.curves(_histories(study, table), study.metrics)) if len(gains) else "",
+        measurements=measurements.to_dict("records"),
+        correlations=correlate(pairs).head(_MOST_CORRELATIONS).to_dict("records"),
+        prediction=predict_gains(pairs),
+        fewest_pairs=FEWEST_PAIRS,
+        costs=costs(table, list(study.config.tasks)).to_dict("records"),
+        changes=changes.head(MOST_CLASSES).to_dict("records"),
+        untold=[row for row in gains.to_dict("records") if row["verdict"] == UNSURE],
+        few_groups=sorted({row["task"] for row in gains.to_dict("records") if row["n_groups"] < _FEW_GROUPS}),
+        finite=lambda value: value is not None and bool(np.isfinite(value)),
+        verdicts={"helps": HELPS, "hurts": HURTS, "same": SAME, "not_beyond": NOT_BEYOND, "unsure": UNSURE},
+    )
+    path = study.folder / files.REPORT
+    write_whole(path, page.encode(errors="backslashreplace"))
+    return path
+
+
+def summarize(gains: pd.DataFrame) -> list[dict[str, str]]:
+    """Says for every task, in a sentence or two, what learning it with others does.
+
+    Args:
+        gains: see `find_gains`.
+
+    Returns:
+        `task` and `words`.
+    """
+    found = []
+    for (task, model), rows in gains.groupby(["task", "model"], sort=False):
+        words = []
+        for verdict in (HELPS, HURTS, NOT_BEYOND, SAME):
+            named = [
+                f"{row.partners.replace('+', ', ')} ({points(row.gain)} [{points(row.low)}, {points(row.high)}])"
+                for row in rows[rows["verdict"] == verdict].itertuples()
+            ]
+            if named:
+                start = {
+                    HELPS: "Helped by",
+                    HURTS: "Hurt by",
+                    NOT_BEYOND: "Gains, but no more than shuffled labels or another seed give, with",
+                    SAME: "No difference in practice with",
+                }[verdict]
+                words.append(f"{start} {'; '.join(named)}.")
+        unsure = rows[rows["verdict"] == UNSURE]
+        if len(unsure):
+            least = unsure["minimum_detectable"].replace(np.inf, np.nan)
+            seen = (
+                f"a gain of {_range(least)} points would have been found with 80 % probability"
+                if least.notna().any()
+                else "so few trainings could have shown no gain whatever"
+            )
+            names = "; ".join(f"{row.partners.replace('+', ', ')} ({points(row.gain)})" for row in unsure.itertuples())
+            words.append(f"Cannot be told with {names}: {seen}.")
+        found.append({"task": f"{task}, {model}" if model else task, "words": " ".join(words)})
+    return found
+
+
+def heat_maps(gains: pd.DataFrame) -> list[dict]:
+    """Arranges the gains of pairs, and of all tasks together, as a map, one for each model.
+
+    Returns:
+        `model`, `columns` and `rows`: (task, cells), each cell None or with `text`, `title`, `color` and `grey`.
+    """
+    maps = []
+    for model, rows in gains.groupby("model", sort=False):
+        tasks = list(dict.fromkeys(rows["task"]))
+        sets = list(dict.fromkeys(rows["partners"]))
+        single = [name for name in tasks if name in sets]
+        wide = sorted({row.partners.count("+") + 1 for row in rows.itertuples() if "+" in row.partners})
+        largest = max(float(rows["gain"].abs().max()), 0.01)
+        columns = [*single, *(f"{number} others" for number in wide)]
+        body = []
+        for task in tasks:
+            cells = []
+            for column in columns:
+                own = rows[rows["task"] == task]
+                several = own["partners"].str.count(r"\+") + 1
+                match = own[own["partners"] == column]
+                if column.endswith(" others"):
+                    match = own[(several == int(column.split()[0])) & (several > 1)]
+                cells.append(_map_cell(match.iloc[0], largest) if len(match) else None)
+            body.append((task, cells))
+        maps.append({"model": model, "columns": columns, "rows": body})
+    return maps
+
+
+def over_all_pairs(gains: pd.DataFrame, same_within: float) -> dict[str, float] | None:
+    """Asks whether learning in pairs helps on the whole, by the Bayesian signed-rank test (Benavoli et al. 2014).
+
+    Args:
+        gains: see `find_gains`.
+        same_within: half the width of the region of practical equivalence.
+
+    Returns:
+        `better`, `same`, `worse`, the probability of each for a pair like these, and `n`; None with less than five.
+    """
+    from baycomp.multiple import SignedRankTest
+
+    pairs = gains[~gains["partners"].str.contains("+", regex=False)] if len(gains) else gains
+    if len(pairs) < 5:
+        return None
+    worse, same, better = SignedRankTest.probs(
+        np.zeros(len(pairs)), pairs["gain"].to_numpy(float), rope=same_within, nsamples=_SAMPLES, random_state=0
+    )
+    return {"better": float(better), "same": float(same), "worse": float(worse), "n": len(pairs)}
+
+
+def _map_cell(row: pd.Series, largest: float) -> dict[str, object]:
+    strength = min(abs(row.gain) / largest, 1.0)
+    color = "37, 99, 168" if row.gain > 0 else "200, 85, 61"
+    grey = bool(row.low <= 0 <= row.high)
+    title = (
+        f"{row.task} with {row.partners}: {points(row.gain)} points, 95 % interval [{points(row.low)}, "
+        f"{points(row.high)}]; better {row.p_better:.2f}, same {row.p_same:.2f}, worse {row.p_worse:.2f}; "
+        f"{row.n_pairs} pairs of trainings, {row.n_groups} groups; {row.verdict}"
+    )
+    style = "230, 232, 236, 1" if grey else f"{color}, {0.15 + 0.6 * strength:.2f}"
+    return {"text": points(row.gain), "title": title, "style": f"rgba({style})", "grey": grey}
+
+
+def _range(values: pd.Series) -> str:
+    low, high = f"{100 * values.min():.1f}", f"{100 * values.max():.1f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _histories(study: Study, table: pd.DataFrame) -> dict[str, dict[str, pd.DataFrame]]:
+    plain = plain_cells(table)
+    found: dict[str, dict[str, pd.DataFrame]] = {}
+    for names in dict.fromkeys(plain["tasks"]):
+        history = mean_history(study.folder, plain[plain["tasks"] == names])
+        for task in names.split("+") if history is not None else ():
+            found.setdefault(task, {})[names] = history
+    return found
+
+
+def _inline(content: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,136 @@
+"""Tables of a study beside the gains: measurements, costs, learning curves and classes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl_tf.runs.names import HISTORY
+from mtl_tf.runs.read import load_history, load_metrics
+from mtl_tf.runs.walk import Prepared
+from mtl_tf.study.curves import describe_curve
+from mtl_tf.study.measure import measure_task
+from mtl_tf.study.plan import study_tasks
+from mtl_tf.study.session import Study
+
+COSTS = ("parameters", "model_mb", "train_seconds", "peak_memory_mb")
+MOST_CLASSES = 12
+
+
+def plain_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """Leaves the cells that were completed and are no control.
+
+    Args:
+        table: see `mtl_tf.study.results.cells_table`.
+    """
+    return table[(table["status"] == "completed") & (table["control"] == "")]
+
+
+def measurements(study: Study, table: pd.DataFrame, ready: Prepared) -> pd.DataFrame:
+    """Measures every task: its clips, how it learned alone, and what that cost.
+
+    Args:
+        study: in its folder.
+        table: of its cells.
+        ready: its clips.
+
+    Returns:
+        One row per task, see `measure_task` and `describe_curve`; `alone_parameters`, `alone_train_seconds`.
+    """
+    rows = []
+    for name in study_tasks(study.config):
+        row = measure_task(name, ready.data, ready.divisions[0], ready.source, study.config)
+        alone = plain_cells(table)
+        alone = alone[alone["tasks"] == name]
+        history = mean_history(study.folder, alone)
+        losses = [] if history is None or "loss" not in history else history["loss"].tolist()
+        row |= describe_curve(losses)
+        for cost in ("parameters", "train_seconds"):
+            row[f"alone_{cost}"] = alone[cost].mean() if len(alone) else np.nan
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def mean_history(folder: Path, cells: pd.DataFrame) -> pd.DataFrame | None:
+    """Averages the histories of cells, epoch by epoch; None where there is none.
+
+    Args:
+        folder: of the study.
+        cells: rows of its table.
+    """
+    found = [load_history(folder / run) for run in cells["run"] if (folder / run / HISTORY).is_file()]
+    if not found:
+        return None
+    return pd.concat(found).groupby("epoch").mean(numeric_only=True).reset_index()
+
+
+def costs(table: pd.DataFrame, tasks: Sequence[str]) -> pd.DataFrame:
+    """Compares what sets of tasks cost in one network and in one network each.
+
+    Args:
+        table: of the cells.
+        tasks: of the study.
+
+    Returns:
+        One row per set of two tasks or more and setting: `tasks`, `setting`, and for each of `COSTS` the mean of the
+        shared network, `COST_of_singles` (of networks of single tasks: the sum of parameters, sizes and times, the
+        largest memory), NaN where a task was not trained alone.
+    """
+    means = plain_cells(table).groupby(["setting", "tasks"])[list(COSTS)].mean()
+    rows = []
+    for (setting, names), values in means.iterrows():
+        members = names.split("+")
+        if len(members) < 2:
+            continue
+        row: dict[str, object] = {"tasks": names, "setting": setting}
+        for cost in COSTS:
+            own = [means[cost].get((setting, name), np.nan) for name in members]
+            row |= {cost: values[cost], f"{cost}_of_singles": max(own) if cost == "peak_memory_mb" else sum(own)}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def class_changes(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Compares the recall of single classes, learned with others and alone.
+
+    Args:
+        folder: of the study.
+        table: of its cells.
+
+    Returns:
+        `task`, `partners`, `setting`, `class`, `alone`, `together`, `change`, `low` and `high` (mean over trainings and
+        folds plus and minus two standard errors over them), the largest changes first. Of tasks with classes alone.
+    """
+    found: dict[tuple, dict[int, float]] = {}
+    for row in plain_cells(table).itertuples():
+        for task, scores in load_metrics(folder / row.run)["test"].items():
+            if "confusion" in scores:
+                fold = -1 if pd.isna(row.fold) else int(row.fold)
+                for name, entry in scores["per_class"].items():
+                    if entry["n"]:
+                        key = (row.setting, row.tasks, task, name)
+                        found.setdefault(key, {})[row.seed, fold] = entry["recall"]
+    rows = []
+    for (setting, names, task, label), together in found.items():
+        alone = found.get((setting, task, task, label), {})
+        both = sorted(set(together) & set(alone))
+        if names == task or not both:
+            continue
+        changes = np.array([together[key] - alone[key] for key in both])
+        error = 2 * changes.std(ddof=1) / len(changes) ** 0.5 if len(changes) > 1 else np.inf
+        rows.append(
+            {
+                "task": task,
+                "partners": "+".join(name for name in names.split("+") if name != task),
+                "setting": setting,
+                "class": label,
+                "alone": float(np.mean([alone[key] for key in both])),
+                "together": float(np.mean([together[key] for key in both])),
+                "change": float(changes.mean()),
+                "low": float(changes.mean() - error),
+                "high": float(changes.mean() + error),
+            }
+        )
+    columns = ["task", "partners", "setting", "class", "alone", "together", "change", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).sort_values("change", key=lambda c: -c.abs(), ignore_index=True)
