@@ -27,6 +27,7 @@ ORDER = (
     "reporting",
     "init",
     "tuning",
+    "study",
     "serving",
     "benchmarks",
 )

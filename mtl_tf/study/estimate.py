@@ -52,7 +52,9 @@ def draw_groups(count: int, seed: int = 0, draws: int = NUM_DRAWS) -> np.ndarray
     return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
 
 
-def estimate_gain(gains: np.ndarray, drawn: np.ndarray, n_groups: int, same_within: float) -> Estimate:
+def estimate_gain(
+    gains: np.ndarray, drawn: np.ndarray, n_groups: int, same_within: float, of_these: bool = False
+) -> Estimate:
     """Estimates a difference of which there is one value per training, each over the same groups of clips.
 
     Two things make such a difference uncertain: which speakers were tested, and how each training happened to end. The
@@ -68,24 +70,29 @@ def estimate_gain(gains: np.ndarray, drawn: np.ndarray, n_groups: int, same_with
         drawn: float (trainings, draws), the same over draws of groups, the same draws in each.
         n_groups: how many groups were drawn from.
         same_within: half the width of the region of practical equivalence.
+        of_these: ask of these trainings alone, on other speakers, so that seeds make nothing uncertain.
     """
     trainings, gain = len(gains), float(np.mean(gains))
-    if trainings < 2 or n_groups < 2:
+    if (trainings < 2 and not of_these) or n_groups < 2:
         return Estimate(gain, -1.0, 1.0, 1.0, np.nan, np.nan, np.nan, np.inf, np.nan, int(n_groups), trainings)
     # A draw of n groups varies less than n new ones do.
     larger = n_groups / (n_groups - 1)
     of_groups = larger * float(np.nanvar(drawn.mean(axis=0), ddof=1))
-    of_one = larger * float(np.nanvar(drawn, axis=1, ddof=1).mean())
-    remainder = max(of_one - of_groups, 0.0) * trainings / (trainings - 1)  # of single groups in single trainings
-    of_trainings = float(np.var(gains, ddof=1)) / trainings
+    of_trainings, remainder = 0.0, 0.0
+    if not of_these:
+        of_one = larger * float(np.nanvar(drawn, axis=1, ddof=1).mean())
+        remainder = max(of_one - of_groups, 0.0) * trainings / (trainings - 1)  # of single groups in single trainings
+        of_trainings = float(np.var(gains, ddof=1)) / trainings
     variance = of_groups + max(of_trainings - remainder / trainings, 0.0)
     if variance <= 0:
         same = float(abs(gain) <= same_within)
         better, worse = float(gain > same_within), float(gain < -same_within)
         sure = 0.0 if gain else 1.0
         return Estimate(gain, gain, gain, sure, better, same, worse, 0.0, np.nan, int(n_groups), trainings)
-    crossed = (remainder / trainings) ** 2 / ((n_groups - 1) * (trainings - 1))
-    freedom = variance**2 / (of_groups**2 / (n_groups - 1) + of_trainings**2 / (trainings - 1) + crossed)
+    parts = [(of_groups, n_groups - 1)]
+    if not of_these:
+        parts += [(of_trainings, trainings - 1), (remainder / trainings, (n_groups - 1) * (trainings - 1))]
+    freedom = variance**2 / sum(part**2 / count for part, count in parts)
     error = variance**0.5
     known = stats.t(freedom, loc=gain, scale=error)
     low, high = known.interval(LEVEL)
@@ -118,9 +125,9 @@ def folds_p_value(gains: np.ndarray, train_share: float) -> float:
     Returns:
         The two-sided p-value; 1 where nothing can be told.
     """
-    spread = float(np.var(gains, ddof=1)) if len(gains) > 1 else 0.0
-    if spread <= 0:
+    if len(gains) < 2 or np.ptp(gains) == 0:
         return 1.0
+    spread = float(np.var(gains, ddof=1))
     statistic = float(np.mean(gains)) / ((1 / len(gains) + train_share) * spread) ** 0.5
     return float(2 * stats.t.sf(abs(statistic), len(gains) - 1))
 

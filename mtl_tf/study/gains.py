@@ -93,13 +93,16 @@ def verdict_of(row: dict) -> str:
     return SAME if row["p_same"] >= LEVEL else UNSURE
 
 
-def compare(one: Sequence[GroupScore], other: Sequence[GroupScore], same_within: float) -> Estimate:
+def compare(
+    one: Sequence[GroupScore], other: Sequence[GroupScore], same_within: float, of_these: bool = False
+) -> Estimate:
     """Estimates how much higher one kind of training scores than another.
 
     Args:
         one: scores of each training.
         other: those of the trainings to compare with, in the same order.
         same_within: half the width of the region of practical equivalence.
+        of_these: see `estimate_gain`.
 
     Raises:
         UserError: they were scored on different clips.
@@ -109,14 +112,14 @@ def compare(one: Sequence[GroupScore], other: Sequence[GroupScore], same_within:
             clips = set(first.clips) ^ set(second.clips)
             example = f", such as {min(clips)}" if clips else ""
             raise UserError(
-                f"two cells were scored on different clips or labels{example}; the data changed while the study ran: "
-                "give resume=false for a new one"
+                f"they were scored on different clips or labels{example}, so their scores do not compare; in a study "
+                "the data changed while it ran: give resume=false for a new one"
             )
     groups = len(one[0].groups)
     times = draw_groups(groups)
     drawn = np.array([a.of_draws(times) - b.of_draws(times) for a, b in zip(one, other, strict=True)])
     gains = np.array([a.whole() - b.whole() for a, b in zip(one, other, strict=True)])
-    return estimate_gain(gains, drawn, groups, same_within)
+    return estimate_gain(gains, drawn, groups, same_within, of_these)
 
 
 def _gain(

@@ -1,5 +1,6 @@
 """Prints the answers of a study."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -50,3 +51,33 @@ def _table(title: str, *headings: str) -> Table:
     for heading in (*headings, "verdict"):
         table.add_column(heading, justify="right" if heading in ("alone", "gain", "interval", "score") else "left")
     return table
+
+
+def print_runs(table: pd.DataFrame) -> None:
+    """Prints runs, see `mtl_tf.study.run_list.list_runs`, with scores in per cent."""
+    shown = Table(title="Finished runs, test scores in %")
+    scores = [name for name in table if name not in ("run", "differs", "train_seconds")]
+    for heading in ("run", *scores, "training", "differs in"):
+        shown.add_column(heading, justify="left" if heading in ("run", "differs in") else "right", overflow="fold")
+    for row in table.to_dict("records"):
+        values = ["" if pd.isna(row[name]) else f"{100 * row[name]:.1f}" for name in scores]
+        seconds = "" if pd.isna(row["train_seconds"]) else f"{row['train_seconds']:.0f} s"
+        shown.add_row(row["run"], *values, seconds, row["differs"])
+    Console().print(shown)
+
+
+def print_comparison(table: pd.DataFrame, folders: Sequence[Path]) -> None:
+    """Prints how a second run differs from a first one, see `mtl_tf.study.run_list.compare_runs`."""
+    console = Console()
+    shown = Table(title=f"{folders[1]} beside {folders[0]}, in points (95 %)")
+    for heading in ("task", "first", "second", "gain", "interval", "better", "same", "worse"):
+        shown.add_column(heading, justify="left" if heading == "task" else "right")
+    for row in table.itertuples():
+        chances = (f"{value:.2f}" for value in (row.p_better, row.p_same, row.p_worse))
+        interval = f"[{points(row.low)}, {points(row.high)}]"
+        shown.add_row(
+            row.task, f"{100 * row.first:.1f}", f"{100 * row.second:.1f}", points(row.gain), interval, *chances
+        )
+    console.print(shown)
+    if (table["n_trainings"] == 1).any():
+        console.print("One training each: this is of these two networks on other speakers, and not of other seeds.")

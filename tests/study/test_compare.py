@@ -1,0 +1,153 @@
+"""Studies from the command line, on a small made corpus."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, SMALL_RUN
+from sklearn.metrics import accuracy_score
+
+from mtl_tf.study import names as files
+
+STUDY = [*SMALL_RUN, "training.epochs=2", "tasks.digit.main_metric=accuracy", "tasks.speaker.main_metric=accuracy"]
+
+
+def command(*arguments):
+    return [sys.executable, str(ROOT / "scripts" / "compare.py"), *arguments]
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def compare(*arguments, code=0):
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=900, env=environment())
+    assert done.returncode == code, done.stderr[-3000:]
+    return (Path(done.stdout.splitlines()[-1]) if code == 0 else None), done.stderr + done.stdout
+
+
+def score_of(folder, row, task):
+    """Scores a cell by its run folder alone."""
+    rows = pd.read_parquet(folder / row.run / "predictions.parquet")
+    rows = rows[rows["task"] == task]
+    return accuracy_score(rows["label"], rows["predicted"])
+
+
+def test_a_study_its_tables_and_more_seeds(tone_corpus, tmp_path):
+    arguments = [*STUDY, f"data_root={tone_corpus}", "controls=[permuted]"]
+    folder, said = compare(*arguments, "seeds=1")
+    assert folder.parent == Path("studies/fsdd") and "5 of 5" in said and "cannot be told" in said
+    cells = pd.read_parquet(folder / files.CELLS)
+    assert (cells["status"] == "completed").all() and cells["control"].tolist() == ["", "", "", "permuted", "permuted"]
+    first = {row.cell: (folder / row.run / "metrics.json").stat().st_mtime_ns for row in cells.itertuples()}
+
+    again, said = compare(*arguments, "seeds=2")
+    assert again == folder and "10 cells, 5 of which are there" in said and "carrying on" in said
+    cells = pd.read_parquet(folder / files.CELLS)
+    assert len(cells) == 10
+    for row in cells[cells["seed"] == 0].itertuples():
+        assert (folder / row.run / "metrics.json").stat().st_mtime_ns == first[row.cell]
+    # All cells are scored on the same clips, and the table says what their folders hold.
+    clips = set()
+    for row in cells.itertuples():
+        for task in row.tasks.split("+"):
+            if task != row.permuted:
+                assert cells.loc[row.Index].get(f"{task}.accuracy") == pytest.approx(score_of(folder, row, task))
+        clips.add(tuple(pd.read_parquet(folder / row.run / "splits.parquet")["split"]))
+    assert len(clips) == 1
+    gains = pd.read_csv(folder / files.GAINS, keep_default_na=True).set_index("task")
+    plain = cells[cells["control"] == ""].set_index(["tasks", "seed"])
+    for task in ("digit", "speaker"):
+        alone, together = (
+            np.mean([plain.loc[(names, seed), f"{task}.accuracy"] for seed in (0, 1)])
+            for names in (task, "digit+speaker")
+        )
+        assert gains.loc[task, "gain"] == pytest.approx(together - alone) and gains.loc[task, "n_pairs"] == 2
+        shuffled = cells[(cells["control"] == "permuted") & (cells["permuted"] != task)]
+        assert gains.loc[task, "control_gain"] == pytest.approx(shuffled[f"{task}.accuracy"].mean() - alone)
+    measured = pd.read_csv(folder / files.MEASUREMENTS).set_index("task")
+    assert measured.loc["digit", "classes"] == 2 and measured.loc["digit", "label_entropy"] == pytest.approx(
+        np.log(2), abs=0.02
+    )
+    page = (folder / files.REPORT).read_text()
+    assert all(f'href="{row.run}"' in page for row in cells.itertuples())
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_values_are_compared(tone_corpus):
+    folder, said = compare(
+        *STUDY, f"data_root={tone_corpus}", "training.learning_rate=0.0005,0.01", "seeds=2", "training.epochs=4"
+    )
+    settings = pd.read_csv(folder / files.SETTINGS)
+    assert settings["setting"].tolist() == ["training.learning_rate=0.0005", "training.learning_rate=0.01"] * 2
+    assert settings["gain"].isna().tolist() == [True, False] * 2
+    score = settings.set_index(["task", "setting"])["score"]
+    cells = pd.read_parquet(folder / files.CELLS)
+    for (task, setting), value in score.items():
+        own = cells[cells["setting"] == setting]
+        assert value == pytest.approx(own[f"{task}.accuracy"].mean())
+    assert "Settings, beside the first" in said
+
+
+def test_mistakes_are_one_line_before_anything_is_trained(tone_corpus):
+    for arguments, message in (
+        (["tasks=[digit,word]"], "study.tasks names the task word"),
+        (["folds=[1]"], "fsdd has one division and no folds"),
+        (["split.test_fraction=2"], "split.test_fraction"),
+    ):
+        _, said = compare(*STUDY, f"data_root={tone_corpus}", *arguments, code=2)
+        last = said.strip().splitlines()[-1]
+        assert last.startswith("error: ") and message in last and "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_cells_that_fail_are_tried_once_more_and_left_out(tone_corpus):
+    """One cell cannot write its folder: the others are compared, and it is named."""
+    arguments = [*STUDY, f"data_root={tone_corpus}", "controls=[]", "seeds=2"]
+    folder, _ = compare(*arguments)
+    cell = folder / files.CELLS_DIR / "digit_seed1"
+    shutil.rmtree(cell)
+    cell.mkdir()
+    (cell / "fsdd").write_text("in the way")
+    _, said = compare(*arguments)
+    assert "digit, seed 1: failed, and will be tried once more" in said and "failed again, and is left out" in said
+    gains = pd.read_csv(folder / files.GAINS).set_index("task")
+    assert gains.loc["digit", "n_pairs"] == 1 and gains.loc["speaker", "n_pairs"] == 2
+    assert json.loads((cell / files.RESULT).read_text())["status"] == "failed"
+    (cell / "fsdd").unlink()
+    compare(*arguments)
+    assert pd.read_csv(folder / files.GAINS)["n_pairs"].tolist() == [2, 2]
+
+
+@pytest.mark.slow
+def test_twenty_kills_change_nothing(tone_corpus, tmp_path):
+    arguments = [*STUDY, f"data_root={tone_corpus}", "seeds=2"]
+    expected, _ = compare(*arguments, "study_dir=whole")
+    rng, killed = random.Random(0), 0
+    for _ in range(20):
+        process = subprocess.Popen(
+            command(*arguments, "study_dir=killed"),
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(rng.uniform(1, 25))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.wait()
+    found, _ = compare(*arguments, "study_dir=killed")
+    assert killed >= 5 and len(list(Path("killed/fsdd").iterdir())) == 1
+    pd.testing.assert_frame_equal(*(pd.read_csv(folder / files.GAINS) for folder in (found, expected)))
+    one, other = (pd.read_parquet(folder / files.CELLS) for folder in (found, expected))
+    scores = ["cell", "status", "digit.accuracy", "speaker.accuracy", "epochs", "updates"]
+    pd.testing.assert_frame_equal(one[scores], other[scores])

@@ -1,0 +1,82 @@
+"""Differences of scores, on simulated studies whose truth is known, and by hand."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mtl_tf.study.estimate import draw_groups, estimate_gain, folds_p_value
+
+SEEDS, SPEAKERS = 5, 24
+
+
+def simulated(rng, truth, of_speakers=0.05, of_seeds=0.02, remainder=0.05, seeds=SEEDS, speakers=SPEAKERS):
+    """Estimates the difference in a score table: a part of each speaker, of each seed, and of both."""
+    table = truth + of_speakers * rng.normal(size=(1, speakers)) + of_seeds * rng.normal(size=(seeds, 1))
+    table = table + remainder * rng.normal(size=(seeds, speakers))
+    drawn = (draw_groups(speakers) @ table.T / speakers).T
+    return estimate_gain(table.mean(axis=1), drawn, speakers, 0.01)
+
+
+@pytest.mark.parametrize("spread", [(0.05, 0.02, 0.05), (0.05, 0.01, 0.05), (0.0, 0.03, 0.05)])
+def test_intervals_hold_what_they_promise_over_simulated_studies(spread):
+    rng = np.random.default_rng(7)
+    nothing = [simulated(rng, 0.0, *spread) for _ in range(1000)]
+    covered = np.mean([found.low <= 0.0 <= found.high for found in nothing])
+    assert 0.93 <= covered <= 0.97
+    assert np.mean([found.p_value < 0.05 for found in nothing]) <= 0.05 + 2 * (0.05 * 0.95 / 1000) ** 0.5
+    least = float(np.mean([found.minimum_detectable for found in nothing]))
+    found = [simulated(rng, least, *spread).p_value < 0.05 for _ in range(1000)]
+    assert 0.75 <= np.mean(found) <= 0.85
+
+
+def test_a_difference_of_single_trainings_says_nothing_of_others():
+    found = simulated(np.random.default_rng(0), 0.3, seeds=1)
+    assert (found.low, found.high, found.p_value) == (-1.0, 1.0, 1.0) and np.isinf(found.minimum_detectable)
+
+
+def test_without_spread_between_seeds_it_is_the_t_test_over_speakers():
+    """Where all seeds agree, what is left are the speakers, and the test is the one-sample t-test over them."""
+    rng = np.random.default_rng(3)
+    speakers = 0.006 + 0.05 * rng.normal(size=200)
+    table = np.tile(speakers, (SEEDS, 1))
+    drawn = (draw_groups(200, draws=20_000) @ table.T / 200).T
+    found = estimate_gain(table.mean(axis=1), drawn, 200, 0.01)
+    expected = stats.ttest_1samp(speakers, 0.0)
+    interval = expected.confidence_interval()
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=2e-4)
+    assert found.p_value == pytest.approx(expected.pvalue, rel=0.1)
+    assert found.effect_size == pytest.approx(speakers.mean() / speakers.std(ddof=1), rel=0.03)
+
+
+def test_without_spread_between_speakers_it_is_the_t_test_over_seeds():
+    seeds = np.array([0.01, 0.03, 0.02, 0.05, 0.04])
+    drawn = np.tile(seeds[:, None], (1, 1000))
+    found = estimate_gain(seeds, drawn, SPEAKERS, 0.01)
+    interval = stats.ttest_1samp(seeds, 0.0).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert found.p_better + found.p_same + found.p_worse == pytest.approx(1.0)
+    known = stats.t(4, loc=seeds.mean(), scale=seeds.std(ddof=1) / 5**0.5)
+    assert found.p_better == pytest.approx(known.sf(0.01))
+
+
+def test_equal_scores_are_the_same():
+    found = estimate_gain(np.zeros(3), np.zeros((3, 100)), 8, 0.01)
+    assert (found.gain, found.p_value, found.p_same) == (0.0, 1.0, 1.0) and not found.is_sure
+
+
+def test_the_minimum_detectable_difference_is_that_of_the_t_test():
+    from statsmodels.stats.power import TTestPower
+
+    seeds = np.array([0.01, 0.03, 0.02, 0.05, 0.04])
+    found = estimate_gain(seeds, np.tile(seeds[:, None], (1, 1000)), SPEAKERS, 0.01)
+    size = TTestPower().solve_power(nobs=5, alpha=0.05, power=0.8)
+    assert found.minimum_detectable == pytest.approx(size * seeds.std(ddof=1), rel=0.01)
+
+
+def test_the_test_over_folds_by_hand():
+    """Nadeau and Bengio: 1/n plus test over training clips in place of 1/n."""
+    gains = np.array([0.02, 0.04, 0.01, 0.03, 0.05])
+    statistic = gains.mean() / ((1 / 5 + 1 / 4) * gains.var(ddof=1)) ** 0.5
+    assert folds_p_value(gains, 0.25) == pytest.approx(2 * stats.t.sf(statistic, 4))
+    assert folds_p_value(gains, 0.25) > stats.ttest_1samp(gains, 0.0).pvalue
+    assert folds_p_value(np.array([0.1]), 0.25) == folds_p_value(np.full(3, 0.1), 0.25) == 1.0

@@ -1,0 +1,87 @@
+"""Which cells a study has, and what their runs are."""
+
+import pytest
+
+from mtl_tf.compose import compose
+from mtl_tf.errors import UserError
+from mtl_tf.runs.folder import NOT_COMPARED
+from mtl_tf.study.arguments import read_study
+from mtl_tf.study.cell import Cell
+from mtl_tf.study.plan import plan_cells, study_tasks, task_sets
+
+FOUR = "experiment=real_ravdess"
+
+
+def cells_of(*arguments, folds=(None,)):
+    given = read_study([FOUR, *arguments])
+    return plan_cells(compose([*given.runs, *given.settings[0]]), folds, given.settings)
+
+
+def test_every_task_alone_every_pair_and_all_together_with_controls():
+    cells = cells_of("seeds=2")
+    plain = [cell for cell in cells if not cell.control]
+    assert [len(cell.tasks) for cell in plain] == [1] * 4 + [2] * 6 + [4] + [1] * 4 + [2] * 6 + [4]
+    shuffled = {(cell.tasks, cell.permuted) for cell in cells if cell.control == "permuted"}
+    assert len(shuffled) == 12 + 4 and (("emotion", "gender"), ("gender",)) in shuffled
+    assert (study_tasks(compose([FOUR])), ("speech_song", "gender", "speaker")) in shuffled
+    assert sum(cell.noise for cell in cells) == 8
+    assert len({cell.name for cell in cells}) == len(cells) == 2 * (11 + 16 + 4)
+    seeds = [cell.seed for cell in cells]
+    assert seeds == sorted(seeds)  # whole seeds first, for a study that is stopped
+
+
+def test_chosen_tasks_groups_and_folds():
+    cells = cells_of("tasks=[emotion,gender,speaker]", "groups=[[speaker,emotion,gender]]", "seeds=1", "controls=[]")
+    assert [cell.tasks for cell in cells][-1] == ("emotion", "gender", "speaker") and len(cells) == 3 + 3 + 1
+    cells = cells_of("tasks=[emotion,gender]", "sets=[alone]", "seeds=1", "controls=[]", folds=(0, 1, 2))
+    assert [cell.name for cell in cells[:2]] == ["emotion_seed0_fold0", "emotion_seed0_fold1"] and len(cells) == 6
+
+
+def test_lists_of_values_are_compared_on_all_tasks():
+    cells = cells_of("model=compact_cnn,crnn", "training.learning_rate=0.001,0.002", "seeds=2")
+    assert len(cells) == 4 * 2 and {cell.tasks for cell in cells} == {study_tasks(compose([FOUR]))}
+    assert ("model=crnn", "training.learning_rate=0.002") in {cell.setting for cell in cells}
+    assert len({cell.name for cell in cells}) == len(cells)
+    both = cells_of("model=compact_cnn,crnn", "tasks=[emotion,gender]", "seeds=1", "controls=[]")
+    assert len(both) == 2 * 3
+    # A comma within a list is none between values to compare.
+    assert len(cells_of("split.test_groups=13,14", "seeds=1", "controls=[]")) == 11
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("tasks=[emotion,sex]",), "study.tasks names the task sex"),
+        (("groups=[[emotion,emotion]]",), "each once"),
+        (("tasks=[emotion,gender]", "groups=[[emotion,speaker]]"), "must name some of emotion, gender"),
+        (("sets=[]",), "there is nothing to train"),
+        (("seeds=0",), "study.seeds"),
+        (("controls=[permutted]",), "study.controls"),
+        (("resume=maybe",), "resume=maybe: give true or false"),
+        (("seedz=3",), "unknown key seedz"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, message):
+    with pytest.raises(UserError, match=message.replace(".", r"\.")):
+        task_sets(compose(read_study([FOUR, *arguments]).runs))
+
+
+def test_a_cell_is_the_run_of_all_tasks_but_for_what_is_trained():
+    base = compose([FOUR, "training.monitor=speaker.accuracy", "training.loss_weights={emotion: 2, speaker: 3}"])
+    run = Cell(("emotion", "gender"), 3).config(base, "there", None)
+    assert run.only_tasks == ["emotion", "gender"] and list(run.tasks) == list(base.tasks) and run.seed == 3
+    assert run.training.monitor == "mean" and run.training.loss_weights == {"emotion": 2.0}
+    left_out = NOT_COMPARED | dict.fromkeys(("seed", "only_tasks", "training", "published"), True)
+    assert run.model_dump(exclude=left_out) == base.model_dump(exclude=left_out)
+    assert run.model_validate(run.model_dump()) == run
+    shuffled = Cell(("emotion", "gender"), 3, permuted=("gender",)).config(base, "there", 7)
+    assert shuffled.tasks["gender"].permute_seed == 3 and shuffled.tasks["emotion"].permute_seed is None
+    assert shuffled.judging_metrics() == {"emotion": "uar"} and shuffled.training.steps_per_epoch == 7
+    noise = Cell(("emotion",), 3, noise=True).config(base, "there", None)
+    assert noise.seed not in range(1000) and noise.only_tasks == ["emotion"]
+
+
+def test_long_names_stay_files_and_apart():
+    settings = [(f"model.filters=[{'8,' * 100}{number}]",) for number in range(2)]
+    names = [Cell(("a",), 0, setting=setting).name for setting in settings]
+    assert len(set(names)) == 2 and all(len(name) < 200 and "/" not in name for name in names)
