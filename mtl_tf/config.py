@@ -277,6 +277,12 @@ class TrainingConfig(Section):
         description="what the losses of the tasks weigh, times loss_weights: equal; by_labels: in proportion to their "
         "training labels; by_log_classes: divided by the logarithm of their number of classes",
     )
+    balancing: Literal["equal", "random", "uncertainty", "famo", "pcgrad"] = Field(
+        "equal",
+        description="how the losses of the tasks become one step: added up (equal); weighed by chance; by learned "
+        "variances; so that all fall alike (famo); or with conflicting gradients projected (pcgrad)",
+    )
+    balancing_cap: PositiveFloat = Field(2.0, description="of balancing=uncertainty: the most a task may weigh")
     reduction: Literal["per_batch", "per_label"] = Field(
         "per_label",
         description="divide a task's loss by the batch size, or by the number of clips that carry its label",

@@ -16,9 +16,9 @@ from mtl_tf.files import write_whole
 class Checkpoint:
     """Saves and restores everything that determines the rest of a training run.
 
-    That is: all variables of the model (weights, batch statistics, the state of random generators) and of the
-    optimizer, and the history of epochs, from which early stopping is recomputed. A file appears under its name only
-    once it is complete; a full disk or a kill leaves the previous one.
+    That is: all variables of the model (weights, batch statistics, the state of random generators), of the optimizer
+    and of the balancing of tasks, and the history of epochs, from which early stopping is recomputed. A file appears
+    under its name only once it is complete; a full disk or a kill leaves the previous one.
 
     Attributes:
         path: of the file, an uncompressed `.npz`.
@@ -85,4 +85,4 @@ def _variables(model: keras.Model, optimizer: bool) -> list[keras.Variable]:
         return list(model.variables)
     if not model.optimizer.built:  # building a loss-scaling optimizer again would add variables
         model.optimizer.build(model.trainable_variables)
-    return [*model.variables, *model.optimizer.variables]
+    return [*model.variables, *model.optimizer.variables, *getattr(model, "balancing_state", [])]

@@ -24,6 +24,8 @@ from mtl_tf.models.steps import steps_of
 from mtl_tf.progress import say
 from mtl_tf.runs import names
 from mtl_tf.tasks.task import Task
+from mtl_tf.training.balanced_model import BalancedModel
+from mtl_tf.training.balancing.build import build_balancing
 from mtl_tf.training.callbacks import EpochKeeper, EpochLogs, RichProgress, best_checkpoint, exhausted, last_checkpoint
 from mtl_tf.training.checkpoint import save_model
 from mtl_tf.training.losses import TaskLoss
@@ -137,10 +139,11 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
             )
         except tf.errors.OpError as error:
             raise source.explain(error) from error
-    save_model(model, folder / names.LAST_MODEL)
+    save_model(model.plain() if isinstance(model, BalancedModel) else model, folder / names.LAST_MODEL)
     best = best_checkpoint(folder, history)
     if not best.restore(model, optimizer=False):
         raise UserError(f"{best.path} is missing; give resume=false to start anew")
+    model = model.plain() if isinstance(model, BalancedModel) else model
     save_model(model, folder / names.MODEL)
     return TrainedModel(model, history, int(sampler.counts().sum()))
 
@@ -159,9 +162,14 @@ def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> k
         build_trunk(config.model.name, config.options("model")),
         fold.tasks,
     )
+    losses = {name: _loss_of(task)(options.reduction, fold.class_weights[name]) for name, task in fold.tasks.items()}
+    balancing = build_balancing(options.balancing, len(losses), config.seed, options.balancing_cap)
+    if balancing is not None:
+        model = BalancedModel(model.input, model.output)
+        model.balance(balancing, losses, fold.task_weights)
     model.compile(
         optimizer=build_optimizer(options, steps_per_epoch),
-        loss={name: _loss_of(task)(options.reduction, fold.class_weights[name]) for name, task in fold.tasks.items()},
+        loss=losses,
         loss_weights=dict(fold.task_weights),
         weighted_metrics={
             name: tracked_metrics(task, prefix=f"{name}_" if len(fold.tasks) == 1 else "")
@@ -170,6 +178,8 @@ def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> k
         steps_per_execution=_largest_divisor(steps_per_epoch, options.steps_per_execution),
         jit_compile=options.jit_compile,
     )
+    if balancing is not None:
+        model.optimizer.build([*model.trainable_variables, *balancing.learned])
     return model
 
 

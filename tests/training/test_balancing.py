@@ -1,0 +1,163 @@
+"""Balancing methods: by hand, against the formulas of their papers and of LibMTL, and in whole steps."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mtl_tf.compose import compose
+from mtl_tf.experiment import run_experiment
+from mtl_tf.runs.read import load_history
+from mtl_tf.runs.walk import walk
+from mtl_tf.training.balanced_model import BalancedModel
+from mtl_tf.training.balancing.build import build_balancing
+from mtl_tf.training.balancing.famo import Famo
+from mtl_tf.training.balancing.pcgrad import PcGrad, cosines
+from mtl_tf.training.balancing.random_weighting import RandomWeighting
+from mtl_tf.training.balancing.uncertainty import UncertaintyWeighting
+
+BOTH = tf.constant([True, True])
+METHODS = ("random", "uncertainty", "famo", "pcgrad")
+
+
+def step(number):
+    return tf.constant(number, tf.int64)
+
+
+def test_pcgrad_on_a_quadratic_problem_by_hand():
+    """At (0, 0) the tasks |x - (-1, 0)|^2 / 2 and |x - (1, -1)|^2 / 2 have gradients (1, 0) and (-1, 1)."""
+    gradients = tf.constant([[1.0, 0.0], [-1.0, 1.0]])
+    # (1, 0) loses its part along (-1, 1), which leaves (0.5, 0.5); (-1, 1) loses that along (1, 0): (0, 1).
+    np.testing.assert_allclose(PcGrad(2, 0).combine(gradients, step(0)), [0.5, 1.5], atol=1e-6)
+    np.testing.assert_allclose(cosines(gradients), [[1, -(0.5**0.5)], [-(0.5**0.5), 1]], atol=1e-6)
+    agreeing = tf.constant([[1.0, 0.0], [1.0, 1.0]])
+    np.testing.assert_allclose(PcGrad(2, 0).combine(agreeing, step(0)), [2.0, 1.0], atol=1e-6)
+    alone = tf.constant([[1.0, 2.0], [0.0, 0.0]])
+    np.testing.assert_allclose(PcGrad(2, 0).combine(alone, step(0)), [1.0, 2.0], atol=1e-6)
+
+
+def test_pcgrad_of_many_tasks_as_its_algorithm_says():
+    """In every order of the others; of three tasks a projection may depend on it."""
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        gradients = rng.normal(size=(3, 5)).astype(np.float32)
+        found = PcGrad(3, 1).combine(tf.constant(gradients), step(number)).numpy()
+        orders = [[(1, 2), (2, 1)], [(0, 2), (2, 0)], [(0, 1), (1, 0)]]
+        options = [[_projected(gradients, task, order) for order in orders[task]] for task in range(3)]
+        sums = [a + b + c for a in options[0] for b in options[1] for c in options[2]]
+        assert min(np.abs(total - found).max() for total in sums) < 1e-5
+
+
+def _projected(gradients, task, order):
+    own = gradients[task].copy()
+    for other in order:
+        product = own @ gradients[other]
+        if product < 0:
+            own -= product / (gradients[other] @ gradients[other]) * gradients[other]
+    return own
+
+
+def test_uncertainty_is_libmtls_formula_with_a_cap():
+    losses = np.array([0.7, 2.1], np.float32)
+    method = UncertaintyWeighting(2, 0, cap=3.0)
+    assert method.loss(tf.constant(losses), BOTH, step(0)).numpy() == pytest.approx((losses - np.log(2) / 2).sum())
+    scale = np.array([0.3, -1.0], np.float32)
+    method.log_variance.assign(scale)
+    with tf.GradientTape() as tape:
+        value = method.loss(tf.constant(losses), BOTH, step(0))
+    assert value.numpy() == pytest.approx((losses / (2 * np.exp(scale)) + scale / 2).sum())
+    expected = -losses / (2 * np.exp(scale)) + 0.5
+    np.testing.assert_allclose(tape.gradient(value, method.log_variance.value), expected, rtol=1e-5)
+    method.log_variance.assign([-9.0, 0.0])  # would weigh 4000 times as much
+    one = method.loss(tf.constant(losses), tf.constant([True, False]), step(0)).numpy()
+    assert one == pytest.approx(3.0 * 0.7 - np.log(6) / 2)
+
+
+def test_famo_is_its_algorithm():
+    losses, after = np.array([0.7, 2.1], np.float32), np.array([0.6, 2.0], np.float32)
+    method = Famo(2, 0)
+    method.logits.assign([0.4, -0.2])
+    z = np.exp([0.4, -0.2]) / np.exp([0.4, -0.2]).sum()
+    with tf.GradientTape() as tape:
+        values = tf.Variable(losses)
+        total = method.loss(values, BOTH, step(0))
+    scale = (z / losses).sum()
+    assert total.numpy() == pytest.approx(2 * (z * np.log(losses)).sum() / scale, rel=1e-5)
+    np.testing.assert_allclose(tape.gradient(total, values), 2 * z / losses / scale, rtol=1e-5)
+    method.update(tf.constant(losses), tf.constant(after), BOTH)
+    fell = np.log(losses) - np.log(after)
+    gradient = (np.diag(z) - np.outer(z, z)) @ fell + 0.001 * np.array([0.4, -0.2])
+    # The first step of Adam is the rate in the direction of the gradient.
+    np.testing.assert_allclose(method.logits.numpy(), np.array([0.4, -0.2]) - 0.025 * np.sign(gradient), atol=1e-5)
+
+
+def test_random_weights_add_up_and_are_those_of_the_step():
+    method = RandomWeighting(2, 3)
+    values = [method.loss(tf.constant([1.0, 0.0]), BOTH, step(number)).numpy() for number in range(200)]
+    assert np.mean(values) == pytest.approx(1.0, abs=0.1) and np.std(values) > 0.1 and max(values) < 2.0
+    assert method.loss(tf.constant([1.0, 1.0]), BOTH, step(7)).numpy() == pytest.approx(2.0)
+    assert values[7] == RandomWeighting(2, 3).loss(tf.constant([1.0, 0.0]), BOTH, step(7)).numpy()
+    assert method.loss(tf.constant([1.5, 9.0]), tf.constant([True, False]), step(0)).numpy() == pytest.approx(1.5)
+
+
+def small_model(balancing):
+    keras.utils.set_random_seed(0)
+    waveform = keras.Input((8,), name="waveform")
+    hidden = keras.layers.Dense(6, activation="tanh", name="trunk")(waveform)
+    outputs = {name: keras.layers.Dense(3, activation="softmax", name=name)(hidden) for name in ("a", "b")}
+    losses = {name: keras.losses.SparseCategoricalCrossentropy(reduction="sum") for name in outputs}
+    model = (keras.Model if balancing is None else BalancedModel)({"waveform": waveform}, outputs)
+    if balancing is not None:
+        model.balance(balancing, losses, {"a": 1.0, "b": 1.0})
+    model.compile("sgd", loss=losses)
+    if balancing is not None:
+        model.optimizer.build([*model.trainable_variables, *balancing.learned])
+    return model
+
+
+def data(of_b=1.0):
+    rng = np.random.default_rng(0)
+    labels = {"a": rng.integers(0, 3, 10), "b": rng.integers(0, 3, 10)}
+    weights = {"a": np.ones(10, np.float32), "b": np.full(10, of_b, np.float32)}
+    return {"waveform": rng.normal(size=(10, 8)).astype(np.float32)}, labels, weights
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_task_without_labels_in_a_batch_changes_nothing(name):
+    """The step is that of the other task alone, in the trunk and in both heads."""
+    inputs, labels, weights = data(of_b=0.0)
+    balanced = small_model(build_balancing(name, 2, 0, 2.0))
+    balanced.fit(inputs, labels, sample_weight=weights, verbose=0, batch_size=10)
+    plain = small_model(None)
+    head = plain.get_layer("b").get_weights()
+    plain.fit(inputs, labels, sample_weight=weights, verbose=0, batch_size=10)
+    for one, other in zip(balanced.plain().get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    np.testing.assert_array_equal(balanced.get_layer("b").get_weights()[0], head[0])
+
+
+def test_pcgrad_of_agreeing_tasks_is_their_sum():
+    inputs, labels, weights = data()
+    labels["b"] = labels["a"]
+    models = [small_model(method) for method in (PcGrad(2, 0), None)]
+    for model in models:
+        model.get_layer("b").set_weights(model.get_layer("a").get_weights())
+        model.fit(inputs, labels, sample_weight=weights, verbose=0, batch_size=10)
+    for one, other in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    history = models[0].fit(inputs, labels, sample_weight=weights, verbose=0, batch_size=10).history
+    assert history["cosine_a_b"][0] == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_run_is_carried_on_to_the_same_scores(name, small_run):
+    arguments = [*small_run, f"training.balancing={name}", "training.epochs=2"]
+    whole = run_experiment(compose(arguments))
+    stopped = [*arguments, "runs_dir=stopped"]
+    walk(compose([*stopped, "training.stop_after_epoch=1", "score_test=false"]), lambda folder: None)
+    again = run_experiment(compose(stopped))
+    one, other = (load_history(folder).drop(columns="seconds") for folder in (whole, again))
+    np.testing.assert_array_equal(one.to_numpy(), other.to_numpy())
+    assert len(one) == 2 and (("cosine_digit_speaker" in one) == (name == "pcgrad"))
+    model = keras.models.load_model(again / "model.keras")
+    assert type(model) is not BalancedModel
