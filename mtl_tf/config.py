@@ -283,6 +283,11 @@ class TrainingConfig(Section):
         "variances; so that all fall alike (famo); or with conflicting gradients projected (pcgrad)",
     )
     balancing_cap: PositiveFloat = Field(2.0, description="of balancing=uncertainty: the most a task may weigh")
+    affinity_every: PositiveInt | None = Field(
+        None,
+        description="steps between two measurements of how tasks get along, by gradients and by look-ahead; training "
+        "ends in the same weights; null: none",
+    )
     reduction: Literal["per_batch", "per_label"] = Field(
         "per_label",
         description="divide a task's loss by the batch size, or by the number of clips that carry its label",

@@ -14,6 +14,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.runs import names
 from mtl_tf.tables import write_table
 from mtl_tf.tasks.metrics import METRICS, TRACKED, metric_title
+from mtl_tf.training.affinity import AFFINITY, COSINE
 from mtl_tf.training.checkpoint import Checkpoint
 
 NOT_FINITE = "the training loss or a weight is not finite after epoch {epoch}; give a smaller training.learning_rate"
@@ -144,6 +145,8 @@ class EpochLogs(keras.callbacks.Callback):
         logs["seconds"] = time.perf_counter() - self.start
         if not math.isfinite(logs["loss"]):
             raise UserError(NOT_FINITE.format(epoch=epoch + 1))
+        for name in [name for name in logs if name.startswith((f"val_{COSINE}_", f"val_{AFFINITY}_"))]:
+            del logs[name]  # measured in training alone
         for task in set(self.task_weights) - set(self.scored):
             for metric in (*TRACKED, "loss"):
                 logs.pop(f"val_{task}_{metric}", None)

@@ -24,8 +24,10 @@ from mtl_tf.models.steps import steps_of
 from mtl_tf.progress import say
 from mtl_tf.runs import names
 from mtl_tf.tasks.task import Task
+from mtl_tf.training.affinity import AffinityMeter
 from mtl_tf.training.balanced_model import BalancedModel
 from mtl_tf.training.balancing.build import build_balancing
+from mtl_tf.training.balancing.equal import EqualWeighting
 from mtl_tf.training.callbacks import EpochKeeper, EpochLogs, RichProgress, best_checkpoint, exhausted, last_checkpoint
 from mtl_tf.training.checkpoint import save_model
 from mtl_tf.training.losses import TaskLoss
@@ -164,9 +166,12 @@ def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> k
     )
     losses = {name: _loss_of(task)(options.reduction, fold.class_weights[name]) for name, task in fold.tasks.items()}
     balancing = build_balancing(options.balancing, len(losses), config.seed, options.balancing_cap)
-    if balancing is not None:
+    measured = options.affinity_every is not None and len(losses) > 1
+    balanced = measured or not isinstance(balancing, EqualWeighting)
+    if balanced:
         model = BalancedModel(model.input, model.output)
-        model.balance(balancing, losses, fold.task_weights)
+        affinity = AffinityMeter(list(losses), options.affinity_every) if measured else None
+        model.balance(balancing, losses, fold.task_weights, affinity)
     model.compile(
         optimizer=build_optimizer(options, steps_per_epoch),
         loss=losses,
@@ -178,7 +183,7 @@ def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> k
         steps_per_execution=_largest_divisor(steps_per_epoch, options.steps_per_execution),
         jit_compile=options.jit_compile,
     )
-    if balancing is not None:
+    if balanced:
         model.optimizer.build([*model.trainable_variables, *balancing.learned])
     return model
 

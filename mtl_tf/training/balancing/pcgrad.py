@@ -36,9 +36,3 @@ class PcGrad(Balancing):
                 own -= tf.where(tf.equal(other, task), 0.0, share) * gradients[other]
             total += own
         return total
-
-
-def cosines(gradients: tf.Tensor) -> tf.Tensor:
-    """Returns the cosine of every pair of gradients, float (tasks, tasks); 0 where one is 0."""
-    norms = tf.sqrt(tf.reduce_sum(tf.square(gradients), axis=1))
-    return tf.matmul(gradients, gradients, transpose_b=True) / tf.maximum(norms[:, None] * norms[None, :], 1e-30)
