@@ -29,6 +29,11 @@ class StudyConfig(Section):
         description="what all cells have in common: epochs, so that every clip is seen as often; updates, as many "
         "training steps as all tasks together take; clips, as many clips in all, whatever the batch size",
     )
+    affinity_every: PositiveInt | None = Field(
+        20,
+        description="training steps between two measurements of how tasks get along, where all are learned together; "
+        "null: none",
+    )
     same_within: PositiveFloat = Field(
         0.01, lt=1, description="a gain between minus and plus this counts as no difference in practice (0.01: a point)"
     )

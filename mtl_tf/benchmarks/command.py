@@ -23,6 +23,16 @@ DEFAULTS = {
     },
     "tasks": {"models": ",".join(MODELS), "rounds": 9, "out": ""},
     "tune": {"experiment": "fsdd", "trials": 6, "epochs": 3, "data_root": "", "out": ""},
+    "study": {
+        "experiment": "fsdd_and_esc10",
+        "tasks": "",
+        "seeds": 3,
+        "epochs": 3,
+        "singles": 4,
+        "data_root": "",
+        "out": "",
+    },
+    "balancing": {"num_tasks": 3, "rounds": 9, "out": ""},
     "gpu": {"models": ",".join(CASES), "batch_size": 0, "policy": "float32", "out": ""},
 }
 
@@ -46,7 +56,16 @@ def run_benchmark(arguments: list[str]) -> None:
     given, _ = read_arguments(arguments[1:], list(defaults))
     values = {key: _read_value(key, given.get(key, default), default) for key, default in defaults.items()}
     _make_room(values.get("out", ""))
-    {"pipeline": _pipeline, "step": _step, "serve": _serve, "tasks": _tasks, "tune": _tune, "gpu": _gpu}[what](values)
+    {
+        "pipeline": _pipeline,
+        "step": _step,
+        "serve": _serve,
+        "tasks": _tasks,
+        "tune": _tune,
+        "study": _study,
+        "balancing": _balancing,
+        "gpu": _gpu,
+    }[what](values)
 
 
 def _read_value(key: str, given: object, default: str | float) -> str | float:
@@ -133,6 +152,27 @@ def _tune(values: dict) -> None:
     times = f"{result.one_s:.0f}", f"{result.two_s:.0f}"
     _print_row(result.trials, *times, f"{result.ratio:.2f}", "yes" if result.same else "no")
     _save([result], values["out"])
+
+
+def _study(values: dict) -> None:
+    from mtl_tf.benchmarks.study import measure_study
+
+    result = measure_study(**{key: value for key, value in values.items() if key != "out"})
+    print(f"{result.cells} cells: {result.study_s:.0f} s, {result.beyond_s:.1f} s each beyond its training steps")
+    print(f"one by one: {result.single_s:.0f} s each")
+    print(f"ratio: {result.ratio:.2f}")
+    _save([result], values["out"])
+
+
+def _balancing(values: dict) -> None:
+    from mtl_tf.benchmarks.balancing import measure_balancing
+
+    results = measure_balancing(values["num_tasks"], values["rounds"])
+    _print_row("method", "tasks", "step, ms", "beside adding the losses")
+    _print_row(*["---"] * 4)
+    for row in results:
+        _print_row(row.method, row.tasks, f"{1000 * row.step_s:.1f}", f"{row.ratio:.2f}")
+    _save(results, values["out"])
 
 
 def _gpu(values: dict) -> None:

@@ -89,13 +89,14 @@ def _carry_out(study: Study, cells: Sequence[Cell], steps: dict[Cell, int | None
     waiting = {study.place(cell): cell for cell in cells if not _is_done(study, cell)}
     done = len(cells) - len(waiting)
     runs = f"{len(cells)} cells" + (f", {done} of which are there" if done else "")
-    say(f"{study.config.experiment}: {runs}; {study.config.study.workers} at a time")
+    quiet = study.config.quiet
+    say(f"{study.config.experiment}: {runs}; {study.config.study.workers} at a time", quiet)
     for place, cell in waiting.items():
         place.mkdir(parents=True, exist_ok=True)
         config = cell.config(study.settings[cell.setting], str(place), steps[cell])
         compose.save(config, place / files.CELL)
     start, succeeded, reasons = time.monotonic(), 0, {}
-    with progress_bar("cells", len(cells), quiet=False) as update:
+    with progress_bar("cells", len(cells), quiet) as update:
         for attempt in (1, 2):
             for place, reason in workers.carry_out([place for place in waiting if attempt == 1 or place in reasons]):
                 cell = waiting[place]
@@ -112,7 +113,7 @@ def _carry_out(study: Study, cells: Sequence[Cell], steps: dict[Cell, int | None
                 succeeded += 1
                 update(done + succeeded)
                 left = (len(waiting) - succeeded) * (time.monotonic() - start) / succeeded
-                say(f"{done + succeeded} of {len(cells)}: {_words(cell)}: {_scores(study, cell)}{_left(left)}")
+                say(f"{done + succeeded} of {len(cells)}: {_words(cell)}: {_scores(study, cell)}{_left(left)}", quiet)
 
 
 def _is_done(study: Study, cell: Cell) -> bool:

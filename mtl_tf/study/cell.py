@@ -63,6 +63,8 @@ class Cell:
         training = base.training
         if steps_per_epoch is not None:
             training = training.model_copy(update={"steps_per_epoch": steps_per_epoch})
+        if len(self.tasks) > 2 and set(self.tasks) == set(base.study.tasks or base.tasks) and not self.control:
+            training = training.model_copy(update={"affinity_every": base.study.affinity_every})
         watched = training.monitor.partition(".")[0]
         if watched in base.tasks and (watched not in self.tasks or watched in self.permuted):
             training = training.model_copy(update={"monitor": "mean"})

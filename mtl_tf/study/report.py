@@ -11,7 +11,9 @@ from mtl_tf.files import write_whole
 from mtl_tf.reporting.words import percent
 from mtl_tf.study import figures
 from mtl_tf.study import names as files
+from mtl_tf.study.affinity import best_groupings, rank_correlation
 from mtl_tf.study.gains import HELPS, HURTS, NOT_BEYOND, SAME, UNSURE
+from mtl_tf.study.plan import study_tasks
 from mtl_tf.study.predictors import FEWEST_PAIRS, correlate, pair_features, predict_gains
 from mtl_tf.study.results import load_rows
 from mtl_tf.study.session import Study
@@ -24,7 +26,9 @@ _FEW_GROUPS = 10
 _SAMPLES = 10_000
 
 
-def write_report(study: Study, table: pd.DataFrame, gains: pd.DataFrame, measurements: pd.DataFrame) -> Path:
+def write_report(
+    study: Study, table: pd.DataFrame, gains: pd.DataFrame, measurements: pd.DataFrame, affinity: pd.DataFrame
+) -> Path:
     """Writes `report.html` from the tables of a study, research question by research question.
 
     Args:
@@ -32,6 +36,7 @@ def write_report(study: Study, table: pd.DataFrame, gains: pd.DataFrame, measure
         table: of its cells.
         gains: see `find_gains`.
         measurements: one row per task.
+        affinity: see `affinities`.
 
     Returns:
         The page's path.
@@ -67,6 +72,9 @@ def write_report(study: Study, table: pd.DataFrame, gains: pd.DataFrame, measure
         correlations=correlate(pairs).head(_MOST_CORRELATIONS).to_dict("records"),
         prediction=predict_gains(pairs),
         fewest_pairs=FEWEST_PAIRS,
+        affinity=affinity.to_dict("records"),
+        ranks={name: rank_correlation(affinity, name) for name in ("affinity", "cosine")},
+        groupings=best_groupings(study_tasks(study.config), affinity),
         costs=costs(table, list(study.config.tasks)).to_dict("records"),
         changes=changes.head(MOST_CLASSES).to_dict("records"),
         untold=[row for row in gains.to_dict("records") if row["verdict"] == UNSURE],

@@ -72,7 +72,7 @@ def compare_settings(answers: Answers, same_within: float) -> pd.DataFrame:
                     names = ("gain", "low", "high", "p_better", "p_same", "p_worse", "p_value", "minimum_detectable")
                     row |= {name: getattr(found, name) for name in (*names, "n_groups")}
                 rows.append(row)
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"verdict": object})
     tested = table["p_value"].notna()
     if tested.any():
         table.loc[tested, "p_value_holm"] = multipletests(table.loc[tested, "p_value"].astype(float), method="holm")[1]

@@ -9,8 +9,10 @@ from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
 from mtl_tf.runs.walk import Prepared
 from mtl_tf.study import names as files
+from mtl_tf.study.affinity import affinities
 from mtl_tf.study.cell import Cell
 from mtl_tf.study.gains import find_gains
+from mtl_tf.study.plan import study_tasks
 from mtl_tf.study.report import write_report
 from mtl_tf.study.results import Answers, cells_table
 from mtl_tf.study.session import Study
@@ -44,7 +46,9 @@ def write_study(study: Study, cells: Sequence[Cell], folds: Sequence[int | None]
         write_table(compare_settings(answers, same_within), study.folder / files.SETTINGS)
     measured = measurements(study, table, ready)
     write_table(measured, study.folder / files.MEASUREMENTS)
-    write_report(study, table, gains, measured)
+    affinity = affinities(study.folder, table, study_tasks(study.config), gains)
+    write_table(affinity, study.folder / files.AFFINITY)
+    write_report(study, table, gains, measured, affinity)
 
 
 def _train_share(ready: Prepared) -> dict[str, float]:

@@ -18,7 +18,13 @@ from sklearn.metrics import accuracy_score
 
 from mtl_tf.study import names as files
 
-STUDY = [*SMALL_RUN, "training.epochs=2", "tasks.digit.main_metric=accuracy", "tasks.speaker.main_metric=accuracy"]
+STUDY = [
+    *SMALL_RUN,
+    "quiet=false",
+    "training.epochs=2",
+    "tasks.digit.main_metric=accuracy",
+    "tasks.speaker.main_metric=accuracy",
+]
 
 
 def command(*arguments):
