@@ -92,7 +92,9 @@ def estimate_gain(
     parts = [(of_groups, n_groups - 1)]
     if not of_these:
         parts += [(of_trainings, trainings - 1), (remainder / trainings, (n_groups - 1) * (trainings - 1))]
-    freedom = variance**2 / sum(part**2 / count for part, count in parts)
+    # Where a part was taken off, the formula may give less than the part that knows itself worst has.
+    least_known = min(count for _, count in parts)
+    freedom = max(variance**2 / sum(part**2 / count for part, count in parts), least_known)
     error = variance**0.5
     known = stats.t(freedom, loc=gain, scale=error)
     low, high = known.interval(LEVEL)

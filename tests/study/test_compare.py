@@ -89,10 +89,9 @@ def test_a_study_its_tables_and_more_seeds(tone_corpus, tmp_path):
     assert "http" not in page.replace("http://www.w3.org", "")
 
 
+@pytest.mark.slow
 def test_values_are_compared(tone_corpus):
-    folder, said = compare(
-        *STUDY, f"data_root={tone_corpus}", "training.learning_rate=0.0005,0.01", "seeds=2", "training.epochs=4"
-    )
+    folder, said = compare(*STUDY, f"data_root={tone_corpus}", "training.learning_rate=0.0005,0.01", "seeds=2")
     settings = pd.read_csv(folder / files.SETTINGS)
     assert settings["setting"].tolist() == ["training.learning_rate=0.0005", "training.learning_rate=0.01"] * 2
     assert settings["gain"].isna().tolist() == [True, False] * 2
@@ -105,14 +104,9 @@ def test_values_are_compared(tone_corpus):
 
 
 def test_mistakes_are_one_line_before_anything_is_trained(tone_corpus):
-    for arguments, message in (
-        (["tasks=[digit,word]"], "study.tasks names the task word"),
-        (["folds=[1]"], "fsdd has one division and no folds"),
-        (["split.test_fraction=2"], "split.test_fraction"),
-    ):
-        _, said = compare(*STUDY, f"data_root={tone_corpus}", *arguments, code=2)
-        last = said.strip().splitlines()[-1]
-        assert last.startswith("error: ") and message in last and "Traceback" not in said
+    _, said = compare(*STUDY, f"data_root={tone_corpus}", "folds=[1]", code=2)
+    last = said.strip().splitlines()[-1]
+    assert last.startswith("error: ") and "fsdd has one division and no folds" in last and "Traceback" not in said
 
 
 @pytest.mark.slow

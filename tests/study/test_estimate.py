@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from mtl_tf.study.estimate import draw_groups, estimate_gain, folds_p_value
@@ -62,6 +65,22 @@ def test_without_spread_between_speakers_it_is_the_t_test_over_seeds():
 def test_equal_scores_are_the_same():
     found = estimate_gain(np.zeros(3), np.zeros((3, 100)), 8, 0.01)
     assert (found.gain, found.p_value, found.p_same) == (0.0, 1.0, 1.0) and not found.is_sure
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    table=hnp.arrays(
+        float, hnp.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=6), elements=st.floats(-1, 1)
+    ),
+    size=st.sampled_from([1.0, 1e-3, 1e-9, 0.0]),
+)
+def test_any_table_of_differences_has_an_estimate(table, size):
+    table = size * table
+    drawn = (draw_groups(table.shape[1], draws=50) @ table.T / table.shape[1]).T
+    found = estimate_gain(table.mean(axis=1), drawn, table.shape[1], 0.01)
+    assert -1 <= found.low <= found.gain + 1e-12 and found.gain - 1e-12 <= found.high <= 1
+    assert 0 <= found.p_value <= 1 and found.minimum_detectable >= 0
+    assert found.p_better + found.p_same + found.p_worse == pytest.approx(1.0)
 
 
 def test_the_minimum_detectable_difference_is_that_of_the_t_test():
