@@ -69,7 +69,7 @@ def open_study(
     """
     config = compose([*arguments, *settings[0]])
     configs = {setting: compose([*arguments, *setting], note=lambda _: None) for setting in settings}
-    wanted = _identity(compose(arguments, note=lambda _: None) if settings != [()] else config)
+    wanted = _identity(compose(arguments, note=lambda _: None) if any(settings) else config)
     place = parent / config.experiment
     found = (path.parent for path in sorted(place.glob(f"*/{files.PLAN}"), reverse=True) if _is_same(path, wanted))
     folder = next(found, None) if resume else None

@@ -14,7 +14,8 @@ class Famo(Balancing):
     The loss is `sum(z log(loss)) / sum(z / loss)` with `z` the softmax of learned numbers, which fall where the
     logarithm of a loss fell more than that of others. They are trained by Adam with a rate of 0.025 and a decay of
     0.001, as in the authors' code. Departures: losses are multiplied by the number of present tasks, so that steps are
-    as long as with equal weights; a task without labels in a batch keeps its number.
+    as long as with equal weights; a task without labels in a batch keeps its number; the losses before
+    and after a step are those of inference, so that no batch statistic is updated twice.
 
     Args:
         num_tasks: how many tasks there are.
