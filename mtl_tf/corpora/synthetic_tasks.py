@@ -103,7 +103,7 @@ class SyntheticTasks(MadeCorpus):
                 {
                     "path": place.as_posix(),
                     "identity": place.with_suffix("").as_posix(),
-                    "speaker": place.stem.partition("_")[0],
+                    "speaker": f"{place.parts[0]}_{place.stem.partition('_')[0]}",
                     "official_split": place.parts[0],
                     **{name: labels[name] or None for name in LABELS},
                 }

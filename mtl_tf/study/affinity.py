@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mtl_tf.study.tables import mean_history, plain_cells
+from mtl_tf.study.tables import first_setting, mean_history, plain_cells
 from mtl_tf.training.affinity import AFFINITY, COSINE
 
 MOST_TASKS = 8  # of which all groupings are tried: 4,140
@@ -29,10 +29,10 @@ def affinities(folder: Path, table: pd.DataFrame, tasks: Sequence[str], gains: p
         gradients, means over epochs, seeds and folds; `gain` that was measured for the pair, NaN where it was not.
         Empty where nothing was measured.
     """
-    plain = plain_cells(table)
+    plain = plain_cells(first_setting(table))
     history = mean_history(folder, plain[plain["tasks"] == "+".join(tasks)])
     rows = []
-    measured = {(row.task, row.partners): row.gain for row in gains.itertuples()}
+    measured = {(row.task, row.partners): row.gain for row in gains[::-1].itertuples()}  # of the first setting
     for task in tasks if history is not None else ():
         for partner in tasks:
             name = f"{AFFINITY}_{partner}_{task}"

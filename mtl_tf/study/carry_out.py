@@ -1,15 +1,18 @@
 """A study from its command line to its report: what `scripts/compare.py` does."""
 
+import hashlib
 import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from mtl_tf import compose
 from mtl_tf.config import RunConfig
 from mtl_tf.data.manifest import TRAIN
 from mtl_tf.errors import UserError
-from mtl_tf.files import write_json
+from mtl_tf.files import write_json, write_whole
 from mtl_tf.progress import progress_bar, say
 from mtl_tf.runs.walk import Prepared, prepare
 from mtl_tf.study import names as files
@@ -22,6 +25,7 @@ from mtl_tf.study.workers import Workers
 from mtl_tf.study.write import write_study
 
 FAILURES = 3
+_NO_MATTER = {"runs_dir", "study", "quiet", "resume", "report_audio"}
 
 
 def compare(arguments: Sequence[str]) -> Path:
@@ -37,16 +41,55 @@ def compare(arguments: Sequence[str]) -> Path:
         UserError: a mistake in the arguments or the data; all cells fail; or the data changed while the study ran.
     """
     given = read_study(arguments)
-    with open_study(given.runs, given.settings, given.parent, given.resume) as study:
+    with open_study(given.runs, given.settings, given.parent, given.resume, arguments) as study:
         plan_cells(study.config, [None])  # says what is wrong with the sets before anything is read
+        _check_settings(study)
         with Workers(study.config.study.workers, study.folder / files.LOGS) as workers:
             ready = prepare(study.config.model_copy(update={"repeats": 1}))
+            _check_data(study, ready)
             folds = _folds(study.config, ready)
             cells = plan_cells(study.config, folds, list(study.settings))
             steps = _steps(study, ready)
             _carry_out(study, cells, {cell: steps[cell.setting, cell.fold] for cell in cells}, workers)
         write_study(study, cells, folds, ready)
     return study.folder
+
+
+def _check_settings(study: Study) -> None:
+    """Refuses what would give cells that do not compare.
+
+    Raises:
+        UserError: `only_tasks` is set, or settings differ in which clips are tested.
+    """
+    if study.config.only_tasks:
+        raise UserError("only_tasks is set by a study itself; give tasks=[...] to choose what it compares")
+    parts = {"corpora", "tasks", "split", "fold", "repeats", "audit", "data_root", "prepared_dir"}
+    first = study.config.model_dump(include=parts)
+    for setting, config in study.settings.items():
+        if config.model_dump(include=parts) != first:
+            raise UserError(
+                f"{' '.join(setting)}: what is compared must be tested on the same clips; give one value of the keys "
+                "of corpora, tasks and their division"
+            )
+
+
+def _check_data(study: Study, ready: Prepared) -> None:
+    """Notes which clips, labels and parts a study has, and holds a later start to it.
+
+    Raises:
+        UserError: they are others now.
+    """
+    digest = hashlib.sha256()
+    for division in ready.divisions:
+        table = pd.concat([ready.data.manifest[["clip_id", "audio_sha1"]], division.division, division.names], axis=1)
+        digest.update(table.sort_values("clip_id").astype(str).to_csv(index=False).encode())
+    path = study.folder / files.DATA
+    if path.is_file() and path.read_text(encoding="utf-8") != digest.hexdigest():
+        raise UserError(
+            f"clips, labels or the division are no longer those that {study.folder} began with; bring them back, or "
+            "give resume=false for a new study"
+        )
+    write_whole(path, digest.hexdigest().encode())
 
 
 def _folds(config: RunConfig, ready: Prepared) -> list[int | None]:
@@ -86,15 +129,16 @@ def _carry_out(study: Study, cells: Sequence[Cell], steps: dict[Cell, int | None
     Raises:
         UserError: the first cells all failed.
     """
-    waiting = {study.place(cell): cell for cell in cells if not _is_done(study, cell)}
+    configs = {cell: cell.config(study.settings[cell.setting], str(study.place(cell)), steps[cell]) for cell in cells}
+    waiting = {study.place(cell): cell for cell in cells if not _is_done(study, cell, configs[cell])}
     done = len(cells) - len(waiting)
     runs = f"{len(cells)} cells" + (f", {done} of which are there" if done else "")
     quiet = study.config.quiet
     say(f"{study.config.experiment}: {runs}; {study.config.study.workers} at a time", quiet)
     for place, cell in waiting.items():
         place.mkdir(parents=True, exist_ok=True)
-        config = cell.config(study.settings[cell.setting], str(place), steps[cell])
-        compose.save(config, place / files.CELL)
+        (place / files.RESULT).unlink(missing_ok=True)
+        compose.save(configs[cell], place / files.CELL)
     start, succeeded, reasons = time.monotonic(), 0, {}
     with progress_bar("cells", len(cells), quiet) as update:
         for attempt in (1, 2):
@@ -103,7 +147,7 @@ def _carry_out(study: Study, cells: Sequence[Cell], steps: dict[Cell, int | None
                 if reason and attempt == 1:
                     reasons[place] = reason
                     say(f"{_words(cell)}: failed, and will be tried once more: {reason}")
-                    if len(reasons) >= FAILURES and not succeeded:
+                    if len(reasons) >= FAILURES and not succeeded and not done:
                         raise UserError(f"the first {FAILURES} cells failed, the last with: {reason}")
                     continue
                 if reason:
@@ -116,9 +160,17 @@ def _carry_out(study: Study, cells: Sequence[Cell], steps: dict[Cell, int | None
                 say(f"{done + succeeded} of {len(cells)}: {_words(cell)}: {_scores(study, cell)}{_left(left)}", quiet)
 
 
-def _is_done(study: Study, cell: Cell) -> bool:
-    result = load_result(study.place(cell))
-    return result is not None and result["status"] == "completed"
+def _is_done(study: Study, cell: Cell, config: RunConfig) -> bool:
+    """Says whether a cell was completed as it would be trained now."""
+    place = study.place(cell)
+    result = load_result(place)
+    if result is None or result["status"] != "completed":
+        return False
+    try:
+        known = compose.load(place / files.CELL)
+    except UserError:
+        return False
+    return known.model_dump(exclude=_NO_MATTER) == config.model_dump(exclude=_NO_MATTER)
 
 
 def _words(cell: Cell) -> str:

@@ -121,7 +121,7 @@ def folds_p_value(gains: np.ndarray, train_share: float) -> float:
     Training sets of folds overlap, so that the plain test is too sure.
 
     Args:
-        gains: float (trainings x folds,).
+        gains: float (folds,), each the mean over its trainings, which have the same test clips.
         train_share: test clips over training clips of a fold.
 
     Returns:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
+from mtl_tf.errors import UserError
 from mtl_tf.tasks.tags import tag_targets
 
 
@@ -67,13 +68,16 @@ class GroupScore:
         return float(np.mean(found)) if found else np.nan
 
 
-def read_score(predictions: pd.DataFrame, metric: str, classes: Sequence[str]) -> GroupScore:
+def read_score(
+    predictions: pd.DataFrame, metric: str, classes: Sequence[str], background: str | None = None
+) -> GroupScore:
     """Reads the answers of a cell.
 
     Args:
         predictions: rows of one task, as `mtl_tf.evaluation.predict.tabulate` lists them, of all folds.
         metric: main metric of the task.
-        classes: of the task, in order.
+        classes: of the task, in order; of classes that exclude each other, of all folds.
+        background: of steps, the class of those without an event, which no score counts.
     """
     rows = predictions.sort_values("clip_id", kind="stable").reset_index(drop=True)
     groups, numbers = np.unique(rows["group"].astype(str), return_inverse=True)
@@ -102,7 +106,29 @@ def read_score(predictions: pd.DataFrame, metric: str, classes: Sequence[str]) -
         true, said = np.reshape(values, (-1, len(classes))), np.reshape(answer, (-1, len(classes))).astype(bool)
         pairs = ((true == 1) & said, (true == 0) & said, (true == 1) & ~said)
         counts[number] += [pair.sum(axis=0) for pair in pairs]
+    counts = counts[:, :, [name != background for name in classes]]
     return GroupScore(**names, counts=counts, targets=np.zeros(0))
+
+
+def common_classes(task: str, classes: Sequence[Sequence[str]], exclusive: bool) -> list[str]:
+    """Gives the classes of all folds.
+
+    Args:
+        task: its name.
+        classes: of each fold.
+        exclusive: whether one class is right for a clip.
+
+    Raises:
+        UserError: folds differ in tags, or in classes of steps, whose answers stand in their order.
+    """
+    known = list(classes[0])
+    if all(list(own) == known for own in classes):
+        return known
+    if not exclusive:
+        raise UserError(
+            f"the classes of {task} are not the same in all folds; name them with tasks.{task}.classes=[...]"
+        )
+    return sorted({name for own in classes for name in own})
 
 
 def _macro_f1(hits: np.ndarray, false: np.ndarray, missed: np.ndarray) -> np.ndarray:

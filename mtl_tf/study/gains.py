@@ -146,7 +146,7 @@ def _gain(
         "task": task,
         "partners": "+".join(partners),
         "model": " ".join(setting),
-        "metric": answers.metrics[task],
+        "metric": answers.tasks[task].main_metric,
         "alone": float(np.mean([alone[seed].whole() for seed in both])),
         "together": float(np.mean([together[seed].whole() for seed in both])),
         "n_pairs": len(both) * len(answers.folds),
@@ -173,11 +173,10 @@ def _gain(
 def _of_folds(
     answers: Answers, task: str, order: tuple[str, ...], setting: tuple[str, ...], seeds: list[int]
 ) -> np.ndarray:
-    """Returns the gain in every fold of every training."""
+    """Returns the gain in every fold, the mean over the trainings, which test the same clips."""
     gains = []
     for fold in answers.folds:
-        own = Answers(answers.folder, answers.cells, answers.metrics, [fold])
-        for seed in seeds:
-            pair = [own.of(Cell(tasks, seed, setting=setting), task) for tasks in (order, (task,))]
-            gains.append(pair[0].whole() - pair[1].whole())
+        own = Answers(answers.folder, answers.cells, answers.tasks, [fold])
+        pairs = [[own.of(Cell(tasks, seed, setting=setting), task) for tasks in (order, (task,))] for seed in seeds]
+        gains.append(np.mean([together.whole() - alone.whole() for together, alone in pairs]))
     return np.array(gains)

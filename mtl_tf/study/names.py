@@ -2,6 +2,7 @@
 
 PLAN = "plan.yaml"
 LOCK = "study.lock"
+DATA = "data.sha256"
 CELLS_DIR = "cells"
 CELLS = "cells.parquet"
 GAINS = "gains.csv"

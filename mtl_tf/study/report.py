@@ -1,6 +1,7 @@
 """The report of a study, as one self-contained HTML page."""
 
 import base64
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from mtl_tf.study.plan import study_tasks
 from mtl_tf.study.predictors import FEWEST_PAIRS, correlate, pair_features, predict_gains
 from mtl_tf.study.results import load_rows
 from mtl_tf.study.session import Study
-from mtl_tf.study.tables import MOST_CLASSES, class_changes, costs, mean_history, plain_cells
+from mtl_tf.study.tables import MOST_CLASSES, class_changes, costs, first_setting, mean_history, plain_cells
 from mtl_tf.study.terminal import points
 from mtl_tf.tasks.metrics import metric_title
 
@@ -49,11 +50,13 @@ def write_report(
     )
     environment.filters |= {"percent": percent, "metric_title": metric_title, "points": points}
     settings = load_rows(study.folder / files.SETTINGS) if (study.folder / files.SETTINGS).is_file() else None
-    pairs = pair_features(gains[gains["model"] == (gains["model"].iloc[0] if len(gains) else "")], measurements)
+    first = gains[gains["model"] == (gains["model"].iloc[0] if len(gains) else "")]
+    pairs = pair_features(first, measurements)
     changes = class_changes(study.folder, table)
     done = table[table["status"] == "completed"]
     page = environment.get_template("study.html.j2").render(
         study=study,
+        again=shlex.join(study.typed),
         config=study.config.study,
         table=table.astype(object).where(table.notna(), None).to_dict("records"),
         failed=table[table["status"] == "failed"].to_dict("records"),
@@ -66,7 +69,7 @@ def write_report(
         answers=summarize(gains),
         maps=heat_maps(gains),
         forest=_inline(figures.forest(gains)) if len(gains) else "",
-        over_pairs=over_all_pairs(gains, study.config.study.same_within),
+        over_pairs=over_all_pairs(first, study.config.study.same_within),
         curves=_inline(figures.curves(_histories(study, table), study.metrics)) if len(gains) else "",
         measurements=measurements.to_dict("records"),
         correlations=correlate(pairs).head(_MOST_CORRELATIONS).to_dict("records"),
@@ -137,18 +140,16 @@ def heat_maps(gains: pd.DataFrame) -> list[dict]:
         tasks = list(dict.fromkeys(rows["task"]))
         sets = list(dict.fromkeys(rows["partners"]))
         single = [name for name in tasks if name in sets]
-        wide = sorted({row.partners.count("+") + 1 for row in rows.itertuples() if "+" in row.partners})
+        wide = list(dict.fromkeys(_together(row) for row in rows.itertuples() if "+" in row.partners))
         largest = max(float(rows["gain"].abs().max()), 0.01)
-        columns = [*single, *(f"{number} others" for number in wide)]
+        columns = [*single, *(f"together: {', '.join(names)}" for names in wide)]
         body = []
         for task in tasks:
             cells = []
-            for column in columns:
-                own = rows[rows["task"] == task]
-                several = own["partners"].str.count(r"\+") + 1
-                match = own[own["partners"] == column]
-                if column.endswith(" others"):
-                    match = own[(several == int(column.split()[0])) & (several > 1)]
+            own = rows[rows["task"] == task]
+            for column, names in zip(columns, [*single, *wide], strict=True):
+                together = [_together(row) == names for row in own.itertuples()]
+                match = own[own["partners"] == column] if isinstance(names, str) else own[together]
                 cells.append(_map_cell(match.iloc[0], largest) if len(match) else None)
             body.append((task, cells))
         maps.append({"model": model, "columns": columns, "rows": body})
@@ -176,6 +177,11 @@ def over_all_pairs(gains: pd.DataFrame, same_within: float) -> dict[str, float] 
     return {"better": float(better), "same": float(same), "worse": float(worse), "n": len(pairs)}
 
 
+def _together(row) -> tuple[str, ...]:
+    """Returns the set of tasks that a row is of, in order."""
+    return tuple(sorted([row.task, *row.partners.split("+")]))
+
+
 def _map_cell(row: pd.Series, largest: float) -> dict[str, object]:
     strength = min(abs(row.gain) / largest, 1.0)
     color = "37, 99, 168" if row.gain > 0 else "200, 85, 61"
@@ -195,7 +201,7 @@ def _range(values: pd.Series) -> str:
 
 
 def _histories(study: Study, table: pd.DataFrame) -> dict[str, dict[str, pd.DataFrame]]:
-    plain = plain_cells(table)
+    plain = plain_cells(first_setting(table))
     found: dict[str, dict[str, pd.DataFrame]] = {}
     for names in dict.fromkeys(plain["tasks"]):
         history = mean_history(study.folder, plain[plain["tasks"] == names])

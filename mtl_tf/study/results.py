@@ -1,19 +1,20 @@
 """Reads what the cells of a study left, and puts it into one table."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from mtl_tf.config import TaskConfig
 from mtl_tf.errors import UserError
 from mtl_tf.runs.names import PREDICTIONS
 from mtl_tf.runs.read import load_classes
 from mtl_tf.study import names as files
 from mtl_tf.study.cell import Cell
-from mtl_tf.study.evidence import GroupScore, read_score
+from mtl_tf.study.evidence import GroupScore, common_classes, read_score
 from mtl_tf.tables import parse_number, read_table
 
 
@@ -87,13 +88,13 @@ class Answers:
     Attributes:
         folder: of the study.
         cells: of its plan.
-        metrics: main metric of each task.
+        tasks: of the experiment.
         folds: that were trained.
     """
 
     folder: Path
     cells: Sequence[Cell]
-    metrics: dict[str, str]
+    tasks: Mapping[str, TaskConfig]
     folds: Sequence[int | None]
     _known: dict[tuple, GroupScore | None] = field(default_factory=dict)
 
@@ -116,20 +117,19 @@ class Answers:
         return self._known[key]
 
     def _read(self, shape: Cell, task: str) -> GroupScore | None:
-        parts, classes = [], None
+        parts, classes = [], []
         for fold in self.folds:
             cell = Cell(shape.tasks, shape.seed, fold, shape.setting, shape.permuted, shape.noise)
             result = load_result(self.folder / files.CELLS_DIR / cell.name)
             if result is None or result["status"] != "completed":
                 return None
             run = self.folder / result["run"]
-            own = load_classes(run)[task]
-            if classes is not None and own != classes:
-                classes = sorted({*classes, *own})  # of confusions alone, where the order does not matter
-            classes = classes or own
+            classes.append(load_classes(run)[task])
             try:
                 table = pd.read_parquet(run / PREDICTIONS, filters=[("task", "==", task)])
             except (OSError, ValueError) as error:
                 raise UserError(f"{run / PREDICTIONS} cannot be read: {error}") from error
             parts.append(table)
-        return read_score(pd.concat(parts, ignore_index=True), self.metrics[task], classes)
+        asked = self.tasks[task]
+        known = common_classes(task, classes, asked.exclusive and not asked.of_frames)
+        return read_score(pd.concat(parts, ignore_index=True), asked.main_metric, known, asked.background)

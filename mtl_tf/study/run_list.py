@@ -10,7 +10,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.runs.folder import NOT_COMPARED
 from mtl_tf.runs.names import CONFIG, METRICS, PREDICTIONS
 from mtl_tf.runs.read import load_classes, load_config, load_metrics, part_folders
-from mtl_tf.study.evidence import GroupScore, read_score
+from mtl_tf.study.evidence import GroupScore, common_classes, read_score
 from mtl_tf.study.gains import compare
 from mtl_tf.values import as_typed
 
@@ -97,9 +97,11 @@ def _scores(folder: Path, task: str, metric: str) -> list[GroupScore]:
     parts = part_folders(folder)
     folds = parts[0].parent.name == "folds"
     tables = [pd.read_parquet(part / PREDICTIONS, filters=[("task", "==", task)]) for part in parts]
-    classes = load_classes(parts[0])[task]
+    asked = load_config(folder).tasks[task]
+    classes = [load_classes(part)[task] for part in parts]
+    known = common_classes(task, classes, asked.exclusive and not asked.of_frames)
     groups = [pd.concat(tables, ignore_index=True)] if folds else tables
-    return [read_score(table, metric, classes) for table in groups]
+    return [read_score(table, metric, known, asked.background) for table in groups]
 
 
 def _flat(values: dict, prefix: str = "") -> dict[str, str]:

@@ -26,13 +26,13 @@ class Study:
 
     Attributes:
         folder: `studies/EXPERIMENT/TIME`.
-        arguments: of every run.
+        typed: its arguments as typed.
         config: of a run with all tasks.
         settings: arguments that cells differ in, to the configuration of a run with all tasks.
     """
 
     folder: Path
-    arguments: tuple[str, ...]
+    typed: tuple[str, ...]
     config: RunConfig
     settings: dict[tuple[str, ...], RunConfig]
 
@@ -48,7 +48,11 @@ class Study:
 
 @contextmanager
 def open_study(
-    arguments: Sequence[str], settings: Sequence[tuple[str, ...]], parent: Path, resume: bool = True
+    arguments: Sequence[str],
+    settings: Sequence[tuple[str, ...]],
+    parent: Path,
+    resume: bool = True,
+    typed: Sequence[str] = (),
 ) -> Iterator[Study]:
     """Opens the folder a study writes to.
 
@@ -60,6 +64,7 @@ def open_study(
         settings: what cells differ in beside tasks, seed and fold; `[()]`: nothing.
         parent: folder of all studies.
         resume: whether to carry on.
+        typed: the arguments as typed, for who reads of the study.
 
     Yields:
         The study, locked against other processes.
@@ -69,7 +74,9 @@ def open_study(
     """
     config = compose([*arguments, *settings[0]])
     configs = {setting: compose([*arguments, *setting], note=lambda _: None) for setting in settings}
-    wanted = _identity(compose(arguments, note=lambda _: None) if any(settings) else config)
+    base = compose(arguments, note=lambda _: None) if any(settings) else config
+    # Which keys are compared, so that a study of settings is not one of gains; their values may be added to.
+    wanted = _identity(base) | {"compared": sorted({text.partition("=")[0] for one in settings for text in one})}
     place = parent / config.experiment
     found = (path.parent for path in sorted(place.glob(f"*/{files.PLAN}"), reverse=True) if _is_same(path, wanted))
     folder = next(found, None) if resume else None
@@ -82,7 +89,7 @@ def open_study(
     with locked(folder / files.LOCK, _ADVICE):
         if carried_on:
             print(f"carrying on {folder}", file=sys.stderr)
-        study = Study(folder, tuple(arguments), config, configs)
+        study = Study(folder, tuple(typed), config, configs)
         _write(study, wanted)
         yield study
 
@@ -95,7 +102,7 @@ def _write(study: Study, identity: dict) -> None:
     values = {
         "study": study.config.study.model_dump(mode="json"),
         "settings": [list(setting) for setting in study.settings],
-        "arguments": list(study.arguments),
+        "typed": list(study.typed),
         "config": identity,
     }
     write_whole(study.folder / files.PLAN, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())

@@ -63,7 +63,7 @@ def compare_settings(answers: Answers, same_within: float) -> pd.DataFrame:
                     "task": task,
                     "tasks": "+".join(tasks),
                     "setting": " ".join(setting),
-                    "metric": answers.metrics[task],
+                    "metric": answers.tasks[task].main_metric,
                     "score": float(np.mean([value.whole() for value in own])),
                     "n_pairs": len(both) * len(answers.folds),
                 }

@@ -18,6 +18,11 @@ COSTS = ("parameters", "model_mb", "train_seconds", "peak_memory_mb")
 MOST_CLASSES = 12
 
 
+def first_setting(table: pd.DataFrame) -> pd.DataFrame:
+    """Leaves the cells of the first setting, where a study has several; what is measured of tasks is that."""
+    return table[table["setting"] == table["setting"].iloc[0]]
+
+
 def plain_cells(table: pd.DataFrame) -> pd.DataFrame:
     """Leaves the cells that were completed and are no control.
 
@@ -41,7 +46,7 @@ def measurements(study: Study, table: pd.DataFrame, ready: Prepared) -> pd.DataF
     rows = []
     for name in study_tasks(study.config):
         row = measure_task(name, ready.data, ready.divisions[0], ready.source, study.config)
-        alone = plain_cells(table)
+        alone = plain_cells(first_setting(table))
         alone = alone[alone["tasks"] == name]
         history = mean_history(study.folder, alone)
         losses = [] if history is None or "loss" not in history else history["loss"].tolist()

@@ -33,7 +33,8 @@ def print_answers(folder: Path) -> None:
             first = pd.isna(row.gain)
             interval = "" if first else f"[{points(row.low)}, {points(row.high)}]"
             gain, verdict = ("", "") if first else (points(row.gain), row.verdict)
-            table.add_row(row.task, row.setting, f"{100 * row.score:.1f}", gain, interval, verdict)
+            task = f"{row.task} (with {row.tasks.replace('+', ', ')})" if "+" in row.tasks else row.task
+            table.add_row(task, row.setting, f"{100 * row.score:.1f}", gain, interval, verdict)
         console.print(table)
 
 

@@ -37,6 +37,7 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         for process in self._processes:
+            process.closed = True  # its thread would start it again
             process.kill()
 
     def carry_out(self, places: Iterable[Path]) -> Iterator[Outcome]:
@@ -69,7 +70,7 @@ class Workers:
 
 def _serve(process: "_Process", waiting: queue.SimpleQueue, ended: queue.SimpleQueue) -> None:
     try:
-        while (place := waiting.get()) is not None:
+        while not process.closed and (place := waiting.get()) is not None:
             ended.put((place, process.carry_out(place)))
     except BaseException as error:  # goes on in the thread that waits
         ended.put(error)
@@ -83,13 +84,15 @@ class _Process:
         share = max(1, len(cores) // count)
         self._threads = len(cores)
         self._cores = {cores[(number * share + place) % len(cores)] for place in range(share)}
-        self._log = log
+        self._log, self.closed = log, False
         self._start()
 
     def carry_out(self, place: Path) -> str:
         """Carries out one cell and returns why it failed, or nothing."""
         if self._done >= MOST_CELLS or self._popen.poll() is not None:
             self.kill()
+            if self.closed:
+                return "the study was ended"
             self._start()
         self._done += 1
         answer = ""

@@ -37,7 +37,7 @@ def write_study(study: Study, cells: Sequence[Cell], folds: Sequence[int | None]
     if not len(table) or not (table["status"] == "completed").any():
         raise UserError(f"no cell of {study.folder} was completed; its logs are in {study.folder / files.LOGS}")
     write_table(table, study.folder / files.CELLS)
-    answers = Answers(study.folder, cells, study.metrics, folds)
+    answers = Answers(study.folder, cells, study.config.tasks, folds)
     same_within = study.config.study.same_within
     gains = find_gains(answers, same_within, _train_share(ready))
     write_table(gains, study.folder / files.GAINS)
@@ -62,7 +62,7 @@ def _latex(gains: pd.DataFrame) -> str:
     """Writes the gains as a LaTeX table, in points."""
     rows = pd.DataFrame(
         {
-            "task": gains["task"],
+            "task": [f"{row.task} ({row.model})" if row.model else row.task for row in gains.itertuples()],
             "with": gains["partners"].str.replace("+", ", "),
             "alone": (100 * gains["alone"]).map("{:.1f}".format),
             "together": (100 * gains["together"]).map("{:.1f}".format),

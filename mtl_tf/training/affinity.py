@@ -4,8 +4,17 @@ from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 COSINE, AFFINITY = "cosine", "affinity"
+
+
+class KnownMean(keras.metrics.Mean):
+    """A mean that is NaN, and not 0, of nothing."""
+
+    def result(self):
+        """Returns the mean."""
+        return ops.where(self.count > 0, self.total / ops.maximum(self.count, 1e-12), float("nan"))
 
 
 class AffinityMeter:
@@ -25,11 +34,11 @@ class AffinityMeter:
 
     def __init__(self, tasks: Sequence[str], every: int) -> None:
         self.tasks, self.every = list(tasks), every
-        self._means: dict[str, keras.metrics.Mean] = {}
+        self._means: dict[str, KnownMean] = {}
 
     @property
-    def metrics(self) -> list[keras.metrics.Mean]:
-        """Means over an epoch: `cosine_ONE_OTHER`, `cosine_ONE_OTHER_LAYER` and `affinity_ONE_OTHER`."""
+    def metrics(self) -> list[KnownMean]:
+        """Means of an epoch: `cosine_ONE_OTHER`, `cosine_ONE_OTHER_LAYER`, `affinity_ONE_OTHER`; NaN of nothing."""
         return list(self._means.values())
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
@@ -41,12 +50,12 @@ class AffinityMeter:
         layers = dict.fromkeys(layer_of(variable) for variable in variables)
         for one, other in _pairs(self.tasks):
             for name in (f"{COSINE}_{one}_{other}", *(f"{COSINE}_{one}_{other}_{layer}" for layer in layers)):
-                self._means[name] = keras.metrics.Mean(name)
+                self._means[name] = KnownMean(name)
         for one in self.tasks:
             for other in self.tasks:
                 if one != other:
                     name = f"{AFFINITY}_{one}_{other}"
-                    self._means[name] = keras.metrics.Mean(name)
+                    self._means[name] = KnownMean(name)
 
     def measure(
         self,

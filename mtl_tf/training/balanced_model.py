@@ -85,8 +85,13 @@ class BalancedModel(keras.Model):
         if isinstance(self._balancing, PcGrad):
             self.optimizer.apply(self._projected(tape, parts, step), self.trainable_variables)
         else:
-            trained = [*self.trainable_variables, *self._balancing.learned]
+            learned = self._balancing.learned
+            trained = [*self.trainable_variables, *learned]
+            kept = [tf.identity(variable.value) for variable in learned]
             self.optimizer.apply(tape.gradient(scaled, [variable.value for variable in trained]), trained)
+            for variable, value in zip(learned, kept, strict=True):
+                # An optimizer with momentum moves a weight that has no gradient, too.
+                variable.assign(tf.where(present, self._balancing.limit(variable.value), value))
         if self._balancing.needs_losses_after:
             self._balancing.update(before, tf.stack(losses_of()[1]), present)
         # For the logs of Keras: the losses of the tasks, and their sum.

@@ -184,6 +184,8 @@ def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> k
         jit_compile=options.jit_compile,
     )
     if balanced:
+        if balancing.learned:
+            model.optimizer.exclude_from_weight_decay(var_list=balancing.learned)
         model.optimizer.build([*model.trainable_variables, *balancing.learned])
     return model
 

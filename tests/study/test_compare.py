@@ -16,7 +16,13 @@ import pytest
 from conftest import ROOT, SMALL_RUN
 from sklearn.metrics import accuracy_score
 
+from mtl_tf import compose as compose_module
+from mtl_tf.compose import compose
+from mtl_tf.errors import UserError
+from mtl_tf.study import carry_out
 from mtl_tf.study import names as files
+from mtl_tf.study.cell import Cell
+from mtl_tf.study.session import open_study
 
 STUDY = [
     *SMALL_RUN,
@@ -104,9 +110,29 @@ def test_values_are_compared(tone_corpus):
 
 
 def test_mistakes_are_one_line_before_anything_is_trained(tone_corpus):
-    _, said = compare(*STUDY, f"data_root={tone_corpus}", "folds=[1]", code=2)
-    last = said.strip().splitlines()[-1]
-    assert last.startswith("error: ") and "fsdd has one division and no folds" in last and "Traceback" not in said
+    for more, message in (
+        (["folds=[1]"], "fsdd has one division and no folds"),
+        (["only_tasks=[digit]"], r"give tasks=\[\.\.\.\]"),
+        (["split.seed=1,2"], "split.seed=2: what is compared must be tested on the same clips"),
+    ):
+        with pytest.raises(UserError, match=message):
+            carry_out.compare([*STUDY, f"data_root={tone_corpus}", *more])
+
+
+def test_a_cell_of_another_budget_or_length_is_trained_again(tone_corpus):
+    given = [*STUDY, f"data_root={tone_corpus}"]
+    base = compose(given)
+    cell = Cell(("digit",), 0)
+    with open_study(given, [()], Path("studies")) as study:
+        config = cell.config(base, str(study.place(cell)), None)
+        compose_module.save(config, study.place(cell) / files.CELL)
+        (study.place(cell) / files.RESULT).write_text('{"status": "completed"}')
+        assert carry_out._is_done(study, cell, cell.config(base, "elsewhere", None))
+        assert not carry_out._is_done(study, cell, cell.config(base, "elsewhere", 7))
+        shorter = compose([*given, "training.stop_after_epoch=1"])
+        assert not carry_out._is_done(study, cell, cell.config(shorter, "elsewhere", None))
+    with open_study(given, [("seed=1",), ("seed=2",)], Path("studies")) as other:
+        assert other.folder != study.folder
 
 
 @pytest.mark.slow

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
+from mtl_tf.errors import UserError
 from mtl_tf.evaluation.tags import mean_average_precision
-from mtl_tf.study.evidence import read_score
+from mtl_tf.study.evidence import common_classes, read_score
 
 CLASSES = ["a", "b", "c"]
 RNG = np.random.default_rng(0)
@@ -89,6 +90,9 @@ def test_scores_of_steps_over_draws():
         }
     )
     score = read_score(table, "frame_f1", CLASSES)
+    without = read_score(table, "frame_f1", CLASSES, background="b")
+    assert without.counts.shape[2] == 2
+    np.testing.assert_array_equal(without.counts, score.counts[:, :, [0, 2]])
     times = RNG.multinomial(len(score.groups), np.full(len(score.groups), 1 / len(score.groups)), size=10)
     for row, found in zip(times, score.of_draws(times), strict=True):
         places = drawn_rows(table, score, row).index
@@ -99,3 +103,13 @@ def test_scores_of_steps_over_draws():
             if (known := true[:, index] >= 0).any()
         ]
         assert found == pytest.approx(np.mean(f1), abs=1e-9)
+
+
+def test_classes_of_folds_are_put_together_where_their_order_does_not_matter():
+    assert common_classes("speaker", [["a", "b"], ["b", "c"]], exclusive=True) == ["a", "b", "c"]
+    assert common_classes("tag", [["b", "a"], ["b", "a"]], exclusive=False) == ["b", "a"]
+    with pytest.raises(UserError, match=r"name them with tasks\.tag\.classes"):
+        common_classes("tag", [["a", "b"], ["a"]], exclusive=False)
+    folds = [of_classes(20).assign(label=label, predicted=answer) for label, answer in (("a", "b"), ("b", "c"))]
+    table = pd.concat([fold.assign(clip_id=fold["clip_id"] + name) for fold, name in zip(folds, "xy", strict=True)])
+    assert read_score(table, "accuracy", ["a", "b", "c"]).whole() == 0.0

@@ -23,7 +23,7 @@ class Balancing(tf.Module):
 
     @property
     def learned(self) -> list[keras.Variable]:
-        """Variables that the optimizer of the model trains, too."""
+        """Variables (tasks,) that the optimizer of the model trains, too."""
         return []
 
     @property
@@ -43,6 +43,10 @@ class Balancing(tf.Module):
             A scalar to be differentiated.
         """
         raise NotImplementedError
+
+    def limit(self, values: tf.Tensor) -> tf.Tensor:
+        """Brings a learned variable (tasks,) back to where it may be, after each step."""
+        return values
 
     def update(self, before: tf.Tensor, after: tf.Tensor, present: tf.Tensor) -> None:
         """Learns from what a step did to the losses.

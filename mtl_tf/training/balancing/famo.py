@@ -54,4 +54,6 @@ class Famo(Balancing):
         weights = tf.nn.softmax(tf.where(present, logits, -1e9))
         gradient = weights * (fell - tf.reduce_sum(weights * fell))  # of the softmax, times what fell
         gradient = tf.where(present, gradient + self.decay * logits, 0.0)
+        kept = tf.identity(logits)
         self.optimizer.apply([gradient], [self.logits])
+        self.logits.assign(tf.where(present, self.logits.value, kept))  # momentum moves what has no gradient, too

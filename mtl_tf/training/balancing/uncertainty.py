@@ -33,6 +33,10 @@ class UncertaintyWeighting(Balancing):
 
     def loss(self, losses: tf.Tensor, present: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         """Weighs the losses by the inverse variances."""
-        log_variance = tf.maximum(self.log_variance.value, self.lowest)
+        log_variance = self.log_variance.value
         parts = losses / (2 * tf.exp(log_variance)) + log_variance / 2
         return tf.reduce_sum(tf.where(present, parts, 0.0))
+
+    def limit(self, values: tf.Tensor) -> tf.Tensor:
+        """Lets no task weigh more than `cap`."""
+        return tf.maximum(values, self.lowest)
