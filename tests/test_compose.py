@@ -45,7 +45,7 @@ MISTAKES = {
     ("experiment=fsdd", "corpus=mine"): "scripts/init.py makes one of your own folder or table",
     ("experiment=fsdd", "pipeline.noise_db=[-60]"): "pipeline.noise_db has too few values",
     ("experiment=fsdd", "audit.accept=[corrupt]"): "audit.accept.0='corrupt': input should be 'silent'",
-    ("experiment=fsdd", "training.lr=1"): "unknown key training.lr. Known: training.class_weights",
+    ("experiment=fsdd", "training.lr=1"): "unknown key training.lr. Known: training.affinity_every, training.balancing",
     ("experiment=fsdd", "frontend.n_mels=1"): "Did you mean frontend.num_mel_bins?",
     ("experiment=fsdd", "seed=-1"): "seed=-1: input should be greater than or equal to 0",
     ("experiment=fsdd", "training.loss_weights.digit=-1"): "training.loss_weights.digit=-1",

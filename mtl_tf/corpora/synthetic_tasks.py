@@ -16,9 +16,9 @@ DURATION_S = 0.5
 INSTRUMENTS = {"train": 40, "validation": 8, "test": 24}
 CLIPS_EACH = 16
 PITCHES, HIGHS = 8, 8
-FEW = 48  # training clips that carry the label `register_few`
+FEW = 48  # training clips that carry the label `scarce_register`
 LABELS_CSV = "labels.csv"
-LABELS = ("pitch", "register", "register_few", "high", "color")
+LABELS = ("pitch", "register", "scarce_register", "high", "color")
 
 
 class SyntheticTasks(MadeCorpus):
@@ -28,7 +28,7 @@ class SyntheticTasks(MadeCorpus):
     |---|---|---|
     | `pitch` | the tone's pitch, one of 8 | |
     | `register` | its pitch, one of 4: two pitches each | has a common cause with `pitch` |
-    | `register_few` | the same, known of 48 training clips alone | the same, with few labels |
+    | `scarce_register` | the same, known of 48 training clips alone | the same, with few labels |
     | `high` | the pitch of a second, higher tone, one of 8 | independent of the others |
     | `color` | whether the noise is dark or bright | independent of the others |
 
@@ -41,14 +41,14 @@ class SyntheticTasks(MadeCorpus):
     citation = "mtl_tf"
     homepage = ""
     sample_rates = (SAMPLE_RATE,)
-    duration_range_s = (DURATION_S, DURATION_S)
+    duration_range_s = (0.9 * DURATION_S, 1.1 * DURATION_S)
     num_published = CLIPS_EACH * sum(INSTRUMENTS.values())
     native_labels = LABELS
     example_files = tuple(
         f"{part}/{part[0]}{voice}_{number:02}.wav" for part in INSTRUMENTS for voice in range(2) for number in range(2)
     )
     example_texts = {  # noqa: RUF012
-        LABELS_CSV: "file,pitch,register,register_few,high,color\n"
+        LABELS_CSV: "file,pitch,register,scarce_register,high,color\n"
         + "".join(
             f"{part}/{part[0]}{voice}_{number:02}.wav,{number},{number},{number},{number},dark\n"
             for part in INSTRUMENTS
@@ -59,7 +59,14 @@ class SyntheticTasks(MadeCorpus):
 
     def recipe(self) -> dict[str, object]:
         """Returns seed and sizes."""
-        return {"seed": SEED, "instruments": INSTRUMENTS, "clips": CLIPS_EACH, "few": FEW, "duration_s": DURATION_S}
+        return {
+            "seed": SEED,
+            "labels": list(LABELS),
+            "instruments": INSTRUMENTS,
+            "clips": CLIPS_EACH,
+            "few": FEW,
+            "duration_s": DURATION_S,
+        }
 
     def write(self, folder: Path) -> None:
         """Writes audio and `labels.csv`.

@@ -15,7 +15,8 @@ TASKS = list("abcdefgh")
 
 def table_of(rule, seed=0):
     rng = np.random.default_rng(seed)
-    measured = pd.DataFrame({"task": TASKS, "clips": rng.normal(size=8), "entropy": rng.normal(size=8), "same": 1.0})
+    entropy = rng.permutation(np.linspace(-1, 1, 8))  # of both signs as often
+    measured = pd.DataFrame({"task": TASKS, "clips": rng.normal(size=8), "entropy": entropy, "same": 1.0})
     value = measured.set_index("task")
     gains = [
         {"task": main, "partners": partner, "gain": rule(value.loc[main], value.loc[partner], rng)}
