@@ -8,6 +8,7 @@ from scipy import optimize, stats
 NUM_DRAWS = 1000
 LEVEL = 0.95
 POWER = 0.8
+_NOTHING = 1e-30  # a variance of rounding errors
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,10 @@ def estimate_gain(
         remainder = max(of_one - of_groups, 0.0) * trainings / (trainings - 1)  # of single groups in single trainings
         of_trainings = float(np.var(gains, ddof=1)) / trainings
     variance = of_groups + max(of_trainings - remainder / trainings, 0.0)
-    if variance <= 0:
+    if variance < _NOTHING:
         same = float(abs(gain) <= same_within)
         better, worse = float(gain > same_within), float(gain < -same_within)
-        sure = 0.0 if gain else 1.0
+        sure = 0.0 if abs(gain) > 1e-12 else 1.0
         return Estimate(gain, gain, gain, sure, better, same, worse, 0.0, np.nan, int(n_groups), trainings)
     parts = [(of_groups, n_groups - 1)]
     if not of_these:

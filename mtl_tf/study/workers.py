@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from mtl_tf.parent import child_environment
@@ -112,6 +113,9 @@ class _Process:
         """Ends the process."""
         self._popen.kill()
         self._popen.wait()
+        with suppress(OSError):  # what was not read any more
+            self._popen.stdin.close()
+        self._popen.stdout.close()
 
     def _start(self) -> None:
         self._done = 0

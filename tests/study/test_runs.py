@@ -28,7 +28,8 @@ def test_runs_are_listed_with_what_they_differ_in_and_compared(runs, small_run, 
     print_runs(table)
     found = compare_runs(runs)
     print_comparison(found, runs)
-    assert "training.epochs=3" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Finished runs" in said and "in points (95 %)" in said
     for row in found.itertuples():
         parts = [[folder / "repeats" / str(seed) / "predictions.parquet" for seed in (0, 1)] for folder in runs]
         scores = np.array([[_accuracy(pd.read_parquet(path), row.task) for path in paths] for paths in parts])
