@@ -25,7 +25,8 @@ def forest(gains: pd.DataFrame) -> bytes:
     ]
     place = np.arange(len(rows))[::-1]
     # An interval over two trainings may be so wide that no other could be seen beside it.
-    edge = 100 * max(float(rows[["low", "high"]].abs().stack().quantile(0.8)), 0.02)
+    shown = [float(rows[["low", "high"]].abs().stack().quantile(0.8)), float(rows["gain"].abs().max()), 0.02]
+    edge = 100 * max(shown)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.5, 1.2 + 0.32 * len(rows)))
         axes = figure.subplots()
@@ -37,11 +38,14 @@ def forest(gains: pd.DataFrame) -> bytes:
             ("control_gain", "x", "partner's labels shuffled"),
             ("noise_gain", "|", "alone, another seed"),
         ):
+            if rows[column].isna().all():
+                continue
             axes.plot(100 * rows[column], place - 0.18, mark, color="#4a4a4a", markersize=6, label=label, linestyle="")
         axes.axvline(0, color="gray", linewidth=0.8)
         axes.set_yticks(place, names)
         axes.set(xlabel="gain on test clips, in points", xlim=(-edge * 1.15, edge * 1.15), ylim=(-0.7, len(rows) - 0.3))
-        figure.legend(frameon=False, loc="outside lower center", ncols=2)
+        if axes.get_legend_handles_labels()[0]:  # a study may have no controls
+            figure.legend(frameon=False, loc="outside lower center", ncols=2)
         return png(figure)
 
 

@@ -29,7 +29,6 @@ class Workers:
     """
 
     def __init__(self, count: int, logs: Path) -> None:
-        self._logs = logs
         logs.mkdir(parents=True, exist_ok=True)
         self._processes = [_Process(number, count, logs / f"worker{number}.txt") for number in range(count)]
 
