@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from mtl_tf.construct import Share, Size
+from mtl_tf.models.steps import SteppedTrunk
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
-class SharedDNN(keras.layers.Layer):
+class SharedDNN(SteppedTrunk):
     """Trunk of "Low-resource multi-task audio sensing for mobile and embedded devices" (IMWUT 1(3), 2017).
 
     Input float (batch, windows, values), from the front end `filter_bank_summary`, and mask (batch, windows); output
@@ -20,7 +21,8 @@ class SharedDNN(keras.layers.Layer):
     what a missing label does here with `training.optimizer=sgd training.momentum=0`, as in the experiment
     `georgiev2017`; an optimizer that remembers gradients moves the other heads on as well. Left out: the unsupervised
     pre-training of the first version (stacked restricted Boltzmann machines), which Callebaut's own code does not have
-    either. Chosen here: a clip of several windows is answered from the mean of their last hidden values.
+    either. Chosen here: a clip of several windows is answered from the mean of their last hidden values, and a question of
+    every step in time from each window's own.
 
     Args:
         units: of the hidden layers.
@@ -42,15 +44,22 @@ class SharedDNN(keras.layers.Layer):
             layer.build(shape)
             shape = (*shape[:-1], layer.units)
 
-    def call(self, features, frame_mask=None, training=None):
-        """Maps (batch, windows, values) to (batch, units[-1])."""
+    @property
+    def step_frames(self) -> int:
+        """One: each window is a step."""
+        return 1
+
+    def hidden_steps(self, features, frame_mask, training):
+        """Computes (batch, windows, units[-1]) and which windows are no padding."""
         hidden = features
         for layer, drop in zip(self.hidden, self.drops, strict=True):
             hidden = drop(layer(hidden), training=training)
-        if frame_mask is None:
-            return ops.mean(hidden, axis=1)
-        weight = ops.cast(frame_mask, hidden.dtype)[:, :, None]
-        return ops.sum(hidden * weight, axis=1) / ops.maximum(ops.sum(weight, axis=1), 1.0)
+        valid = ops.ones_like(hidden[:, :, 0]) if frame_mask is None else ops.cast(frame_mask, hidden.dtype)
+        return hidden, valid
+
+    def pool(self, hidden, valid, training):
+        """Averages the windows that are no padding: (batch, units[-1])."""
+        return ops.sum(hidden * valid[:, :, None], axis=1) / ops.maximum(ops.sum(valid, axis=1), 1.0)[:, None]
 
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns (batch, units[-1])."""

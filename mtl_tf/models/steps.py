@@ -99,7 +99,7 @@ def model_steps(frontend: FrontEnd, trunk: keras.layers.Layer) -> Steps:
     if not isinstance(trunk, SteppedTrunk):
         raise UserError(
             "a task with resolution in time needs steps, which this model does not give; give model=crnn, "
-            "compact_cnn, mel_cnn, gresnet, fu2020 or cab_cnn"
+            "compact_cnn, mel_cnn, gresnet, fu2020, cab_cnn or shared_dnn"
         )
     num_frames, period_s = frontend.num_frames, frontend.frame_period_s
     resized = frontend.fit == "resize"
