@@ -243,6 +243,11 @@ class PipelineConfig(Section):
         False,
         description="decode each clip once into a store under prepared_dir, which all runs share, and read from there",
     )
+    keep_features: bool = Field(
+        False,
+        description="compute the features of each clip once and keep them in memory, where training changes no clip: "
+        "all are at most clip_s long and noise_db is null; studies do",
+    )
     num_parallel_calls: PositiveInt = Field(2, description="clips decoded at once")
 
 

@@ -127,7 +127,8 @@ def _batches(
         inputs = {"waveform": waveform, "length": tf.ensure_shape(length, [None])}
         targets = _gather(labels, positions)
         if frames:
-            targets |= _frame_targets(frames, steps, source.sample_rate, positions, starts, length, waveform)
+            samples = tf.shape(waveform)[1]
+            targets |= frame_targets(frames, steps, source.sample_rate, positions, starts, length, samples)
         return inputs, targets, _gather(weights, positions)
 
     clips = tf.data.Dataset.from_tensor_slices((order, crops))
@@ -150,16 +151,29 @@ def _batches(
     )
 
 
-def _frame_targets(
+def frame_targets(
     frames: dict[str, FrameLabels],
     steps: Steps,
     sample_rate: int,
     positions: tf.Tensor,
     starts: tf.Tensor,
     lengths: tf.Tensor,
-    waveform: tf.Tensor,
+    samples: tf.Tensor,
 ) -> dict[str, tf.Tensor]:
-    """Cuts the labels of steps as the audio of a batch was cut; what is padded is not known."""
+    """Cuts the labels of steps as the audio of a batch was cut; what is padded is not known.
+
+    Args:
+        frames: of the tasks that ask every step.
+        steps: when the steps of the model are.
+        sample_rate: of the audio, in Hz.
+        positions: int (batch,), of the clips.
+        starts: int (batch,), first sample of each clip that is used.
+        lengths: int (batch,), how many samples of each are used.
+        samples: int scalar, length of the padded batch.
+
+    Returns:
+        Task to int8 (batch, steps, classes), -1 where padded.
+    """
 
     def cut(positions: np.ndarray, starts: np.ndarray, lengths: np.ndarray, samples: int) -> list[np.ndarray]:
         number = steps.count(int(samples))
@@ -174,7 +188,7 @@ def _frame_targets(
             batches.append(batch)
         return batches
 
-    inputs = [positions, starts, lengths, tf.shape(waveform)[1]]
+    inputs = [positions, starts, lengths, samples]
     found = tf.numpy_function(cut, inputs, [tf.int8] * len(frames), stateful=False)
     return {
         name: tf.ensure_shape(batch, [None, None, labels.task.num_classes])

@@ -154,7 +154,18 @@ class FrontEnd(keras.layers.Layer):
         Returns:
             float32 (batch, frames, num_bins), and bool (batch, frames), False on padding.
         """
-        features, mask = self.raw(waveform, length)
+        return self.finish(*self.raw(waveform, length))
+
+    def finish(self, features, mask):
+        """Normalises, cuts and pads what `raw` gives.
+
+        Args:
+            features: float32 (batch, frames, num_bins).
+            mask: bool (batch, frames).
+
+        Returns:
+            What `call` returns.
+        """
         if self.normalize != "none":
             features = (features - self.mean) / self.deviation
         features = ops.where(mask[:, :, None], features, self.padding_value)

@@ -53,9 +53,9 @@ class Picture(Spectrogram):
         """Three where the picture is coloured, else one."""
         return 1 if self._colors is None else 3
 
-    def call(self, waveform, length=None):
+    def finish(self, features, mask):
         """Draws the picture of every clip."""
-        level, mask = self.raw(waveform, length)  # (batch, frames, n_fft // 2 + 1)
+        level = features  # (batch, frames, n_fft // 2 + 1)
         highest = ops.max(ops.where(mask[:, :, None], level, -1e9), axis=(1, 2), keepdims=True)
         level = ops.clip(1.0 + (level - highest) / self.top_db, 0.0, 1.0)
         level = ops.matmul(level, ops.convert_to_tensor(self._resize, "float32"))  # (batch, frames, height)

@@ -21,8 +21,8 @@ class SharedDNN(SteppedTrunk):
     what a missing label does here with `training.optimizer=sgd training.momentum=0`, as in the experiment
     `georgiev2017`; an optimizer that remembers gradients moves the other heads on as well. Left out: the unsupervised
     pre-training of the first version (stacked restricted Boltzmann machines), which Callebaut's own code does not have
-    either. Chosen here: a clip of several windows is answered from the mean of their last hidden values, and a question of
-    every step in time from each window's own.
+    either. Chosen here: a clip of several windows is answered from the mean of their last hidden values, and each
+    step in time from those of its own window.
 
     Args:
         units: of the hidden layers.

@@ -76,6 +76,7 @@ class Cell:
                 "only_tasks": [name for name in base.tasks if name in self.tasks],
                 "tasks": tasks,
                 "training": training.model_copy(update={"loss_weights": weights}),
+                "pipeline": base.pipeline.model_copy(update={"keep_features": True}),
                 "runs_dir": runs_dir,
                 "repeats": 1,
                 "published": [],

@@ -97,7 +97,7 @@ class BalancedModel(keras.Model):
         # For the logs of Keras: the losses of the tasks, and their sum.
         self._loss_tracker.update_state(
             self.compute_loss(x=inputs, y=labels, y_pred=answers, sample_weight=weights, training=True),
-            sample_weight=tf.shape(inputs["waveform"])[0],
+            sample_weight=tf.shape(tf.nest.flatten(inputs)[0])[0],
         )
         return self.compute_metrics(inputs, labels, answers, weights)
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from mtl_tf.config import RunConfig, TrainingConfig
 from mtl_tf.data.assemble import FoldData, RunData
 from mtl_tf.data.clip_source import ClipSource
+from mtl_tf.data.kept_features import RawFeatures
 from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.data.mapping import map_batches
 from mtl_tf.data.pipeline import evaluation_dataset, training_dataset
@@ -32,6 +33,7 @@ from mtl_tf.training.callbacks import EpochKeeper, EpochLogs, RichProgress, best
 from mtl_tf.training.checkpoint import save_model
 from mtl_tf.training.losses import TaskLoss
 from mtl_tf.training.metrics import tracked_metrics
+from mtl_tf.training.on_features import features_model, finish_features, raw_features
 from mtl_tf.training.step_loss import StepLoss
 from mtl_tf.training.tag_loss import TagLoss
 
@@ -87,12 +89,17 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         seed=config.seed,
         clips_per_epoch=options.steps_per_epoch and options.steps_per_epoch * config.pipeline.batch_size,
     )
-    model = compiled_model(config, fold, steps)
+    validation_positions = fold.positions(VALIDATION)
+    whole = build_run_model(config, fold)
+    frontend, step_times = whole.get_layer("frontend"), steps_of(whole, fold.tasks)
+    used = np.concatenate([positions, validation_positions])
+    raw = raw_features(config, data, used, source, frontend)
+    model = compile_model(whole if raw is None else features_model(whole), config, fold, steps)
     history = last_checkpoint(folder).restore(model)
-    if not history:
-        frontend = model.get_layer("frontend")
+    if not history or raw is not None:
         say("measuring the features of the training clips", config.quiet or frontend.normalize == "none")
-        fit_normalization(frontend, source, positions, config)
+        fit_normalization(frontend, source, positions, config, raw)
+    features = None if raw is None else finish_features(frontend, raw, used, source)
     first = len(history)
     last = min(options.epochs, options.stop_after_epoch or options.epochs)
     scored = fold.scored_tasks(VALIDATION)
@@ -109,24 +116,16 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         callbacks.append(RichProgress(last, steps, _only(config.judging_metrics(), scored)))
     if options.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(folder / names.TENSORBOARD, write_graph=False))
-    step_times = steps_of(model, fold.tasks)
-    validation_positions = fold.positions(VALIDATION)
-    validation = None
-    if len(validation_positions):
-        validation = evaluation_dataset(
-            source, validation_positions, fold.labels, fold.weights, config.pipeline, step_times
-        )
-    if first < last and not exhausted(history, options.early_stopping_patience):
-        batches = training_dataset(
-            source,
-            positions,
-            fold.labels,
-            fold.weights,
-            sampler,
-            config.pipeline,
-            range(first, last),
-            step_times,
-        )
+    validation, known, epochs = None, (fold.labels, fold.weights), range(first, last)
+    if len(validation_positions) and features is not None:
+        validation = features.evaluation(validation_positions, *known, config.pipeline.batch_size, step_times)
+    elif len(validation_positions):
+        validation = evaluation_dataset(source, validation_positions, *known, config.pipeline, step_times)
+    if epochs and not exhausted(history, options.early_stopping_patience):
+        if features is not None:
+            batches = features.training(positions, *known, sampler, config.pipeline.batch_size, epochs, step_times)
+        else:
+            batches = training_dataset(source, positions, *known, sampler, config.pipeline, epochs, step_times)
         say("compiling; the first epoch takes longer by it", config.quiet)
         try:
             model.fit(
@@ -141,13 +140,13 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
             )
         except tf.errors.OpError as error:
             raise source.explain(error) from error
-    save_model(model.plain() if isinstance(model, BalancedModel) else model, folder / names.LAST_MODEL)
+    alone = whole if raw is not None else model.plain() if isinstance(model, BalancedModel) else model
+    save_model(alone, folder / names.LAST_MODEL)
     best = best_checkpoint(folder, history)
     if not best.restore(model, optimizer=False):
         raise UserError(f"{best.path} is missing; give resume=false to start anew")
-    model = model.plain() if isinstance(model, BalancedModel) else model
-    save_model(model, folder / names.MODEL)
-    return TrainedModel(model, history, int(sampler.counts().sum()))
+    save_model(alone, folder / names.MODEL)
+    return TrainedModel(alone, history, int(sampler.counts().sum()))
 
 
 def announce(config: RunConfig, fold: FoldData, remark: str) -> None:
@@ -156,14 +155,22 @@ def announce(config: RunConfig, fold: FoldData, remark: str) -> None:
     print(f"{config.experiment}: {', '.join(fold.tasks)}; {counts} clips; {remark}", file=sys.stderr)
 
 
-def compiled_model(config: RunConfig, fold: FoldData, steps_per_epoch: int) -> keras.Model:
-    """Builds and compiles the model of a run."""
+def build_run_model(config: RunConfig, fold: FoldData) -> keras.Model:
+    """Builds the model of a run."""
+    frontend = build_frontend(config.frontend.name, config.options("frontend"))
+    return build_model(frontend, build_trunk(config.model.name, config.options("model")), fold.tasks)
+
+
+def compile_model(model: keras.Model, config: RunConfig, fold: FoldData, steps_per_epoch: int) -> keras.Model:
+    """Compiles the model of a run, or the part of it that is trained.
+
+    Args:
+        model: of `build_run_model`, or of `features_model`.
+        config: of the run.
+        fold: for its tasks and their weights.
+        steps_per_epoch: batches of an epoch.
+    """
     options = config.training
-    model = build_model(
-        build_frontend(config.frontend.name, config.options("frontend")),
-        build_trunk(config.model.name, config.options("model")),
-        fold.tasks,
-    )
     losses = {name: _loss_of(task)(options.reduction, fold.class_weights[name]) for name, task in fold.tasks.items()}
     balancing = build_balancing(options.balancing, len(losses), config.seed, options.balancing_cap)
     measured = options.affinity_every is not None and len(losses) > 1
@@ -218,7 +225,13 @@ def seed_everything(seed: int, options: TrainingConfig) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def fit_normalization(frontend: FrontEnd, source: ClipSource, positions: np.ndarray, config: RunConfig) -> None:
+def fit_normalization(
+    frontend: FrontEnd,
+    source: ClipSource,
+    positions: np.ndarray,
+    config: RunConfig,
+    raw: RawFeatures | None = None,
+) -> None:
     """Computes mean and deviation of every bin over the frames of the training clips, padding left out.
 
     Args:
@@ -226,13 +239,18 @@ def fit_normalization(frontend: FrontEnd, source: ClipSource, positions: np.ndar
         source: samples of all clips.
         positions: the training clips.
         config: of the run.
+        raw: the features, where they are kept.
     """
     if frontend.normalize == "none":
         return
-    key = ("mean and deviation", str(config.frontend), positions.tobytes())
+    key = ("mean and deviation", str(config.frontend), positions.tobytes(), raw is None)
     if key not in source.measured:
         count, total, squares = 0.0, 0.0, 0.0
-        for features, mask in map_batches(lambda inputs: frontend.raw(**inputs), source, positions, config.pipeline):
+        if raw is not None:
+            batches = [raw.of(positions, source)[:2]]
+        else:
+            batches = map_batches(lambda inputs: frontend.raw(**inputs), source, positions, config.pipeline)
+        for features, mask in batches:
             frames = features[mask].astype(np.float64)  # (valid frames, bins)
             count += len(frames)
             total += frames.sum(axis=0)

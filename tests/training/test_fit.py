@@ -21,7 +21,7 @@ from mtl_tf.frontends.build import build_frontend
 from mtl_tf.runs.read import load_history
 from mtl_tf.training import checkpoint
 from mtl_tf.training.callbacks import best_epoch, exhausted, last_checkpoint
-from mtl_tf.training.fit import compiled_model, fit_normalization, train_fold
+from mtl_tf.training.fit import build_run_model, compile_model, fit_normalization, train_fold
 
 
 def prepared(overrides):
@@ -371,7 +371,7 @@ def test_normalisation_is_that_of_the_training_frames(small_run):
 
 def test_the_optimizer_is_the_configured_one(small_run):
     config, _, fold, _ = prepared([*small_run, "training.optimizer=sgd", "training.learning_rate=0.25"])
-    optimizer = compiled_model(config, fold, 3).optimizer
+    optimizer = compile_model(build_run_model(config, fold), config, fold, 3).optimizer
     assert isinstance(optimizer, keras.optimizers.SGD)
     assert float(optimizer.learning_rate) == 0.25
 

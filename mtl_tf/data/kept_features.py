@@ -1,0 +1,162 @@
+"""Features of clips that are computed once and kept in memory, and batches of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from mtl_tf.data.clip_source import ClipSource
+from mtl_tf.data.pipeline import frame_targets, pad_batch, untuned
+from mtl_tf.data.sampling import EpochSampler
+from mtl_tf.tasks.frame_labels import FrameLabels
+from mtl_tf.tasks.steps import Steps
+
+_AT_ONCE = 64
+Inputs = dict[str, tf.Tensor]
+Function = Callable[[Inputs], tuple[tf.Tensor, tf.Tensor]]
+
+
+class RawFeatures:
+    """What a front end computes before it normalises, for any clip, each computed when it is first asked for.
+
+    Args:
+        num_samples: no clip is longer; shorter ones are padded with zeros.
+        function: of `waveform`, float32 (batch, num_samples), and `length`, int32 (batch,).
+    """
+
+    def __init__(self, num_samples: int, function: Function) -> None:
+        self.num_samples = num_samples
+        signature = {
+            "waveform": tf.TensorSpec([None, num_samples], tf.float32),
+            "length": tf.TensorSpec([None], tf.int32),
+        }
+        self._compute = tf.function(function, input_signature=[signature])
+        self._known: dict[int, tuple[np.ndarray, np.ndarray, int]] = {}
+
+    def of(self, positions: np.ndarray, source: ClipSource) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Gives features, mask and length of clips.
+
+        Args:
+            positions: of the clips.
+            source: their samples.
+
+        Returns:
+            float32 (clips, frames, bins), bool (clips, frames), and int32 (clips,), how many samples each clip has.
+
+        Raises:
+            UserError: a clip cannot be decoded.
+        """
+        missing = [int(position) for position in positions if int(position) not in self._known]
+        for begin in range(0, len(missing), _AT_ONCE):
+            batch = missing[begin : begin + _AT_ONCE]
+            clips = [source.samples(position) for position in batch]
+            waveform, length, _ = pad_batch(clips, np.zeros(len(clips)), self.num_samples)
+            features, mask = self._compute({"waveform": waveform, "length": length})
+            for row, position in enumerate(batch):
+                self._known[position] = features[row].numpy(), mask[row].numpy(), int(length[row])
+        rows = [self._known[int(position)] for position in positions]
+        features, mask, length = zip(*rows, strict=True)
+        return np.stack(features), np.stack(mask), np.array(length, np.int32)
+
+
+@dataclass(frozen=True)
+class ClipFeatures:
+    """Features that a trunk takes, of some clips of a run.
+
+    Attributes:
+        positions: int (clips,), which clips.
+        features: float32 (clips, frames, ...).
+        mask: bool (clips, frames).
+        length: int32 (clips,), how many samples each clip has.
+        num_samples: to which clips were padded.
+        sample_rate: in Hz.
+        frames_of: how many frames a batch has whose longest clip has so many samples; None: always as many.
+    """
+
+    positions: np.ndarray
+    features: np.ndarray
+    mask: np.ndarray
+    length: np.ndarray
+    num_samples: int
+    sample_rate: int
+    frames_of: Callable[[int], int] | None
+
+    def training(
+        self,
+        trained: np.ndarray,
+        labels: dict[str, np.ndarray],
+        weights: dict[str, np.ndarray],
+        sampler: EpochSampler,
+        batch_size: int,
+        epochs: range,
+        steps: Steps | None = None,
+    ) -> tf.data.Dataset:
+        """Streams the same clips in the same order as `mtl_tf.data.pipeline.training_dataset`.
+
+        Args:
+            trained: the training clips, which the sampler plans.
+            labels: see there.
+            weights: see there.
+            sampler: plans each epoch.
+            batch_size: clips per batch.
+            epochs: which to stream.
+            steps: see there.
+
+        Returns:
+            Batches as there, with features and their mask in place of waveforms.
+        """
+        load = self._loader(labels, weights, steps, trim=False)
+
+        def plan(epoch: tf.Tensor) -> tf.data.Dataset:
+            order = tf.numpy_function(
+                lambda number: trained[sampler.epoch(int(number))[0]].astype(np.int64), [epoch], tf.int64, False
+            )
+            order = tf.ensure_shape(order, [None])
+            return tf.data.Dataset.from_tensor_slices(order).batch(batch_size).map(load)
+
+        return untuned(tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(plan).prefetch(2))
+
+    def evaluation(
+        self,
+        scored: np.ndarray,
+        labels: dict[str, np.ndarray],
+        weights: dict[str, np.ndarray],
+        batch_size: int,
+        steps: Steps | None = None,
+    ) -> tf.data.Dataset:
+        """Streams given clips once, in order, as `mtl_tf.data.pipeline.evaluation_dataset` does."""
+        load = self._loader(labels, weights, steps, trim=self.frames_of is not None)
+        order = tf.data.Dataset.from_tensor_slices(scored.astype(np.int64))
+        return untuned(order.batch(batch_size).map(load).prefetch(2))
+
+    def _loader(
+        self, labels: dict[str, np.ndarray], weights: dict[str, np.ndarray], steps: Steps | None, trim: bool
+    ) -> Callable[[tf.Tensor], tuple]:
+        row_of = np.zeros(int(self.positions.max()) + 1, np.int64)
+        row_of[self.positions] = np.arange(len(self.positions))
+        asked = {name: values for name, values in labels.items() if isinstance(values, FrameLabels)}
+        known = {name: tf.constant(values) for name, values in labels.items() if name not in asked}
+        weighed = {name: tf.constant(values) for name, values in weights.items()}
+        # Tables outside of the graph, which would hold a copy of each.
+        tables = [tf.constant(values) for values in (row_of, self.features, self.mask, self.length)]
+
+        def load(positions: tf.Tensor) -> tuple:
+            rows = tf.gather(tables[0], positions)
+            features, mask, length = (tf.gather(table, rows) for table in tables[1:])
+            samples = tf.constant(self.num_samples)
+            if trim:
+                samples = tf.reduce_max(length)
+                frames = tf.numpy_function(lambda count: np.int64(self.frames_of(int(count))), [samples], tf.int64)
+                features, mask = features[:, :frames], mask[:, :frames]
+            targets = {name: tf.gather(values, positions) for name, values in known.items()}
+            if asked:
+                starts = tf.zeros_like(length)
+                targets |= frame_targets(asked, steps, self.sample_rate, positions, starts, length, samples)
+            return (
+                (features, mask),
+                targets,
+                {name: tf.gather(values, positions) for name, values in weighed.items()},
+            )
+
+        return load

@@ -1,0 +1,84 @@
+"""Trains on features that are kept, where training changes no clip."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mtl_tf.config import RunConfig
+from mtl_tf.data.assemble import RunData
+from mtl_tf.data.clip_source import ClipSource
+from mtl_tf.data.kept_features import ClipFeatures, RawFeatures
+from mtl_tf.frontends.frontend import FrontEnd
+
+MOST_BYTES = 2**29
+_AT_ONCE = 256
+
+
+def raw_features(
+    config: RunConfig, data: RunData, positions: np.ndarray, source: ClipSource, frontend: FrontEnd
+) -> RawFeatures | None:
+    """Gives the features of a run's clips, which all runs of a process on the same clips share.
+
+    Args:
+        config: of the run.
+        data: its clips.
+        positions: those that train or validate.
+        source: their samples.
+        frontend: of the model.
+
+    Returns:
+        None where `pipeline.keep_features` is not set or cannot be followed: training changes a clip, which is noise
+        or a part cut out of it; the front end is trained; or the features of all clips take more than half a gigabyte.
+    """
+    pipeline, rate = config.pipeline, config.frontend.sample_rate
+    changed = pipeline.noise_db is not None or pipeline.batch_length != "fixed" or bool(frontend.trainable_variables)
+    if not pipeline.keep_features or changed:
+        return None
+    clips = data.manifest.iloc[positions]
+    limits = {name: corpus.crop_s or np.inf for name, corpus in config.corpora.items()}
+    seconds = np.minimum(clips["num_frames"] / clips["sample_rate"], clips["corpus"].map(limits).astype(float))
+    num_samples = round(pipeline.clip_s * rate)
+    size = 4 * frontend.count_frames(num_samples) * frontend.num_bins * len(source.paths)
+    if int(seconds.max() * rate) > num_samples or size > MOST_BYTES:  # resampling may add a sample
+        return None
+    key = ("features", str(config.frontend), num_samples)
+    return source.measured.setdefault(key, RawFeatures(num_samples, lambda inputs: frontend.raw(**inputs)))
+
+
+def finish_features(frontend: FrontEnd, raw: RawFeatures, positions: np.ndarray, source: ClipSource) -> ClipFeatures:
+    """Computes what a trunk takes of clips.
+
+    Args:
+        frontend: with its statistics.
+        raw: what it computes before it normalises.
+        positions: of the clips.
+        source: their samples.
+
+    Raises:
+        UserError: a clip cannot be decoded.
+    """
+    found, mask, length = raw.of(positions, source)
+    finish = tf.function(frontend.finish)
+    parts = [
+        [np.asarray(values) for values in finish(found[begin : begin + _AT_ONCE], mask[begin : begin + _AT_ONCE])]
+        for begin in range(0, len(found), _AT_ONCE)
+    ]
+    features, mask = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    cut = frontend.num_frames is None
+    return ClipFeatures(
+        positions=positions,
+        features=features,
+        mask=mask,
+        length=length,
+        num_samples=raw.num_samples,
+        sample_rate=frontend.sample_rate,
+        frames_of=(lambda samples: max(int(frontend.count_frames(samples)), 1)) if cut else None,
+    )
+
+
+def features_model(model: keras.Model) -> keras.Model:
+    """Returns the part of a model of `mtl_tf.models.build` that follows the front end, with the same layers.
+
+    Its inputs are features, float32 (batch, frames, ...), and their mask, bool (batch, frames).
+    """
+    return keras.Model(list(model.get_layer("frontend").output), model.output)

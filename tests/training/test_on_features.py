@@ -1,0 +1,131 @@
+"""Training on features that are kept is training on the waveforms."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtl_tf.compose import compose
+from mtl_tf.data.assemble import divide
+from mtl_tf.errors import UserError
+from mtl_tf.models.build import answer
+from mtl_tf.runs.read import load_history
+from mtl_tf.runs.walk import read_clips
+from mtl_tf.training.callbacks import last_checkpoint
+from mtl_tf.training.fit import build_run_model, train_fold
+from mtl_tf.training.on_features import features_model, raw_features
+
+KEPT = "pipeline.keep_features=true"
+
+
+def prepared(arguments):
+    config = compose(arguments)
+    clips = read_clips(config)
+    return config, clips.data, divide(clips.data, config, 0), clips.source
+
+
+def train(arguments, folder):
+    folder.mkdir(exist_ok=True)
+    config, data, fold, source = prepared(arguments)
+    return train_fold(config, data, fold, source, folder)
+
+
+@pytest.fixture
+def long_run(small_run):
+    """A run whose clips are all shorter than `clip_s`."""
+    return [*small_run, "pipeline.clip_s=1.2", "training.epochs=3"]
+
+
+@pytest.fixture
+def events_run(tmp_path):
+    places = [f"{name}={tmp_path / name}" for name in ("data_root", "prepared_dir", "runs_dir")]
+    options = ["training.epochs=2", "training.steps_per_epoch=4", "pipeline.random_crop=false", "quiet=true"]
+    return ["experiment=synthetic_events", *places, *options]
+
+
+OPTIONS = {
+    "log_mel": [],
+    "of one length": ["frontend.num_frames=40"],
+    "picture": ["frontend=picture", "frontend.size=32", "model=resnet18"],
+    "balanced": ["training.balancing=pcgrad", "training.affinity_every=2"],
+    "batches of epochs": ["training.steps_per_execution=2", "pipeline.batch_size=3"],
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_it_learns_what_it_learns_from_waveforms(options, long_run, tmp_path):
+    dropped = ("frontend.num_mel_bins", "model.") if options == "picture" else ("none",)
+    arguments = [item for item in long_run if not item.startswith(dropped)] + OPTIONS[options]
+    kept, plain = train([*arguments, KEPT], tmp_path / "kept"), train(arguments, tmp_path / "plain")
+    first, second = (load_history(tmp_path / name).drop(columns="seconds") for name in ("kept", "plain"))
+    assert list(first) == list(second)
+    pd.testing.assert_frame_equal(first.iloc[:1], second.iloc[:1], rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(first["loss"], second["loss"], rtol=2e-2)
+    waveform = (0.1 * np.random.default_rng(0).standard_normal((2, 9000))).astype(np.float32)
+    for task, values in answer(plain.model, waveform).items():
+        np.testing.assert_allclose(np.asarray(answer(kept.model, waveform)[task]), np.asarray(values), atol=0.05)
+
+
+def test_questions_of_steps_are_learned_as_well(events_run, tmp_path):
+    config, data, fold, source = prepared([*events_run, KEPT])
+    rows = np.concatenate([fold.positions(part) for part in ("train", "validation")])
+    frontend = build_run_model(config, fold).get_layer("frontend")
+    if raw_features(config, data, rows, source, frontend) is None:
+        longest = (data.manifest["num_frames"] / data.manifest["sample_rate"]).max()
+        events_run = [*events_run, f"pipeline.clip_s={longest + 0.1}"]
+    train([*events_run, KEPT], tmp_path / "kept")
+    train(events_run, tmp_path / "plain")
+    first, second = (load_history(tmp_path / name) for name in ("kept", "plain"))
+    names = [name for name in first if name not in ("seconds", "epoch")]
+    np.testing.assert_allclose(first[names].iloc[0], second[names].iloc[0], rtol=2e-3, atol=2e-3)
+
+
+def test_it_carries_on_where_it_was_killed(long_run, tmp_path, monkeypatch):
+    whole = train([*long_run, KEPT], tmp_path / "whole").model.get_weights()
+    train([*long_run, KEPT, "training.stop_after_epoch=2"], tmp_path / "killed")
+    assert len(last_checkpoint(tmp_path / "killed").path.read_bytes())
+    again = train([*long_run, KEPT], tmp_path / "killed").model.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(whole, again, strict=True))
+
+
+def test_the_model_that_is_written_takes_waveforms(long_run, tmp_path):
+    trained = train([*long_run, KEPT], tmp_path / "run")
+    written = keras.models.load_model(tmp_path / "run" / "model.keras")
+    waveform = np.zeros((1, 8000), np.float32)
+    for task, values in answer(written, waveform).items():
+        np.testing.assert_array_equal(np.asarray(values), np.asarray(answer(trained.model, waveform)[task]))
+
+
+def test_the_part_behind_the_front_end_has_the_same_answers(long_run):
+    config, _, fold, _ = prepared(long_run)
+    model = build_run_model(config, fold)
+    waveform = (0.1 * np.random.default_rng(0).standard_normal((3, 6000))).astype(np.float32)
+    features, mask = model.get_layer("frontend")(waveform, np.array([6000, 4000, 100], np.int32))
+    found = features_model(model)([features, mask])
+    for task, values in answer(model, waveform, np.array([6000, 4000, 100], np.int32)).items():
+        np.testing.assert_allclose(np.asarray(found[task]), np.asarray(values), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "option", ["pipeline.keep_features=false", "pipeline.noise_db=[-60,-40]", "pipeline.clip_s=0.1"]
+)
+def test_what_training_changes_is_not_kept(option, long_run):
+    config, data, fold, source = prepared([*long_run, KEPT, option])
+    frontend = build_run_model(config, fold).get_layer("frontend")
+    assert raw_features(config, data, fold.positions("train"), source, frontend) is None
+
+
+def test_each_clip_is_computed_once_for_all_runs_of_a_process(long_run):
+    config, data, fold, source = prepared([*long_run, KEPT])
+    rows = fold.positions("train")
+    stores = []
+    for _ in range(2):
+        frontend = build_run_model(config, fold).get_layer("frontend")
+        stores.append(raw_features(config, data, rows, source, frontend))
+    assert stores[0] is stores[1]
+    first = stores[0].of(rows, source)
+    source.paths[:] = b"gone"
+    for values, again in zip(first, stores[0].of(rows[::-1], source), strict=True):
+        np.testing.assert_array_equal(values[::-1], again)
+    with pytest.raises(UserError):
+        stores[0].of(fold.positions("test"), source)
