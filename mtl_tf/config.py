@@ -222,8 +222,10 @@ class PipelineConfig(Section):
 
     batch_size: PositiveInt = Field(32, description="clips per batch")
     clip_s: PositiveFloat = Field(description="length every clip is cropped or zero-padded to in training")
-    batch_length: Literal["fixed", "shortest"] = Field(
-        "fixed", description="length of a training batch: clip_s, or that of its shortest clip if shorter (as Lu 2020)"
+    batch_length: Literal["fixed", "shortest", "longest"] = Field(
+        "fixed",
+        description="length of a training batch: clip_s, or that of its shortest (as Lu 2020) or longest clip if "
+        "shorter",
     )
     random_crop: bool = Field(True, description="crop longer clips at a random place in training; else at the start")
     noise_db: tuple[float, float] | None = Field(

@@ -24,6 +24,11 @@ class StudyConfig(Section):
         description="permuted: each set again with the partners' labels shuffled; noise: each task alone again with "
         "another seed; a gain counts as transfer only beyond both",
     )
+    controlled: Literal["all", "gains"] = Field(
+        "all",
+        description="which sets the control permuted is trained for: all; gains: those by which a task gains more than "
+        "chance explains, as it decides nothing elsewhere",
+    )
     budget: Literal["epochs", "updates", "clips"] = Field(
         "epochs",
         description="what all cells have in common: epochs, so that every clip is seen as often; updates, as many "

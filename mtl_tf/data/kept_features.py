@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from mtl_tf.config import PipelineConfig
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.pipeline import frame_targets, pad_batch, untuned
 from mtl_tf.data.sampling import EpochSampler
@@ -88,7 +89,7 @@ class ClipFeatures:
         labels: dict[str, np.ndarray],
         weights: dict[str, np.ndarray],
         sampler: EpochSampler,
-        batch_size: int,
+        config: PipelineConfig,
         epochs: range,
         steps: Steps | None = None,
     ) -> tf.data.Dataset:
@@ -99,21 +100,21 @@ class ClipFeatures:
             labels: see there.
             weights: see there.
             sampler: plans each epoch.
-            batch_size: clips per batch.
+            config: batch size and length.
             epochs: which to stream.
             steps: see there.
 
         Returns:
             Batches as there, with features and their mask in place of waveforms.
         """
-        load = self._loader(labels, weights, steps, trim=False)
+        load = self._loader(labels, weights, steps, trim=config.batch_length == "longest")
 
         def plan(epoch: tf.Tensor) -> tf.data.Dataset:
             order = tf.numpy_function(
                 lambda number: trained[sampler.epoch(int(number))[0]].astype(np.int64), [epoch], tf.int64, False
             )
             order = tf.ensure_shape(order, [None])
-            return tf.data.Dataset.from_tensor_slices(order).batch(batch_size).map(load)
+            return tf.data.Dataset.from_tensor_slices(order).batch(config.batch_size).map(load)
 
         return untuned(tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(plan).prefetch(2))
 
@@ -126,7 +127,7 @@ class ClipFeatures:
         steps: Steps | None = None,
     ) -> tf.data.Dataset:
         """Streams given clips once, in order, as `mtl_tf.data.pipeline.evaluation_dataset` does."""
-        load = self._loader(labels, weights, steps, trim=self.frames_of is not None)
+        load = self._loader(labels, weights, steps, trim=True)
         order = tf.data.Dataset.from_tensor_slices(scored.astype(np.int64))
         return untuned(order.batch(batch_size).map(load).prefetch(2))
 
@@ -145,7 +146,7 @@ class ClipFeatures:
             rows = tf.gather(tables[0], positions)
             features, mask, length = (tf.gather(table, rows) for table in tables[1:])
             samples = tf.constant(self.num_samples)
-            if trim:
+            if trim and self.frames_of is not None:
                 samples = tf.reduce_max(length)
                 frames = tf.numpy_function(lambda count: np.int64(self.frames_of(int(count))), [samples], tf.int64)
                 features, mask = features[:, :frames], mask[:, :frames]

@@ -102,10 +102,12 @@ def _batches(
     frames: dict[str, FrameLabels],
     steps: Steps | None,
 ) -> tf.data.Dataset:
-    shortest = num_samples is not None and config.batch_length == "shortest"
+    kind = "fixed" if num_samples is None else config.batch_length
+    shortest = kind == "shortest"
+    width = None if kind != "fixed" else num_samples
 
     def load(positions: np.ndarray, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return pad_batch([source.samples(position) for position in positions], crops, num_samples, shortest)
+        return pad_batch([source.samples(position) for position in positions], crops, num_samples, kind)
 
     def decode(position: tf.Tensor, crop: tf.Tensor) -> tuple:
         samples, start = source.tensor(position), tf.constant(0)
@@ -123,7 +125,7 @@ def _batches(
         return clips, tf.fill(tf.shape(lengths), length), starts
 
     def labelled(waveform: tf.Tensor, length: tf.Tensor, starts: tf.Tensor, positions: tf.Tensor) -> tuple:
-        waveform = tf.ensure_shape(waveform, [None, None if shortest else num_samples])
+        waveform = tf.ensure_shape(waveform, [None, width])
         inputs = {"waveform": waveform, "length": tf.ensure_shape(length, [None])}
         targets = _gather(labels, positions)
         if frames:
@@ -134,7 +136,7 @@ def _batches(
     clips = tf.data.Dataset.from_tensor_slices((order, crops))
     if source.decodes_in_graph:
         # Padded rather than ragged batches: to make a ragged one takes longer than to decode its clips.
-        padded_shapes = ([None if shortest else num_samples], [], [], [], [])
+        padded_shapes = ([width], [], [], [], [])
         decoded = clips.map(decode, num_parallel_calls=config.num_parallel_calls)
         return decoded.padded_batch(config.batch_size, padded_shapes).map(
             lambda samples, lengths, starts, positions, crops: labelled(
@@ -225,7 +227,7 @@ def add_noise(
 
 
 def pad_batch(
-    clips: Sequence[np.ndarray], crops: np.ndarray, num_samples: int | None, shortest: bool = False
+    clips: Sequence[np.ndarray], crops: np.ndarray, num_samples: int | None, batch_length: str = "fixed"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Crops clips or pads them with zeros at the end.
 
@@ -233,15 +235,18 @@ def pad_batch(
         clips: float32 (samples,) each.
         crops: float (clips,), where to cut a longer clip, from 0 (its start) to 1 (its end).
         num_samples: length of the result; None: of the longest clip.
-        shortest: cut to the shortest clip where that is shorter than num_samples.
+        batch_length: `shortest` or `longest`: length of the result is that of this clip where it is shorter than
+            num_samples.
 
     Returns:
         float32 (clips, num_samples), and int32 (clips,) each, how many samples of each clip are not padding and the
         first of them in the whole clip.
     """
     length = max(map(len, clips)) if num_samples is None else num_samples
-    if shortest:
+    if batch_length == "shortest":
         length = min(length, *map(len, clips))
+    elif batch_length == "longest":
+        length = min(length, max(map(len, clips)))
     batch, starts = np.zeros((len(clips), length), np.float32), np.zeros(len(clips), np.int32)
     for index, (clip, crop) in enumerate(zip(clips, crops, strict=True)):
         spare = max(len(clip) - length, 0)

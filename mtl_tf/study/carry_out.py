@@ -18,13 +18,15 @@ from mtl_tf.runs.walk import Prepared, prepare
 from mtl_tf.study import names as files
 from mtl_tf.study.arguments import read_study
 from mtl_tf.study.cell import Cell
+from mtl_tf.study.gains import deciding_cells
 from mtl_tf.study.plan import plan_cells
-from mtl_tf.study.results import load_result
+from mtl_tf.study.results import Answers, load_result
 from mtl_tf.study.session import Study, open_study
 from mtl_tf.study.workers import Workers
 from mtl_tf.study.write import write_study
 
 FAILURES = 3
+Steps = dict[tuple[tuple[str, ...], int | None], int | None]  # batches of an epoch, by setting and fold
 _NO_MATTER = {"runs_dir", "study", "quiet", "resume", "report_audio"}
 
 
@@ -50,7 +52,12 @@ def compare(arguments: Sequence[str]) -> Path:
             folds = _folds(study.config, ready)
             cells = plan_cells(study.config, folds, list(study.settings))
             steps = _steps(study, ready)
-            _carry_out(study, cells, {cell: steps[cell.setting, cell.fold] for cell in cells}, workers)
+            same_within = study.config.study.same_within
+            if study.config.study.controlled == "gains":
+                plain = [cell for cell in cells if not cell.permuted]
+                _carry_out(study, plain, steps, workers)
+                cells = deciding_cells(Answers(study.folder, cells, study.config.tasks, folds), same_within)
+            _carry_out(study, cells, steps, workers)
         write_study(study, cells, folds, ready)
     return study.folder
 
@@ -105,7 +112,7 @@ def _folds(config: RunConfig, ready: Prepared) -> list[int | None]:
     return [fold for fold in ready.numbers if fold in (config.study.folds or ready.numbers)]
 
 
-def _steps(study: Study, ready: Prepared) -> dict[tuple[tuple[str, ...], int | None], int | None]:
+def _steps(study: Study, ready: Prepared) -> Steps:
     """Finds how many batches an epoch has, by setting and fold; None: as the cell's own clips make it."""
     budget, steps = study.config.study.budget, {}
     single = len(ready.numbers) == 1 and study.config.fold is None
@@ -123,13 +130,16 @@ def _steps(study: Study, ready: Prepared) -> dict[tuple[tuple[str, ...], int | N
     return steps
 
 
-def _carry_out(study: Study, cells: Sequence[Cell], steps: dict[Cell, int | None], workers: Workers) -> None:
+def _carry_out(study: Study, cells: Sequence[Cell], steps: Steps, workers: Workers) -> None:
     """Trains the cells that have no result yet; one that fails is tried once more, and then noted.
 
     Raises:
         UserError: the first cells all failed.
     """
-    configs = {cell: cell.config(study.settings[cell.setting], str(study.place(cell)), steps[cell]) for cell in cells}
+    configs = {
+        cell: cell.config(study.settings[cell.setting], str(study.place(cell)), steps[cell.setting, cell.fold])
+        for cell in cells
+    }
     waiting = {study.place(cell): cell for cell in cells if not _is_done(study, cell, configs[cell])}
     done = len(cells) - len(waiting)
     runs = f"{len(cells)} cells" + (f", {done} of which are there" if done else "")

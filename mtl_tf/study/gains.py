@@ -78,6 +78,35 @@ def find_gains(answers: Answers, same_within: float, train_share: dict[str, floa
     return table
 
 
+def deciding_cells(answers: Answers, same_within: float) -> list[Cell]:
+    """Leaves out the cells with shuffled labels beside which no gain stands.
+
+    Args:
+        answers: of all cells but those with shuffled labels.
+        same_within: half the width of the region of practical equivalence.
+
+    Returns:
+        All cells without shuffled labels, and those with them of sets by which the task that kept its labels gains more
+        than chance explains.
+    """
+    plain = [cell for cell in answers.cells if not cell.permuted]
+    gains = find_gains(replace(answers, cells=plain), same_within)
+    helped = {
+        (row.model, frozenset([row.task, *row.partners.split("+")]), row.task)
+        for row in gains.itertuples()
+        if row.verdict == HELPS
+    }
+
+    def decides(cell: Cell) -> bool:
+        return any(
+            (" ".join(cell.setting), frozenset(cell.tasks), name) in helped
+            for name in cell.tasks
+            if name not in cell.permuted
+        )
+
+    return [cell for cell in answers.cells if not cell.permuted or decides(cell)]
+
+
 def verdict_of(row: dict) -> str:
     """Says in words what a row of gains tells.
 

@@ -123,7 +123,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         validation = evaluation_dataset(source, validation_positions, *known, config.pipeline, step_times)
     if epochs and not exhausted(history, options.early_stopping_patience):
         if features is not None:
-            batches = features.training(positions, *known, sampler, config.pipeline.batch_size, epochs, step_times)
+            batches = features.training(positions, *known, sampler, config.pipeline, epochs, step_times)
         else:
             batches = training_dataset(source, positions, *known, sampler, config.pipeline, epochs, step_times)
         say("compiling; the first epoch takes longer by it", config.quiet)

@@ -97,7 +97,15 @@ def test_a_training_batch_can_be_cut_to_its_shortest_clip(small_run):
     assert all((inputs["waveform"][:, -200:] != 0).any(axis=1).all() for inputs, _, _ in batches)
 
 
-@pytest.mark.parametrize("length", ["fixed", "shortest"])
+def test_a_training_batch_can_be_padded_to_its_longest_clip(small_run):
+    own, _ = batches_of(small_run, ["pipeline.batch_length=longest", "pipeline.clip_s=0.45", "pipeline.batch_size=5"])
+    widths = {inputs["waveform"].shape[1] for inputs, _, _ in own}
+    assert len(widths) > 1 and max(widths) <= round(0.45 * RATE)
+    for inputs, _, _ in own:
+        assert inputs["waveform"].shape[1] == inputs["length"].max()
+
+
+@pytest.mark.parametrize("length", ["fixed", "shortest", "longest"])
 @pytest.mark.parametrize("clip_s", [0.2, 0.3, 2.0])
 def test_crops_are_the_same_whichever_way_clips_are_decoded(length, clip_s, small_run):
     short = (f"pipeline.clip_s={clip_s}", "pipeline.batch_size=5", f"pipeline.batch_length={length}")

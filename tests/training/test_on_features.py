@@ -46,13 +46,17 @@ def events_run(tmp_path):
 OPTIONS = {
     "log_mel": [],
     "of one length": ["frontend.num_frames=40"],
+    "as long as the longest": ["pipeline.batch_length=longest", "pipeline.batch_size=4"],
     "picture": ["frontend=picture", "frontend.size=32", "model=resnet18"],
     "balanced": ["training.balancing=pcgrad", "training.affinity_every=2"],
     "batches of epochs": ["training.steps_per_execution=2", "pipeline.batch_size=3"],
 }
 
 
-@pytest.mark.parametrize("options", OPTIONS)
+SLOW = ("picture", "of one length", "batches of epochs")
+
+
+@pytest.mark.parametrize("options", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in OPTIONS])
 def test_it_learns_what_it_learns_from_waveforms(options, long_run, tmp_path):
     dropped = ("frontend.num_mel_bins", "model.") if options == "picture" else ("none",)
     arguments = [item for item in long_run if not item.startswith(dropped)] + OPTIONS[options]
