@@ -98,11 +98,13 @@ def test_a_training_batch_can_be_cut_to_its_shortest_clip(small_run):
 
 
 def test_a_training_batch_can_be_padded_to_its_longest_clip(small_run):
-    own, _ = batches_of(small_run, ["pipeline.batch_length=longest", "pipeline.clip_s=0.45", "pipeline.batch_size=5"])
-    widths = {inputs["waveform"].shape[1] for inputs, _, _ in own}
-    assert len(widths) > 1 and max(widths) <= round(0.45 * RATE)
-    for inputs, _, _ in own:
-        assert inputs["waveform"].shape[1] == inputs["length"].max()
+    for clip_s in (10, 0.4):
+        own, _ = batches_of(
+            small_run, ["pipeline.batch_length=longest", f"pipeline.clip_s={clip_s}", "pipeline.batch_size=2"]
+        )
+        widths = {inputs["waveform"].shape[1] for inputs, _, _ in own}
+        assert len(widths) > 1 and max(widths) <= min(clip_s, 0.5) * RATE
+        assert all(inputs["waveform"].shape[1] == inputs["length"].max() for inputs, _, _ in own)
 
 
 @pytest.mark.parametrize("length", ["fixed", "shortest", "longest"])
