@@ -1,8 +1,18 @@
 """The typed schema of a run: every key of `configs/` with its type, default and meaning."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from mtl_tf.section import Section
 from mtl_tf.study_config import StudyConfig
@@ -81,6 +91,11 @@ class CorpusConfig(Section):
         description="column of ours (file, start, end, onset, offset, speaker, session, split, fold) to the table's "
         "(name=table); what is called alike needs no entry",
     )
+    patterns: dict[str, str] = Field(
+        {},
+        description="column to a regular expression; where the path of a clip fits it, its first group "
+        "is the value of that column, as {speaker: '([0-9]+)_take'} reads 12 from a/12_take3.wav (own corpora)",
+    )
     audio_dir: str | None = Field(
         None, description="folder that the table's files are relative to (name=table); null: that of the table"
     )
@@ -97,6 +112,17 @@ class CorpusConfig(Section):
     )
     mixing_weight: NonNegativeFloat = Field(1.0, description="share of this corpus under pipeline.mixing=quota")
     split: SplitConfig | None = Field(None, description="a division of its own, in place of the run's")
+
+    @field_validator("patterns")
+    @classmethod
+    def _are_expressions(cls, patterns: dict[str, str]) -> dict[str, str]:
+        for column, pattern in patterns.items():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{column}: {pattern} is no regular expression: {error}") from error
+        return patterns
+
     accept: list[DoubtfulClip] = Field([], description="kinds of finding accepted in it, beside audit.accept")
     skip: list[Literal[UnusableClip, DoubtfulClip]] = Field(
         [], description="kinds of finding whose clips are left out of it, beside audit.skip"

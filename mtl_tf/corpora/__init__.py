@@ -24,7 +24,7 @@ _NOT_CORPORA = {
     "made_corpus",
     *KINDS,
 }
-_OF_OWN = ("annotations", "audio_dir", "citation", "columns", "levels", "licence", "title")
+_OF_OWN = ("annotations", "audio_dir", "citation", "columns", "levels", "licence", "patterns", "title")
 
 
 def corpus_names() -> list[str]:

@@ -103,6 +103,17 @@ class Corpus(ABC):
             UserError: metadata that does not fit the published layout.
         """
 
+    def rows(self, root: Path) -> list[dict[str, object]]:
+        """Lists the clips as `read` does, with what configuration adds.
+
+        Args:
+            root: the corpus folder.
+
+        Raises:
+            UserError: see `read`.
+        """
+        return self.read(root)
+
     def at(self, path: str) -> "Corpus":
         """Returns this corpus with another folder."""
         moved = copy.copy(self)

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from pathlib import Path
 
 from mtl_tf.config import CorpusConfig
@@ -29,6 +30,27 @@ class OwnCorpus(Corpus):
     def __init__(self, name: str, options: CorpusConfig) -> None:
         self.name, self.options = name, options
         self.title, self.licence, self.citation = options.title or name, options.licence, options.citation
+
+    def rows(self, root: Path) -> list[dict[str, object]]:
+        """Lists the clips, with the columns that `patterns` finds in their paths.
+
+        Args:
+            root: the corpus folder.
+
+        Raises:
+            UserError: a pattern fits no path; see also `read`.
+        """
+        rows = self.read(root)
+        for column, pattern in self.options.patterns.items():
+            found = [re.search(pattern, str(row["path"])) for row in rows]
+            if rows and not any(found):
+                raise UserError(
+                    f"corpora.{self.name}.patterns.{column}: {pattern} fits no path, such as {rows[0]['path']}"
+                )
+            for row, match in zip(rows, found, strict=True):
+                if match is not None:
+                    row[column] = match[1] if match.re.groups else match[0]
+        return rows
 
     def root(self, data_root: str | None, prepared_dir: Path) -> Path:
         """Finds the folder or table.

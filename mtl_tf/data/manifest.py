@@ -60,7 +60,7 @@ def list_clips(corpus: Corpus, root: Path) -> pd.DataFrame:
         UserError: the folder does not have the published layout, a clip is listed twice, or an official split has
             another name than the usual ones.
     """
-    table = pd.DataFrame([_with_printable_name(row) for row in corpus.read(root)])
+    table = pd.DataFrame([_with_printable_name(row) for row in corpus.rows(root)])
     if "misfit" in table and table["misfit"].notna().all():
         raise UserError(
             f"corpus {corpus.name}: none of the {len(table)} audio files below {root} fits the layout of the corpus; "

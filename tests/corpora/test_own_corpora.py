@@ -51,6 +51,19 @@ def test_levels_name_folders_within_folders_and_files_above_them_are_listed(tmp_
     assert table.loc["anna/b.wav", "misfit"] == "it lies in no class folder, as SPEAKER/MOOD/1.wav does"
 
 
+def test_patterns_read_columns_from_paths(tmp_path):
+    write_audio(*(tmp_path / "dog" / name for name in ("12_take3.wav", "7_take1.wav", "other.wav")))
+    patterns = {"speaker": "([0-9]+)_take", "session": "take[0-9]"}
+    table = listed(tmp_path, "folders", patterns=patterns).set_index("path").sort_index()
+    assert table["speaker"].fillna("-").tolist() == ["12", "7", "-"]
+    assert table["session"].fillna("-").tolist() == ["take3", "take1", "-"]
+    assert table["label"].tolist() == ["dog"] * 3
+    with pytest.raises(UserError, match=r"corpora\.mine\.patterns\.speaker: x fits no path, such as dog/"):
+        listed(tmp_path, "folders", patterns={"speaker": "x"})
+    with pytest.raises(ValueError, match=r"speaker: \( is no regular expression"):
+        CorpusConfig(name="folders", patterns={"speaker": "("})
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_labels_of_a_text_table_stay_what_they_are(delimiter, encoding, tmp_path):
