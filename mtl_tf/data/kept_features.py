@@ -22,25 +22,28 @@ class RawFeatures:
     """What a front end computes before it normalises, for any clip, each computed when it is first asked for.
 
     Args:
-        num_samples: no clip is longer; shorter ones are padded with zeros.
-        function: of `waveform`, float32 (batch, num_samples), and `length`, int32 (batch,).
+        num_samples: no clip is longer.
+        function: of `waveform`, float32 (batch, samples), and `length`, int32 (batch,); gives features and mask.
     """
 
     def __init__(self, num_samples: int, function: Function) -> None:
         self.num_samples = num_samples
         signature = {
-            "waveform": tf.TensorSpec([None, num_samples], tf.float32),
+            "waveform": tf.TensorSpec([None, None], tf.float32),
             "length": tf.TensorSpec([None], tf.int32),
         }
         self._compute = tf.function(function, input_signature=[signature])
-        self._known: dict[int, tuple[np.ndarray, np.ndarray, int]] = {}
+        self._known: dict[int, tuple[np.ndarray, int]] = {}
 
-    def of(self, positions: np.ndarray, source: ClipSource) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def of(
+        self, positions: np.ndarray, source: ClipSource, frames: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Gives features, mask and length of clips.
 
         Args:
             positions: of the clips.
             source: their samples.
+            frames: how many there are at least; the longest of these clips may have more.
 
         Returns:
             float32 (clips, frames, bins), bool (clips, frames), and int32 (clips,), how many samples each clip has.
@@ -49,16 +52,22 @@ class RawFeatures:
             UserError: a clip cannot be decoded.
         """
         missing = [int(position) for position in positions if int(position) not in self._known]
-        for begin in range(0, len(missing), _AT_ONCE):
-            batch = missing[begin : begin + _AT_ONCE]
-            clips = [source.samples(position) for position in batch]
-            waveform, length, _ = pad_batch(clips, np.zeros(len(clips)), self.num_samples)
-            features, mask = self._compute({"waveform": waveform, "length": length})
-            for row, position in enumerate(batch):
-                self._known[position] = features[row].numpy(), mask[row].numpy(), int(length[row])
+        clips = [source.samples(position)[: self.num_samples] for position in missing]
+        # Clips of about one length together, so that little is padded.
+        order = sorted(range(len(missing)), key=lambda place: len(clips[place]))
+        for begin in range(0, len(order), _AT_ONCE):
+            batch = order[begin : begin + _AT_ONCE]
+            waveform, length, _ = pad_batch([clips[place] for place in batch], np.zeros(len(batch)), None)
+            features, mask = (values.numpy() for values in self._compute({"waveform": waveform, "length": length}))
+            for row, place in enumerate(batch):
+                self._known[missing[place]] = features[row][mask[row]], int(length[row])
         rows = [self._known[int(position)] for position in positions]
-        features, mask, length = zip(*rows, strict=True)
-        return np.stack(features), np.stack(mask), np.array(length, np.int32)
+        counts = np.array([len(own) for own, _ in rows])
+        width = max(counts.max(), frames or 0)
+        features = np.zeros((len(rows), width, *rows[0][0].shape[1:]), np.float32)
+        for row, (own, _) in zip(features, rows, strict=True):
+            row[: len(own)] = own
+        return features, np.arange(width) < counts[:, None], np.array([length for _, length in rows], np.int32)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mtl_tf.config import RunConfig
@@ -199,16 +200,22 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
     validation, together = fold.positions(VALIDATION), config.training.steps_per_execution
     decisions: dict[str, Decisions] = {}
     steps = steps_of(trained.model, fold.tasks)
+    positions = fold.positions(TEST) if config.score_test else np.zeros(0, int)
+    if len(positions):
+        say(f"answering {len(positions)} test clips", config.quiet)
+    # In one go, since to trace the model takes longer than a small network needs for the clips; test clips begin a
+    # batch, and so are answered as they are alone.
+    spare = -len(validation) % config.pipeline.batch_size if len(positions) else 0
+    both = np.concatenate([validation, np.repeat(validation[-1:], spare), positions])
+    found = predict_clips(trained.model, source, both, config.pipeline, together, steps) if len(both) else {}
+    answers = {name: values[: len(validation)] for name, values in found.items()}
+    probabilities = {name: values[len(validation) + spare :] for name, values in found.items()}
     if len(validation):
-        answers = predict_clips(trained.model, source, validation, config.pipeline, together, steps)
         write_json(find_thresholds(answers, validation, fold), folder / names.THRESHOLDS)
         decisions = fold_decisions(answers, validation, fold, steps)
     write_json(decisions, folder / names.DECISIONS)
     if not config.score_test:
         return
-    positions = fold.positions(TEST)
-    say(f"answering {len(positions)} test clips", config.quiet)
-    probabilities = predict_clips(trained.model, source, positions, config.pipeline, together, steps)
     predictions = tabulate(probabilities, positions, data, fold, decisions, steps)
     write_table(predictions, folder / names.PREDICTIONS)
     write_table(score_groups(predictions), folder / names.SPEAKERS)

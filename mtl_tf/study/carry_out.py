@@ -119,14 +119,11 @@ def _steps(study: Study, ready: Prepared) -> Steps:
     for setting, config in study.settings.items():
         for number, division in zip(ready.numbers, ready.divisions, strict=True):
             fold = None if single else number
-            size = config.pipeline.batch_size
-            clips = len(division.positions(TRAIN))
-            if budget == "epochs" or config.training.steps_per_epoch:
-                steps[setting, fold] = None
-            elif budget == "updates":
-                steps[setting, fold] = math.ceil(clips / study.config.pipeline.batch_size)
-            else:
-                steps[setting, fold] = math.ceil(clips / size)
+            size = (study.config if budget == "updates" else config).pipeline.batch_size
+            # So many as go into whole executions, since TensorFlow would take fewer at once otherwise.
+            together = config.training.steps_per_execution
+            count = math.ceil(len(division.positions(TRAIN)) / size / together) * together
+            steps[setting, fold] = None if budget == "epochs" or config.training.steps_per_epoch else count
     return steps
 
 

@@ -99,7 +99,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
     if not history or raw is not None:
         say("measuring the features of the training clips", config.quiet or frontend.normalize == "none")
         fit_normalization(frontend, source, positions, config, raw)
-    features = None if raw is None else finish_features(frontend, raw, used, source)
+    features = None if raw is None else finish_features(frontend, raw, used, source, config.pipeline)
     first = len(history)
     last = min(options.epochs, options.stop_after_epoch or options.epochs)
     scored = fold.scored_tasks(VALIDATION)

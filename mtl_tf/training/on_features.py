@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mtl_tf.config import RunConfig
+from mtl_tf.config import PipelineConfig, RunConfig
 from mtl_tf.data.assemble import RunData
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.kept_features import ClipFeatures, RawFeatures
@@ -45,7 +45,9 @@ def raw_features(
     return source.measured.setdefault(key, RawFeatures(num_samples, lambda inputs: frontend.raw(**inputs)))
 
 
-def finish_features(frontend: FrontEnd, raw: RawFeatures, positions: np.ndarray, source: ClipSource) -> ClipFeatures:
+def finish_features(
+    frontend: FrontEnd, raw: RawFeatures, positions: np.ndarray, source: ClipSource, config: PipelineConfig
+) -> ClipFeatures:
     """Computes what a trunk takes of clips.
 
     Args:
@@ -53,11 +55,13 @@ def finish_features(frontend: FrontEnd, raw: RawFeatures, positions: np.ndarray,
         raw: what it computes before it normalises.
         positions: of the clips.
         source: their samples.
+        config: for the length of batches.
 
     Raises:
         UserError: a clip cannot be decoded.
     """
-    found, mask, length = raw.of(positions, source)
+    padded = None if config.batch_length == "longest" else frontend.count_frames(raw.num_samples)
+    found, mask, length = raw.of(positions, source, padded)
     finish = tf.function(frontend.finish)
     parts = [
         [np.asarray(values) for values in finish(found[begin : begin + _AT_ONCE], mask[begin : begin + _AT_ONCE])]
