@@ -216,7 +216,7 @@ def _check_protocol(config: RunConfig) -> None:
 
 
 def _check_split(config: RunConfig, typed: Collection[str]) -> None:
-    keys = [key for key in typed if key.startswith("split.") and not key.startswith("split.scored")]
+    keys = [key for key in typed if key.startswith("split.") and not key.startswith(("split.scored", "split.trained"))]
     if keys and all(corpus.split is not None for corpus in config.corpora.values()):
         name = next(iter(config.corpora))
         raise UserError(f"{keys[0]}: each corpus of this run has a division of its own; give corpora.{name}.{keys[0]}")
@@ -236,9 +236,10 @@ def _check_references(config: RunConfig) -> None:
                 f"task {name} has labels in {', '.join(task.labels)}, none of which is a corpus of this run "
                 f"({', '.join(config.corpora)})"
             )
-    foreign = [name for name in config.split.scored_corpora if name not in config.corpora]
-    if foreign:
-        raise UserError(f"split.scored_corpora names {foreign[0]}; the run's corpora are {', '.join(config.corpora)}")
+    for key in ("scored_corpora", "trained_corpora"):
+        foreign = [name for name in getattr(config.split, key) if name not in config.corpora]
+        if foreign:
+            raise UserError(f"split.{key} names {foreign[0]}; the run's corpora are {', '.join(config.corpora)}")
     for key, given in (("only_tasks", config.only_tasks), ("study.tasks", config.study.tasks)):
         for name in given:
             if name not in config.tasks:

@@ -70,6 +70,9 @@ class SplitConfig(Section):
         description="corpora whose test clips are scored; the others help in training: whole where division is by "
         "group, and without the share drawn for test where it is random; empty: all are scored",
     )
+    trained_corpora: list[str] = Field(
+        [], description="corpora whose clips train and validate; the others are tested alone; empty: all"
+    )
     seed: Seed = Field(0, description="seed of the division; apart from the run's seed, so that runs compare")
 
 

@@ -64,10 +64,11 @@ def _drop_references(
     if metric and watched not in tasks and "training.monitor" not in typed:
         del training["monitor"]
         dropped.append("training.monitor")
-    scored = split.get("scored_corpora") or []
-    if set(scored) - corpora and "split.scored_corpora" not in typed:
-        split["scored_corpora"] = [name for name in scored if name in corpora]
-        dropped.append("split.scored_corpora")
+    for key in ("scored_corpora", "trained_corpora"):
+        given = split.get(key) or []
+        if set(given) - corpora and f"split.{key}" not in typed:
+            split[key] = [name for name in given if name in corpora]
+            dropped.append(f"split.{key}")
     study = values.get("study") or {}
     for key, idle in (("tasks", lambda name: name not in tasks), ("groups", lambda group: bool(set(group) - tasks))):
         asked = study.get(key) or []

@@ -29,6 +29,16 @@ class StudyConfig(Section):
         description="which sets the control permuted is trained for: all; gains: those by which a task gains more than "
         "chance explains, as it decides nothing elsewhere",
     )
+    overlaps: dict[str, dict[str, list[str]]] = Field(
+        {},
+        description="task to partner to classes of the partner that name what the task names, too: each such pair is "
+        "learned again without the partner's clips of these classes, as {keyword: {digit: ['0', '1']}}",
+    )
+    corpora: list[Literal["alone", "pooled", "left_out"]] = Field(
+        [],
+        description="of each task that several corpora carry: learn it from each corpus alone, from all together, and "
+        "from all but one, and test it on each",
+    )
     budget: Literal["epochs", "updates", "clips"] = Field(
         "epochs",
         description="what all cells have in common: epochs, so that every clip is seen as often; updates, as many "

@@ -82,6 +82,9 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int, notes: lis
     if config.split.scored_corpora:
         unscored = ~manifest["corpus"].isin(config.split.scored_corpora) & (result["split"] == TEST)
         result.loc[unscored, "split"] = UNUSED
+    if config.split.trained_corpora:
+        other = ~manifest["corpus"].isin(config.split.trained_corpora) & result["split"].isin([TRAIN, VALIDATION])
+        result.loc[other, "split"] = UNUSED
     tested = set(manifest["recording"][result["split"] == TEST])
     again = manifest["recording"].isin(tested) & ~result["split"].isin([TEST, UNUSED])
     if again.any():

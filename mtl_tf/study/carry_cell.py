@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from mtl_tf import compose
-from mtl_tf.config import RunConfig
+from mtl_tf.config import RunConfig, TaskConfig
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_json
 from mtl_tf.parent import end_with_parent
@@ -19,6 +19,7 @@ READY, DONE, FAILED = "ready", "done", "failed"
 _OF_CELLS = {
     **dict.fromkeys(("seed", "fold", "only_tasks", "model", "runs_dir", "study", "experiment", "published"), True),
     "training": True,
+    "split": {"trained_corpora"},
 }
 
 
@@ -67,12 +68,18 @@ def _clips_of(config: RunConfig):
     """Reads the clips of a run, or gives those of the cell before where they are the same."""
     from mtl_tf.runs.walk import read_clips
 
-    tasks = {name: task.model_copy(update={"permute_seed": None}) for name, task in config.tasks.items()}
+    tasks = {name: _without_labels(task) for name, task in config.tasks.items()}
     key = config.model_copy(update={"tasks": tasks}).model_dump_json(exclude=_OF_CELLS)
     if key not in _clips:
         _clips.clear()
         _clips[key] = read_clips(config)
     return _clips[key]
+
+
+def _without_labels(task: TaskConfig) -> TaskConfig:
+    """Leaves of a task what decides which clips are read, and not which of their labels are learned."""
+    labels = {name: options.model_copy(update={"ignore": []}) for name, options in task.labels.items()}
+    return task.model_copy(update={"permute_seed": None, "labels": labels})
 
 
 def main() -> None:

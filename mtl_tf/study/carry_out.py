@@ -183,6 +183,8 @@ def _is_done(study: Study, cell: Cell, config: RunConfig) -> bool:
 def _words(cell: Cell) -> str:
     control = f", labels of {' and '.join(cell.permuted)} shuffled" if cell.permuted else ""
     control += ", another seed" if cell.noise else ""
+    control += "".join(f", without {' and '.join(classes)} of {task}" for task, classes in cell.left_out)
+    control += f", learned from {' and '.join(cell.corpora)}" if cell.corpora else ""
     setting = f" with {' '.join(cell.setting)}" if cell.setting else ""
     fold = "" if cell.fold is None else f" fold {cell.fold}"
     return f"{' + '.join(cell.tasks)}{setting}{control}, seed {cell.seed}{fold}"
@@ -193,7 +195,7 @@ def _scores(study: Study, cell: Cell) -> str:
     words = []
     for task in cell.tasks:
         value = result.get("scores", {}).get(task, {}).get(study.metrics[task])
-        if value is not None and task not in cell.permuted:
+        if value is not None and task not in cell.changed:
             words.append(f"{task} {100 * value:.1f}")
     return f"{', '.join(words)}; {result.get('seconds', 0):.0f} s"
 

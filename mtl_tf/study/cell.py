@@ -2,12 +2,13 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mtl_tf.config import RunConfig
+from mtl_tf.config import RunConfig, TaskConfig
 
 NOISE_SEED = 100_000  # far from the seeds of a study, which count on by one
-PERMUTED, NOISE = "permuted", "noise"
+PERMUTED, NOISE, OVERLAP, CORPORA = "permuted", "noise", "overlap", "corpora"
 _LONGEST_NAME = 150
 
 
@@ -22,6 +23,8 @@ class Cell:
         setting: arguments that this cell has beside those of the study, such as `model=gresnet`.
         permuted: the tasks whose labels are shuffled.
         noise: whether it is there to show what another seed does.
+        left_out: task to classes whose clips it does not learn, since its partner names the same thing.
+        corpora: whose clips train; empty: all.
     """
 
     tasks: tuple[str, ...]
@@ -30,11 +33,19 @@ class Cell:
     setting: tuple[str, ...] = ()
     permuted: tuple[str, ...] = ()
     noise: bool = False
+    left_out: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    corpora: tuple[str, ...] = ()
 
     @property
     def control(self) -> str:
-        """`permuted`, `noise`, or empty."""
-        return PERMUTED if self.permuted else NOISE if self.noise else ""
+        """`permuted`, `noise`, `overlap` (classes are left out), `corpora` (some of them train), or empty."""
+        kinds = {PERMUTED: self.permuted, NOISE: self.noise, OVERLAP: self.left_out, CORPORA: self.corpora}
+        return next((kind for kind, present in kinds.items() if present), "")
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The tasks whose own scores mean nothing: their labels are shuffled, or some are left out."""
+        return (*self.permuted, *(task for task, _ in self.left_out))
 
     @property
     def name(self) -> str:
@@ -42,6 +53,8 @@ class Cell:
         parts = ["+".join(self.tasks), *self.setting]
         parts += [f"shuffled-{'+'.join(self.permuted)}"] if self.permuted else []
         parts += ["another-seed"] if self.noise else []
+        parts += [f"without-{task}-{'+'.join(classes)}" for task, classes in self.left_out]
+        parts += [f"from-{'+'.join(self.corpora)}"] if self.corpora else []
         parts += [f"seed{self.seed}", *([] if self.fold is None else [f"fold{self.fold}"])]
         name = re.sub(r"[^\w.+=-]+", "-", "_".join(parts))
         if len(name) > _LONGEST_NAME or any(re.search(r"[^\w.+=-]", part) for part in parts):
@@ -60,13 +73,16 @@ class Cell:
         tasks = dict(base.tasks)
         for name in self.permuted:
             tasks[name] = tasks[name].model_copy(update={"permute_seed": base.seed + self.seed})
+        for name, classes in self.left_out:
+            tasks[name] = _without(tasks[name], classes)
+        split = base.split.model_copy(update={"trained_corpora": list(self.corpora)}) if self.corpora else base.split
         training = base.training
         if steps_per_epoch is not None:
             training = training.model_copy(update={"steps_per_epoch": steps_per_epoch})
         if len(self.tasks) > 2 and set(self.tasks) == set(base.study.tasks or base.tasks) and not self.control:
             training = training.model_copy(update={"affinity_every": base.study.affinity_every})
         watched = training.monitor.partition(".")[0]
-        if watched in base.tasks and (watched not in self.tasks or watched in self.permuted):
+        if watched in base.tasks and (watched not in self.tasks or watched in self.changed):
             training = training.model_copy(update={"monitor": "mean"})
         weights = {name: value for name, value in training.loss_weights.items() if name in self.tasks}
         return base.model_copy(
@@ -75,6 +91,7 @@ class Cell:
                 "fold": self.fold,
                 "only_tasks": [name for name in base.tasks if name in self.tasks],
                 "tasks": tasks,
+                "split": split,
                 "training": training.model_copy(update={"loss_weights": weights}),
                 "pipeline": base.pipeline.model_copy(update={"keep_features": True}),
                 "runs_dir": runs_dir,
@@ -86,3 +103,13 @@ class Cell:
                 "report_audio": False,
             }
         )
+
+
+def _without(task: TaskConfig, classes: Sequence[str]) -> TaskConfig:
+    """Takes the labels of some classes from a task."""
+    labels = {}
+    for corpus, options in task.labels.items():
+        native = [name for name, known in options.map.items() if known in classes]
+        native += [name for name in classes if name not in options.map]
+        labels[corpus] = options.model_copy(update={"ignore": list(dict.fromkeys([*options.ignore, *native]))})
+    return task.model_copy(update={"labels": labels})

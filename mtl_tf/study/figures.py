@@ -9,7 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mtl_tf.reporting.figures import COLORS, STYLE, png
+from mtl_tf.study.words import several
 from mtl_tf.tasks.metrics import metric_title
+
+MOST_CURVES = 6  # with names of their own
 
 
 def forest(gains: pd.DataFrame) -> bytes:
@@ -20,7 +23,7 @@ def forest(gains: pd.DataFrame) -> bytes:
     """
     rows = gains.reset_index(drop=True)
     names = [
-        f"{row.task}  with  {row.partners.replace('+', ', ')}" + (f"  ({row.model})" if row.model else "")
+        f"{row.task}  with  {several(row.partners)}" + (f"  ({row.model})" if row.model else "")
         for row in rows.itertuples()
     ]
     place = np.arange(len(rows))[::-1]
@@ -64,14 +67,25 @@ def curves(histories: Mapping[str, Mapping[str, pd.DataFrame]], metrics: Mapping
         for axes in places[len(histories) :]:
             axes.set_visible(False)
         for axes, (task, found) in zip(places, histories.items(), strict=False):
+            many, shown = len(found) > MOST_CURVES, set()
             for number, (names, history) in enumerate(found.items()):
                 column = f"val_{task}_{metrics[task]}"
                 if column not in history:
                     continue
                 others = [name for name in names.split("+") if name != task]
-                label = "with " + ", ".join(others) if others else "alone"
+                label = f"with {several('+'.join(others))}" if others else "alone"
                 color, width = ("black", 1.8) if not others else (COLORS[number % len(COLORS)], 1.1)
-                axes.plot(history["epoch"] + 1, 100 * history[column], color=color, linewidth=width, label=label)
+                if many and len(others) == 1:
+                    label, color = "with one other", "#b6bcc8"
+                axes.plot(
+                    history["epoch"] + 1,
+                    100 * history[column],
+                    color=color,
+                    linewidth=width,
+                    label="_" if label in shown else label,
+                    zorder=1 if many and len(others) == 1 else 2,
+                )
+                shown.add(label)
             axes.set(title=f"{task}, {metric_title(metrics[task])}, validation", xlabel="epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend(frameon=False, fontsize=7)

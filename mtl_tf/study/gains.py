@@ -39,6 +39,10 @@ COLUMNS = (
     "noise_gain",
     "beyond_noise_low",
     "beyond_noise_high",
+    "left_out",
+    "left_out_gain",
+    "left_out_low",
+    "left_out_high",
     "n_pairs",
     "n_groups",
     "verdict",
@@ -57,7 +61,8 @@ def find_gains(answers: Answers, same_within: float, train_share: dict[str, floa
 
     Returns:
         One row per task, partners and model, with `COLUMNS`. Scores are between 0 and 1. `control_gain` is that of
-        shuffled labels of the same partner, `noise_gain` that of another seed; `beyond_...` is the interval of what the
+        shuffled labels of the same partner, `noise_gain` that of another seed, `left_out_gain` that without the clips
+        of the partner's classes `left_out`; `beyond_...` is the interval of what the
         gain has more than these. `verdict` says what can be told, see `verdict_of`.
 
     Raises:
@@ -196,7 +201,21 @@ def _gain(
             row[f"{name}_gain"] = compare(values(scores, used), values(alone, used), same_within).gain
             beyond = compare(values(together, used), values(scores, used), same_within)
             row |= {f"beyond_{name}_low": beyond.low, f"beyond_{name}_high": beyond.high}
+    row |= {"left_out": "", "left_out_gain": np.nan, "left_out_low": np.nan, "left_out_high": np.nan}
+    shape = _without(answers, order, task, setting)
+    scores = {} if shape is None else {seed: answers.of(replace(shape, seed=seed), task) for seed in both}
+    used = [seed for seed in scores if scores[seed] is not None]
+    if used:
+        found = compare(values(scores, used), values(alone, used), same_within)
+        row["left_out"] = "+".join(name for _, classes in shape.left_out for name in classes)
+        row |= {f"left_out_{name}": getattr(found, name) for name in ("gain", "low", "high")}
     return row
+
+
+def _without(answers: Answers, order: tuple[str, ...], task: str, setting: tuple[str, ...]) -> Cell | None:
+    """Returns the cell in which the partner does not learn what both name; None where there is none."""
+    cells = (cell for cell in answers.cells if cell.left_out and cell.tasks == order and cell.setting == setting)
+    return next((replace(cell, seed=0, fold=None) for cell in cells if task not in cell.changed), None)
 
 
 def _of_folds(

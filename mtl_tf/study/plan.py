@@ -31,7 +31,7 @@ def task_sets(config: RunConfig) -> list[tuple[str, ...]]:
         sets.append(tuple(name for name in tasks if name in group))
     if "all" in study.sets:
         sets.append(tasks)
-    if not sets:
+    if not sets and not study.corpora:
         raise UserError("study.sets and study.groups are empty, so there is nothing to train; give sets=[alone,pairs]")
     return sorted(dict.fromkeys(sets), key=len)
 
@@ -49,7 +49,7 @@ def plan_cells(
         settings: arguments that cells differ in.
 
     Raises:
-        UserError: see `task_sets`.
+        UserError: see `task_sets`; an overlap that cannot be left out; no task that several corpora carry.
     """
     sets = task_sets(config)
     shapes: list[dict] = [{"tasks": tasks} for tasks in sets]
@@ -61,9 +61,52 @@ def plan_cells(
             for name in tasks
             if len(tasks) > 1 and name in alone
         ]
+    shapes += _without_overlaps(config, sets) + _of_corpora(config)
     if NOISE in config.study.controls:
         shapes += [{"tasks": (name,), "noise": True} for name in study_tasks(config) if name in alone]
     return [
         Cell(**shape, seed=seed, fold=fold, setting=setting)
         for seed, shape, setting, fold in product(range(config.study.seeds), shapes, settings, folds)
     ]
+
+
+def corpora_of(config: RunConfig, task: str) -> tuple[str, ...]:
+    """Returns the corpora of a run that carry a task."""
+    return tuple(name for name in config.corpora if name in config.tasks[task].labels)
+
+
+def _without_overlaps(config: RunConfig, sets: Sequence[tuple[str, ...]]) -> list[dict]:
+    shapes, tasks = [], study_tasks(config)
+    for task, partners in config.study.overlaps.items():
+        for partner, classes in partners.items():
+            key = f"study.overlaps.{task}.{partner}"
+            unknown = [name for name in (task, partner) if name not in tasks]
+            if unknown:
+                raise UserError(f"{key}: {unknown[0]} is not compared; the tasks are {', '.join(tasks)}")
+            asked = config.tasks[partner]
+            if not asked.exclusive or asked.of_frames:
+                raise UserError(f"{key}: classes can be left out of a task with one class per clip alone")
+            foreign = [name for name in classes if asked.classes is not None and name not in asked.classes]
+            if foreign or not classes:
+                raise UserError(f"{key}={classes}: give some of the classes of {partner}")
+            pair = tuple(name for name in tasks if name in (task, partner))
+            if pair not in sets or (task,) not in sets:
+                raise UserError(f"{key}: neither the pair nor the task alone may be missing; give sets=[alone,pairs]")
+            shapes.append({"tasks": pair, "left_out": ((partner, tuple(classes)),)})
+    return shapes
+
+
+def _of_corpora(config: RunConfig) -> list[dict]:
+    shapes, kinds = [], config.study.corpora
+    for task in study_tasks(config):
+        corpora = corpora_of(config, task)
+        if len(corpora) < 2:
+            continue
+        parts = [(name,) for name in corpora] if "alone" in kinds else []
+        parts += [corpora] if "pooled" in kinds else []
+        if "left_out" in kinds and len(corpora) > 2:  # of two, all but one is the other alone
+            parts += [tuple(name for name in corpora if name != other) for other in corpora]
+        shapes += [{"tasks": (task,), "corpora": part} for part in parts]
+    if kinds and not shapes:
+        raise UserError("study.corpora asks for a task that several corpora carry, and there is none")
+    return shapes

@@ -13,6 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from statsmodels.stats.multitest import multipletests
 
+from mtl_tf.study.gains import HELPS
+
 FEWEST_PAIRS = 12  # for models; correlations are given from 4 on
 _FOLDS, _RUNS = 5, 100
 
@@ -49,7 +51,8 @@ def pair_features(gains: pd.DataFrame, measurements: pd.DataFrame) -> pd.DataFra
         measurements: one row per task.
 
     Returns:
-        `main`, `partner`, `gain`, and `main.NAME` and `partner.NAME` of every number that differs between tasks.
+        `main`, `partner`, `gain`, and `main.NAME` and `partner.NAME` of every number that differs between tasks;
+        `pair.shared_clips` where gains have it.
     """
     table = measurements.set_index("task").select_dtypes(["number"])
     table = table.loc[:, table.nunique() > 1].dropna(axis=1)
@@ -61,7 +64,39 @@ def pair_features(gains: pd.DataFrame, measurements: pd.DataFrame) -> pd.DataFra
     ]
     for role, column in (("main", "task"), ("partner", "partners")):
         parts.append(table.loc[pairs[column]].add_prefix(f"{role}.").reset_index(drop=True))
+    if "shared_clips" in pairs and pairs["shared_clips"].nunique() > 1:
+        parts.append(pairs[["shared_clips"]].add_prefix("pair.").reset_index(drop=True))
     return pd.concat(parts, axis=1)
+
+
+def by_origin(gains: pd.DataFrame) -> list[dict[str, object]]:
+    """Compares partners whose labels are on the main task's own clips with partners from other clips.
+
+    That is Callebaut's question (2021, experiment 4) whether an auxiliary task should come from the main task's corpus.
+
+    Args:
+        gains: with `shared_clips`; rows of pairs are used.
+
+    Returns:
+        Of each kind there is `origin`, `n_pairs`, `gain` (mean), `low`, `high` (95 % over pairs, as if they were
+        independent; NaN of fewer than two) and `n_helps`, how many help more than chance and controls explain. Empty
+        where all pairs are of one kind.
+    """
+    pairs = gains[~gains["partners"].str.contains("+", regex=False)] if len(gains) else gains
+    if not len(pairs) or "shared_clips" not in pairs:
+        return []
+    rows = []
+    for origin, shared in (("the same clips", True), ("other clips", False)):
+        own = pairs[(pairs["shared_clips"] > 0) == shared]
+        values = own["gain"].to_numpy(float)
+        low, high = math.nan, math.nan
+        if len(values) > 1 and np.ptp(values):
+            low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+        if len(values):
+            helps = int((own["verdict"] == HELPS).sum())
+            row = {"origin": origin, "n_pairs": len(values), "gain": float(values.mean()), "low": float(low)}
+            rows.append(row | {"high": float(high), "n_helps": helps})
+    return rows if len(rows) == 2 else []
 
 
 def correlate(pairs: pd.DataFrame) -> pd.DataFrame:

@@ -14,12 +14,13 @@ from mtl_tf.study import figures
 from mtl_tf.study import names as files
 from mtl_tf.study.affinity import best_groupings, rank_correlation
 from mtl_tf.study.gains import HELPS, HURTS, NOT_BEYOND, SAME, UNSURE
-from mtl_tf.study.plan import study_tasks
-from mtl_tf.study.predictors import FEWEST_PAIRS, correlate, pair_features, predict_gains
+from mtl_tf.study.matrix import matrices
+from mtl_tf.study.plan import corpora_of, study_tasks
+from mtl_tf.study.predictors import FEWEST_PAIRS, by_origin, correlate, pair_features, predict_gains
 from mtl_tf.study.results import load_rows
 from mtl_tf.study.session import Study
 from mtl_tf.study.tables import MOST_CLASSES, class_changes, costs, first_setting, mean_history, plain_cells
-from mtl_tf.study.terminal import points
+from mtl_tf.study.words import points, several
 from mtl_tf.tasks.metrics import metric_title
 
 _MOST_CORRELATIONS = 8
@@ -48,10 +49,11 @@ def write_report(
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters |= {"percent": percent, "metric_title": metric_title, "points": points}
+    environment.filters |= {"percent": percent, "metric_title": metric_title, "points": points, "several": several}
     settings = load_rows(study.folder / files.SETTINGS) if (study.folder / files.SETTINGS).is_file() else None
     first = gains[gains["model"] == (gains["model"].iloc[0] if len(gains) else "")]
     pairs = pair_features(first, measurements)
+    corpora = {name: corpora_of(study.config, name) for name in study_tasks(study.config)}
     changes = class_changes(study.folder, table)
     done = table[table["status"] == "completed"]
     page = environment.get_template("study.html.j2").render(
@@ -72,6 +74,9 @@ def write_report(
         over_pairs=over_all_pairs(first, study.config.study.same_within),
         curves=_inline(figures.curves(_histories(study, table), study.metrics)) if len(gains) else "",
         measurements=measurements.to_dict("records"),
+        origins=by_origin(first),
+        overlaps=[row for row in gains.to_dict("records") if row["left_out"]],
+        matrices=matrices(load_rows(place), corpora) if (place := study.folder / files.CORPORA).is_file() else [],
         correlations=correlate(pairs).head(_MOST_CORRELATIONS).to_dict("records"),
         prediction=predict_gains(pairs),
         fewest_pairs=FEWEST_PAIRS,
@@ -104,7 +109,7 @@ def summarize(gains: pd.DataFrame) -> list[dict[str, str]]:
         words = []
         for verdict in (HELPS, HURTS, NOT_BEYOND, SAME):
             named = [
-                f"{row.partners.replace('+', ', ')} ({points(row.gain)} [{points(row.low)}, {points(row.high)}])"
+                f"{several(row.partners)} ({points(row.gain)} [{points(row.low)}, {points(row.high)}])"
                 for row in rows[rows["verdict"] == verdict].itertuples()
             ]
             if named:
@@ -123,7 +128,7 @@ def summarize(gains: pd.DataFrame) -> list[dict[str, str]]:
                 if least.notna().any()
                 else "so few trainings could have shown no gain whatever"
             )
-            names = "; ".join(f"{row.partners.replace('+', ', ')} ({points(row.gain)})" for row in unsure.itertuples())
+            names = "; ".join(f"{several(row.partners)} ({points(row.gain)})" for row in unsure.itertuples())
             words.append(f"Cannot be told with {names}: {seen}.")
         found.append({"task": f"{task}, {model}" if model else task, "words": " ".join(words)})
     return found
@@ -142,7 +147,7 @@ def heat_maps(gains: pd.DataFrame) -> list[dict]:
         single = [name for name in tasks if name in sets]
         wide = list(dict.fromkeys(_together(row) for row in rows.itertuples() if "+" in row.partners))
         largest = max(float(rows["gain"].abs().max()), 0.01)
-        columns = [*single, *(f"together: {', '.join(names)}" for names in wide)]
+        columns = [*single, *(f"together: {several('+'.join(names))}" for names in wide)]
         body = []
         for task in tasks:
             cells = []

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,18 @@ def load_result(place: Path) -> dict[str, Any] | None:
 
 def load_rows(path: Path) -> pd.DataFrame:
     """Reads gains or settings as they were written; numbers that are missing are NaN."""
-    words = ("task", "tasks", "partners", "model", "setting", "metric", "verdict")
+    words = (
+        "task",
+        "tasks",
+        "partners",
+        "model",
+        "setting",
+        "metric",
+        "verdict",
+        "left_out",
+        "trained_on",
+        "tested_on",
+    )
     header = read_table(path).columns
     return read_table(path, {name: str for name in words if name in header}, default=parse_number)
 
@@ -46,10 +57,10 @@ def cells_table(folder: Path, cells: Sequence[Cell], metrics: dict[str, str]) ->
         metrics: main metric of each task.
 
     Returns:
-        One row per cell: `cell`, `tasks` (joined by +), `setting`, `seed`, `fold`, `control`, `permuted`, `status`
-        (`completed` or `failed`), `reason`, `run` (folder, from that of the study), `TASK.METRIC` (main metrics on test
-        clips) and what it cost: `seconds`, `train_seconds`, `parameters`, `epochs`, `updates`, `peak_memory_mb`,
-        `model_mb`.
+        One row per cell: `cell`, `tasks` (joined by +), `setting`, `seed`, `fold`, `control`, `permuted`, `corpora`
+        (that trained, empty for all), `status` (`completed` or `failed`), `reason`, `run` (folder, from that of the
+        study), `TASK.METRIC` (main metrics on test clips) and what it cost: `seconds`, `train_seconds`, `parameters`,
+        `epochs`, `updates`, `peak_memory_mb`, `model_mb`, `answer_ms` (of a clip, without reading the file's format).
     """
     rows = []
     for cell in cells:
@@ -66,13 +77,14 @@ def cells_table(folder: Path, cells: Sequence[Cell], metrics: dict[str, str]) ->
                 "fold": cell.fold,
                 "control": cell.control,
                 "permuted": "+".join(cell.permuted),
+                "corpora": "+".join(cell.corpora),
                 "status": result["status"],
                 "reason": result.get("reason", ""),
                 "run": result.get("run", ""),
                 **{
                     f"{task}.{metrics[task]}": scores[task].get(metrics[task])
                     for task in cell.tasks
-                    if task in scores and task not in cell.permuted
+                    if task in scores and task not in cell.changed
                 },
                 **{name: value for name, value in result.get("cost", {}).items()},
                 "seconds": result.get("seconds"),
@@ -98,29 +110,29 @@ class Answers:
     folds: Sequence[int | None]
     _known: dict[tuple, GroupScore | None] = field(default_factory=dict)
 
-    def of(self, shape: Cell, task: str) -> GroupScore | None:
+    def of(self, shape: Cell, task: str, corpus: str | None = None) -> GroupScore | None:
         """Gives the answers to one task, of all folds of one training.
 
         Args:
             shape: the cell of any fold.
             task: one of its tasks.
+            corpus: whose test clips; None: all.
 
         Returns:
-            None where a fold is missing or failed.
+            None where a fold is missing or failed, or the corpus has no test clip.
 
         Raises:
             UserError: a file of a run is damaged.
         """
-        key = (shape.tasks, shape.seed, shape.setting, shape.permuted, shape.noise, task)
+        key = (replace(shape, fold=None), task, corpus)
         if key not in self._known:
-            self._known[key] = self._read(shape, task)
+            self._known[key] = self._read(shape, task, corpus)
         return self._known[key]
 
-    def _read(self, shape: Cell, task: str) -> GroupScore | None:
+    def _read(self, shape: Cell, task: str, corpus: str | None) -> GroupScore | None:
         parts, classes = [], []
         for fold in self.folds:
-            cell = Cell(shape.tasks, shape.seed, fold, shape.setting, shape.permuted, shape.noise)
-            result = load_result(self.folder / files.CELLS_DIR / cell.name)
+            result = load_result(self.folder / files.CELLS_DIR / replace(shape, fold=fold).name)
             if result is None or result["status"] != "completed":
                 return None
             run = self.folder / result["run"]
@@ -129,7 +141,9 @@ class Answers:
                 table = pd.read_parquet(run / PREDICTIONS, filters=[("task", "==", task)])
             except (OSError, ValueError) as error:
                 raise UserError(f"{run / PREDICTIONS} cannot be read: {error}") from error
-            parts.append(table)
+            parts.append(table if corpus is None else table[table["corpus"] == corpus])
+        if not sum(map(len, parts)):
+            return None
         asked = self.tasks[task]
         known = common_classes(task, classes, asked.exclusive and not asked.of_frames)
         return read_score(pd.concat(parts, ignore_index=True), asked.main_metric, known, asked.background)

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from mtl_tf.study import names as files
 from mtl_tf.study.results import load_rows
+from mtl_tf.study.words import points, several
 
 
 def print_answers(folder: Path) -> None:
@@ -24,7 +25,7 @@ def print_answers(folder: Path) -> None:
         for row in gains.itertuples():
             with_model = f" ({row.model})" if row.model else ""
             interval = f"[{points(row.low)}, {points(row.high)}]"
-            partners = row.partners.replace("+", ", ") + with_model
+            partners = several(row.partners) + with_model
             table.add_row(row.task, partners, f"{100 * row.alone:.1f}", points(row.gain), interval, row.verdict)
         console.print(table)
     if (folder / files.SETTINGS).is_file():
@@ -33,18 +34,9 @@ def print_answers(folder: Path) -> None:
             first = pd.isna(row.gain)
             interval = "" if first else f"[{points(row.low)}, {points(row.high)}]"
             gain, verdict = ("", "") if first else (points(row.gain), row.verdict)
-            task = f"{row.task} (with {row.tasks.replace('+', ', ')})" if "+" in row.tasks else row.task
+            task = f"{row.task} (with {several(row.tasks)})" if "+" in row.tasks else row.task
             table.add_row(task, row.setting, f"{100 * row.score:.1f}", gain, interval, verdict)
         console.print(table)
-
-
-def points(value: float) -> str:
-    """Writes a difference in points.
-
-    >>> points(0.0312), points(-0.5), points(float("inf"))
-    ('+3.1', '-50.0', '+inf')
-    """
-    return f"{100 * value:+.1f}"
 
 
 def _table(title: str, *headings: str) -> Table:

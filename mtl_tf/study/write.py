@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
+from mtl_tf.data.assemble import FoldData
 from mtl_tf.data.manifest import TEST, TRAIN
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
@@ -12,12 +14,14 @@ from mtl_tf.study import names as files
 from mtl_tf.study.affinity import affinities
 from mtl_tf.study.cell import Cell
 from mtl_tf.study.gains import find_gains
-from mtl_tf.study.plan import study_tasks
+from mtl_tf.study.matrix import corpus_matrix
+from mtl_tf.study.plan import corpora_of, study_tasks
 from mtl_tf.study.report import write_report
 from mtl_tf.study.results import Answers, cells_table
 from mtl_tf.study.session import Study
 from mtl_tf.study.settings import compare_settings
 from mtl_tf.study.tables import measurements
+from mtl_tf.study.words import several
 from mtl_tf.tables import write_table
 
 
@@ -40,15 +44,45 @@ def write_study(study: Study, cells: Sequence[Cell], folds: Sequence[int | None]
     answers = Answers(study.folder, cells, study.config.tasks, folds)
     same_within = study.config.study.same_within
     gains = find_gains(answers, same_within, _train_share(ready))
+    gains["shared_clips"] = [
+        shared_clips(ready.divisions[0], task, partners.split("+"))
+        for task, partners in zip(gains["task"], gains["partners"], strict=True)
+    ]
+    gains["left_out_clips"] = [
+        _clips_of(ready.divisions[0], partner, left_out.split("+")) if left_out else 0
+        for partner, left_out in zip(gains["partners"], gains["left_out"], strict=True)
+    ]
     write_table(gains, study.folder / files.GAINS)
     write_whole(study.folder / files.LATEX, _latex(gains).encode())
     if len(study.settings) > 1:
         write_table(compare_settings(answers, same_within), study.folder / files.SETTINGS)
+    corpora = {name: corpora_of(study.config, name) for name in study_tasks(study.config)}
+    if study.config.study.corpora:
+        write_table(corpus_matrix(answers, corpora, same_within), study.folder / files.CORPORA)
     measured = measurements(study, table, ready)
     write_table(measured, study.folder / files.MEASUREMENTS)
     affinity = affinities(study.folder, table, study_tasks(study.config), gains)
     write_table(affinity, study.folder / files.AFFINITY)
     write_report(study, table, gains, measured, affinity)
+
+
+def shared_clips(division: FoldData, task: str, partners: Sequence[str]) -> float:
+    """Returns the share of the training clips of a task that carry a label of a partner, too.
+
+    Args:
+        division: of the clips.
+        task: whose clips.
+        partners: of which any may label them.
+    """
+    rows = division.positions(TRAIN)
+    own = division.weights[task][rows] > 0
+    others = np.any([division.weights[name][rows] > 0 for name in partners], axis=0)
+    return float((own & others).sum() / max(own.sum(), 1))
+
+
+def _clips_of(division: FoldData, task: str, classes: Sequence[str]) -> int:
+    """Counts the training clips of some classes of a task."""
+    return int(division.names[task][division.positions(TRAIN)].isin(classes).sum())
 
 
 def _train_share(ready: Prepared) -> dict[str, float]:
@@ -63,7 +97,7 @@ def _latex(gains: pd.DataFrame) -> str:
     rows = pd.DataFrame(
         {
             "task": [f"{row.task} ({row.model})" if row.model else row.task for row in gains.itertuples()],
-            "with": gains["partners"].str.replace("+", ", "),
+            "with": gains["partners"].map(several),
             "alone": (100 * gains["alone"]).map("{:.1f}".format),
             "together": (100 * gains["together"]).map("{:.1f}".format),
             "gain": (100 * gains["gain"]).map("{:+.1f}".format),

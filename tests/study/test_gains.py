@@ -8,7 +8,8 @@ import pytest
 from mtl_tf.config import TaskConfig
 from mtl_tf.study.cell import Cell
 from mtl_tf.study.evidence import GroupScore
-from mtl_tf.study.gains import HELPS, NOT_BEYOND, SAME, deciding_cells, find_gains
+from mtl_tf.study.gains import HELPS, NOT_BEYOND, SAME, UNSURE, deciding_cells, find_gains
+from mtl_tf.study.matrix import corpus_matrix, matrices
 from mtl_tf.study.results import Answers
 
 GROUPS, CLIPS, SEEDS = 12, 50, 5
@@ -37,8 +38,7 @@ def answers_of(rights):
             if name not in cell.permuted:
                 own = rights.get((cell.tasks, cell.permuted), rights[("a",), ()]) if name == "a" else 30
                 right = own + speaker + RNG.integers(-1, 2, GROUPS)
-                key = (cell.tasks, cell.seed, (), cell.permuted, False, name)
-                known[key] = score_of(right)
+                known[cell, name, None] = score_of(right)
     return Answers(Path(), cells, {name: task for name in "abc"}, [None], known)
 
 
@@ -59,3 +59,39 @@ def test_shuffled_labels_are_learned_where_a_gain_is_held_against_them():
     assert {(cell.tasks, cell.permuted) for cell in shuffled} == {(("a", "b"), ("b",))} and len(shuffled) == SEEDS
     nothing = deciding_cells(answers_of({(("a",), ()): 25}), 0.02)
     assert not any(cell.permuted for cell in nothing)
+
+
+def test_a_gain_is_given_without_the_classes_that_the_partner_names_too():
+    answers = answers_of({(("a",), ()): 25, (("a", "b"), ()): 35})
+    cells = [Cell(("a", "b"), seed, left_out=(("b", ("x", "y")),)) for seed in range(SEEDS)]
+    known = {(cell, "a", None): score_of(np.full(GROUPS, 28)) for cell in cells}
+    more = Answers(Path(), [*answers.cells, *cells], answers.tasks, [None], answers._known | known)
+    gains = find_gains(more, 0.02).set_index(["task", "partners"])
+    assert gains.loc[("a", "b"), "left_out"] == "x+y" and gains.loc[("a", "b"), "gain"] > 0.15
+    alone = gains.loc[("a", "b"), "alone"]
+    assert gains.loc[("a", "b"), "left_out_gain"] == pytest.approx(28 / CLIPS - alone)
+    assert gains.loc[("b", "a"), "left_out"] == "" and np.isnan(gains.loc[("b", "a"), "left_out_gain"])
+    assert gains.loc[("a", "b"), "control_gain"] == pytest.approx(find_gains(answers, 0.02)["control_gain"][0])
+
+
+def test_a_corpus_is_learned_from_others():
+    """Of three corpora the first is answered better by its own network, and as well by that of all."""
+    corpora = {"a": ("one", "two", "three"), "b": ("one",)}
+    trained = {("one",): 40, ("two",): 20, ("one", "two", "three"): 40, ("two", "three"): 25}
+    cells = [Cell(("a",), seed, corpora=names) for seed in range(SEEDS) for names in trained]
+    speaker, known = RNG.integers(-3, 4, GROUPS), {}
+    for cell in cells:
+        for tested in corpora["a"]:
+            right = (trained[cell.corpora] if tested == "one" else 30) + speaker + RNG.integers(-1, 2, GROUPS)
+            known[cell, "a", tested] = score_of(right) if tested != "three" else None
+    task = TaskConfig(kind="single_label", main_metric="accuracy", labels={"x": {"column": "label"}})
+    answers = Answers(Path(), cells, {"a": task, "b": task}, [None], known)
+    table = corpus_matrix(answers, corpora, 0.02).set_index(["trained_on", "tested_on"])
+    assert not len(table[table.index.get_level_values("tested_on") == "three"])
+    assert np.isnan(table.loc[("one", "one"), "gain"]) and table.loc[("one", "one"), "verdict"] == ""
+    assert table.loc[("two", "one"), "gain"] == pytest.approx(-0.4, abs=0.02)
+    assert table.loc[("two", "one"), "verdict"] == "worse" and table.loc[("two+three", "one"), "verdict"] == "worse"
+    assert table.loc[("one+two+three", "one"), "verdict"] == UNSURE
+    (shown,) = matrices(table.reset_index(), corpora)
+    assert [words for words, _ in shown["rows"]] == ["one", "two", "all corpora", "all but one"]
+    assert shown["rows"][1][1][0]["verdict"] == "worse" and shown["rows"][0][1][2] is None

@@ -1,5 +1,7 @@
 """Which cells a study has, and what their runs are."""
 
+import re
+
 import pytest
 
 from mtl_tf.compose import compose
@@ -72,13 +74,56 @@ def test_a_cell_is_the_run_of_all_tasks_but_for_what_is_trained():
     assert run.only_tasks == ["emotion", "gender"] and list(run.tasks) == list(base.tasks) and run.seed == 3
     assert run.training.monitor == "mean" and run.training.loss_weights == {"emotion": 2.0}
     left_out = NOT_COMPARED | dict.fromkeys(("seed", "only_tasks", "training", "published"), True)
-    assert run.model_dump(exclude=left_out) == base.model_dump(exclude=left_out)
+    assert run.model_dump(exclude=left_out) == {
+        **base.model_dump(exclude=left_out),
+        "pipeline": base.pipeline.model_dump() | {"keep_features": True},
+    }
     assert run.model_validate(run.model_dump()) == run
     shuffled = Cell(("emotion", "gender"), 3, permuted=("gender",)).config(base, "there", 7)
     assert shuffled.tasks["gender"].permute_seed == 3 and shuffled.tasks["emotion"].permute_seed is None
     assert shuffled.judging_metrics() == {"emotion": "uar"} and shuffled.training.steps_per_epoch == 7
     noise = Cell(("emotion",), 3, noise=True).config(base, "there", None)
     assert noise.seed not in range(1000) and noise.only_tasks == ["emotion"]
+
+
+TWO = ["experiment=real_ravdess", "corpus=[ravdess,emodb]", "task=[emotion,gender,speech_song]"]
+
+
+def test_a_task_of_several_corpora_is_learned_from_each_from_all_and_from_all_but_one():
+    given = read_study([*TWO, "sets=[]", "controls=[]", "seeds=1", "corpora=[alone,pooled,left_out]"])
+    cells = plan_cells(compose(given.runs), [None])
+    parts = [("ravdess",), ("emodb",), ("ravdess", "emodb")]  # of two, all but one is the other
+    assert [(cell.tasks, cell.corpora) for cell in cells] == [((t,), p) for t in ("emotion", "gender") for p in parts]
+    config = cells[0].config(compose(given.runs), "there", None)
+    assert config.split.trained_corpora == ["ravdess"] and config.only_tasks == ["emotion"]
+    assert list(config.corpora) == ["ravdess", "emodb"] and cells[0].control == "corpora"
+    assert len({cell.name for cell in cells}) == len(cells)
+    with pytest.raises(UserError, match="a task that several corpora carry, and there is none"):
+        plan_cells(compose(read_study([FOUR, "corpora=[alone]"]).runs), [None])
+
+
+def test_a_pair_is_learned_again_without_what_both_name():
+    given = read_study([*TWO, "controls=[]", "seeds=1", "overlaps={gender: {emotion: [happy, sad]}}"])
+    cells = [cell for cell in plan_cells(compose(given.runs), [None]) if cell.left_out]
+    (cell,) = cells
+    assert cell.tasks == ("emotion", "gender") and cell.changed == ("emotion",) and cell.control == "overlap"
+    config = cell.config(compose(given.runs), "there", None)
+    labels = config.tasks["emotion"].labels
+    assert set(labels["emodb"].ignore) == {"boredom", "happiness", "sadness", "happy", "sad"}
+    assert set(labels["ravdess"].ignore) == {"happy", "sad"} and not config.tasks["gender"].labels["ravdess"].ignore
+
+
+@pytest.mark.parametrize(
+    ("overlaps", "message"),
+    [
+        ("{gender: {mood: [sad]}}", "study.overlaps.gender.mood: mood is not compared"),
+        ("{gender: {emotion: [bored]}}", "study.overlaps.gender.emotion=['bored']: give some of the classes"),
+        ("{gender: {emotion: []}}", "give some of the classes of emotion"),
+    ],
+)
+def test_overlaps_that_cannot_be_left_out_are_one_line(overlaps, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        plan_cells(compose(read_study([*TWO, f"overlaps={overlaps}"]).runs), [None])
 
 
 def test_long_names_stay_files_and_apart():

@@ -1,0 +1,27 @@
+"""How a study writes differences and sets of tasks."""
+
+_MOST_NAMES = 3
+
+
+def points(value: float) -> str:
+    """Writes a difference in points.
+
+    >>> points(0.0312), points(-0.5), points(float("inf"))
+    ('+3.1', '-50.0', '+inf')
+    """
+    return f"{100 * value:+.1f}"
+
+
+def several(names: str) -> str:
+    """Writes the names of tasks, of many the first two and how many others.
+
+    Args:
+        names: joined by +, as in the tables.
+
+    >>> several("a+b+c"), several("a+b+c+d+e")
+    ('a, b, c', 'a, b and 3 others')
+    """
+    parts = names.split("+")
+    if len(parts) <= _MOST_NAMES:
+        return ", ".join(parts)
+    return f"{', '.join(parts[:2])} and {len(parts) - 2} others"
