@@ -29,6 +29,7 @@ def predict_clips(
     config: PipelineConfig,
     batches_per_call: int = 1,
     steps: Steps | None = None,
+    clock: list[float] | None = None,
 ) -> dict[str, np.ndarray]:
     """Computes the probabilities of whole clips.
 
@@ -39,6 +40,7 @@ def predict_clips(
         config: batch size.
         batches_per_call: see `map_clips`.
         steps: when the steps of the model are, where a task asks every one.
+        clock: where no task does, the seconds that it takes are appended to it, see `map_clips`.
 
     Returns:
         Task to float32 (clips, classes), in the order of positions; of questions of steps an array of objects (clips,),
@@ -48,7 +50,9 @@ def predict_clips(
         UserError: a clip cannot be decoded.
     """
     if steps is None:
-        return map_clips(lambda inputs: model(inputs, training=False), source, positions, config, batches_per_call)
+        return map_clips(
+            lambda inputs: model(inputs, training=False), source, positions, config, batches_per_call, clock
+        )
     found: dict[str, list[np.ndarray]] = {}
     for answers, length in map_batches(
         lambda inputs: (model(inputs, training=False), inputs["length"]), source, positions, config

@@ -19,6 +19,7 @@ from mtl_tf.data.splits import CROSS_VALIDATED, num_folds
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.lengths import clip_lengths
 from mtl_tf.evaluation.predict import fold_decisions, predict_clips, score_fold, tabulate
+from mtl_tf.evaluation.probe import embedding_variance
 from mtl_tf.evaluation.scores import score_groups
 from mtl_tf.evaluation.tags import Decisions
 from mtl_tf.evaluation.thresholds import find_thresholds
@@ -207,7 +208,8 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
     # batch, and so are answered as they are alone.
     spare = -len(validation) % config.pipeline.batch_size if len(positions) else 0
     both = np.concatenate([validation, np.repeat(validation[-1:], spare), positions])
-    found = predict_clips(trained.model, source, both, config.pipeline, together, steps) if len(both) else {}
+    clock: list[float] = []
+    found = predict_clips(trained.model, source, both, config.pipeline, together, steps, clock) if len(both) else {}
     answers = {name: values[: len(validation)] for name, values in found.items()}
     probabilities = {name: values[len(validation) + spare :] for name, values in found.items()}
     if len(validation):
@@ -232,11 +234,13 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
             "task_weights": fold.task_weights,
             "notes": fold.notes,
             "decoders": {name: int(count) for name, count in decoders.items()},
+            "embedding_variance": embedding_variance(trained.model, source, positions, config.pipeline),
             "cost": {
                 "parameters": count_parameters(trained.model),
                 "train_seconds": trained.train_seconds(),
                 "epochs": len(trained.history),
                 "training_clips_per_second": trained.clips_per_epoch / trained.median_epoch_s(),
+                "answer_ms": 1000 * clock[0] / len(both) if clock else None,
                 "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             },
         },

@@ -46,6 +46,7 @@ def carry_cell(place: Path) -> None:
     steps = config.training.steps_per_epoch or -(-metrics["clips"]["train"] // config.pipeline.batch_size)
     cost = metrics["cost"] | {
         "updates": 0 if history is None or config.model.name == "svm" else len(history) * steps,
+        "embedding_variance": metrics["embedding_variance"],
         "model_mb": (folder / MODEL).stat().st_size / 2**20,
     }
     write_json(

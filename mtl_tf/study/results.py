@@ -60,7 +60,8 @@ def cells_table(folder: Path, cells: Sequence[Cell], metrics: dict[str, str]) ->
         One row per cell: `cell`, `tasks` (joined by +), `setting`, `seed`, `fold`, `control`, `permuted`, `corpora`
         (that trained, empty for all), `status` (`completed` or `failed`), `reason`, `run` (folder, from that of the
         study), `TASK.METRIC` (main metrics on test clips) and what it cost: `seconds`, `train_seconds`, `parameters`,
-        `epochs`, `updates`, `peak_memory_mb`, `model_mb`, `answer_ms` (of a clip, without reading the file's format).
+        `epochs`, `updates`, `peak_memory_mb`, `model_mb`, `answer_ms` (to answer a clip, from its samples on),
+        `embedding_variance` (see `mtl_tf.evaluation.probe`).
     """
     rows = []
     for cell in cells:

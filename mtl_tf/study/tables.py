@@ -14,7 +14,8 @@ from mtl_tf.study.measure import measure_task
 from mtl_tf.study.plan import study_tasks
 from mtl_tf.study.session import Study
 
-COSTS = ("parameters", "model_mb", "train_seconds", "peak_memory_mb")
+COSTS = ("parameters", "model_mb", "train_seconds", "answer_ms", "peak_memory_mb")
+KEPT_APART = ("embedding_variance",)  # of which the mean over single networks is shown, and not their sum
 MOST_CLASSES = 12
 
 
@@ -41,7 +42,8 @@ def measurements(study: Study, table: pd.DataFrame, ready: Prepared) -> pd.DataF
         ready: its clips.
 
     Returns:
-        One row per task, see `measure_task` and `describe_curve`; `alone_parameters`, `alone_train_seconds`.
+        One row per task, see `measure_task` and `describe_curve`; `alone_parameters`, `alone_train_seconds`,
+        `alone_answer_ms`, `alone_embedding_variance`.
     """
     rows = []
     for name in study_tasks(study.config):
@@ -51,8 +53,8 @@ def measurements(study: Study, table: pd.DataFrame, ready: Prepared) -> pd.DataF
         history = mean_history(study.folder, alone)
         losses = [] if history is None or "loss" not in history else history["loss"].tolist()
         row |= describe_curve(losses)
-        for cost in ("parameters", "train_seconds"):
-            row[f"alone_{cost}"] = alone[cost].mean() if len(alone) else np.nan
+        for cost in ("parameters", "train_seconds", "answer_ms", "embedding_variance"):
+            row[f"alone_{cost}"] = alone[cost].astype(float).mean() if cost in alone and len(alone) else np.nan
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -80,9 +82,11 @@ def costs(table: pd.DataFrame, tasks: Sequence[str]) -> pd.DataFrame:
     Returns:
         One row per set of two tasks or more and setting: `tasks`, `setting`, and for each of `COSTS` the mean of the
         shared network, `COST_of_singles` (of networks of single tasks: the sum of parameters, sizes and times, the
-        largest memory), NaN where a task was not trained alone.
+        largest memory, the mean variance of embeddings), NaN where a task was not trained alone.
     """
-    means = plain_cells(table).groupby(["setting", "tasks"])[list(COSTS)].mean()
+    columns = [*COSTS, *KEPT_APART]
+    numbers = plain_cells(table).reindex(columns=["setting", "tasks", *columns]).astype(dict.fromkeys(columns, float))
+    means = numbers.groupby(["setting", "tasks"])[columns].mean()
     rows = []
     for (setting, names), values in means.iterrows():
         members = names.split("+")
@@ -92,6 +96,9 @@ def costs(table: pd.DataFrame, tasks: Sequence[str]) -> pd.DataFrame:
         for cost in COSTS:
             own = [means[cost].get((setting, name), np.nan) for name in members]
             row |= {cost: values[cost], f"{cost}_of_singles": max(own) if cost == "peak_memory_mb" else sum(own)}
+        for name in KEPT_APART:
+            row |= {name: values[name]}
+            row[f"{name}_of_singles"] = np.mean([means[name].get((setting, task), np.nan) for task in members])
         rows.append(row)
     return pd.DataFrame(rows)
 
