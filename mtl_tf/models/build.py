@@ -7,6 +7,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.alexnet import AlexNet
 from mtl_tf.models.attention_cnn import AttentionCNN
+from mtl_tf.models.branched_cnn import BranchedCNN
 from mtl_tf.models.cab_cnn import CABCNN
 from mtl_tf.models.compact_cnn import CompactCNN
 from mtl_tf.models.crnn import CRNN
@@ -23,6 +24,7 @@ from mtl_tf.tasks.task import Task
 
 TRUNKS = {
     "compact_cnn": CompactCNN,
+    "branched_cnn": BranchedCNN,
     "gresnet": GResNet,
     "cab_cnn": CABCNN,
     "fu2020": AttentionCNNBLSTM,

@@ -103,19 +103,11 @@ class CompactCNN(SteppedTrunk):
 
     def pool(self, hidden, valid, training):
         """Maps means over stretches and the maximum to (batch, embedding_units)."""
-        means = self._segment_means(hidden, valid)  # (batch, time_segments, bins / 2**blocks, filters)
+        means = segment_means(hidden, valid, self.time_segments)  # (batch, time_segments, bins / 2**blocks, filters)
         peak = ops.max(hidden * valid[:, :, None, None], axis=1)  # ReLU leaves no value below the zero of padding
         pooled = ops.concatenate([means, peak[:, None]], axis=1)
         pooled = ops.reshape(pooled, (-1, pooled.shape[1] * pooled.shape[2] * pooled.shape[3]))
         return self.dropouts[1](self.embedding(self.dropouts[0](pooled, training=training)), training=training)
-
-    def _segment_means(self, hidden, valid):
-        """Averages the valid frames of each segment: (batch, frames, ...) to (batch, time_segments, ...)."""
-        count = ops.maximum(ops.sum(valid, axis=1, keepdims=True), 1.0)
-        segment = ops.floor((ops.cumsum(valid, axis=1) - 1.0) / count * self.time_segments)  # (batch, frames)
-        member = ops.one_hot(ops.cast(segment, "int32"), self.time_segments, dtype=hidden.dtype) * valid[:, :, None]
-        weight = member / ops.maximum(ops.sum(member, axis=1, keepdims=True), 1.0)
-        return ops.einsum("bts,btfc->bsfc", weight, hidden)
 
     def _mask_stretch(self, features, longest: int, axis: int):
         """Sets one stretch of random length and place to 0, drawn for each clip."""
@@ -145,3 +137,21 @@ class CompactCNN(SteppedTrunk):
             "bin_mask_bins",
         )
         return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+def segment_means(hidden, valid, time_segments: int):
+    """Averages the steps of each of some stretches of equal length.
+
+    Args:
+        hidden: float (batch, steps, bins, channels).
+        valid: float (batch, steps), 0 on padding, which no stretch holds.
+        time_segments: how many.
+
+    Returns:
+        float (batch, time_segments, bins, channels).
+    """
+    count = ops.maximum(ops.sum(valid, axis=1, keepdims=True), 1.0)
+    segment = ops.floor((ops.cumsum(valid, axis=1) - 1.0) / count * time_segments)  # (batch, steps)
+    member = ops.one_hot(ops.cast(segment, "int32"), time_segments, dtype=hidden.dtype) * valid[:, :, None]
+    weight = member / ops.maximum(ops.sum(member, axis=1, keepdims=True), 1.0)
+    return ops.einsum("bts,btfc->bsfc", weight, hidden)

@@ -31,7 +31,8 @@ class BalancedModel(keras.Model):
             weights: task to what it weighs beside the method.
             affinity: measures in some steps; None: nothing is measured.
         """
-        heads = {id(variable) for name in losses for variable in self.get_layer(name).trainable_variables}
+        private = [layer for layer in self.layers if any(_belongs(layer.name, name) for name in losses)]
+        heads = {id(variable) for layer in private for variable in layer.trainable_variables}
         shared = [variable for variable in self.trainable_variables if id(variable) not in heads]
         if affinity is not None:
             affinity.build(shared)
@@ -126,3 +127,8 @@ class BalancedModel(keras.Model):
         for place, part in zip(places, tf.split(combined, sizes), strict=True):
             total[place] = tf.reshape(part, values[place].shape)
         return total
+
+
+def _belongs(layer: str, task: str) -> bool:
+    """Says whether a layer is one task's alone: its head, or what a trunk named after it, as `emotion_branch`."""
+    return layer == task or layer.startswith(f"{task}_")
