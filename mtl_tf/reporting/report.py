@@ -17,6 +17,7 @@ from mtl_tf.data.manifest import TRAIN
 from mtl_tf.evaluation.attention import attention_weights, has_attention
 from mtl_tf.files import write_whole
 from mtl_tf.reporting import figures
+from mtl_tf.reporting.alone import scores_alone
 from mtl_tf.reporting.comparison import compare_published
 from mtl_tf.reporting.counts import class_counts, group_name
 from mtl_tf.reporting.event_roll import event_roll
@@ -80,6 +81,7 @@ def write_report(folder: Path) -> Path:
         metrics=metrics,
         parts=metrics.get("folds", metrics.get("repeats", [])),
         main_metrics=chosen,
+        alone=scores_alone(folder, config),
         of_classes={task: scores for task, scores in metrics["test"].items() if "accuracy" in scores},
         of_events={task: scores for task, scores in metrics["test"].items() if "frame_f1" in scores},
         of_tags={task: scores for task, scores in metrics["test"].items() if "map" in scores},
