@@ -53,3 +53,11 @@ class StudyConfig(Section):
         0.01, lt=1, description="a gain between minus and plus this counts as no difference in practice (0.01: a point)"
     )
     workers: PositiveInt = Field(2, description="cells trained at the same time, each on its share of the cores")
+    executor: Literal["local", "slurm"] = Field(
+        "local", description="where cells are trained: in processes of this machine, or in jobs of Slurm (submitit)"
+    )
+    slurm: dict[str, str | int | float | bool] = Field(
+        {},
+        description="of executor=slurm: parameters of submitit, as {slurm_partition: main, cpus_per_task: 4, "
+        "timeout_min: 240}; workers= is the number of jobs at a time",
+    )

@@ -83,10 +83,15 @@ def _without_labels(task: TaskConfig) -> TaskConfig:
     return task.model_copy(update={"permute_seed": None, "labels": labels})
 
 
-def main() -> None:
-    """Reads folders of cells from standard input, and answers each with one line on standard output."""
+def quieten() -> None:
+    """Sets what TensorFlow reads when it is loaded, as the scripts do."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+def main() -> None:
+    """Reads folders of cells from standard input, and answers each with one line on standard output."""
+    quieten()
     end_with_parent()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print goes to the log

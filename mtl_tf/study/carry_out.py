@@ -22,6 +22,7 @@ from mtl_tf.study.gains import deciding_cells
 from mtl_tf.study.plan import plan_cells
 from mtl_tf.study.results import Answers, load_result
 from mtl_tf.study.session import Study, open_study
+from mtl_tf.study.slurm import SlurmWorkers
 from mtl_tf.study.workers import Workers
 from mtl_tf.study.write import write_study
 
@@ -46,7 +47,7 @@ def compare(arguments: Sequence[str]) -> Path:
     with open_study(given.runs, given.settings, given.parent, given.resume, arguments) as study:
         plan_cells(study.config, [None])  # says what is wrong with the sets before anything is read
         _check_settings(study)
-        with Workers(study.config.study.workers, study.folder / files.LOGS) as workers:
+        with _workers(study) as workers:
             ready = prepare(study.config.model_copy(update={"repeats": 1}))
             _check_data(study, ready)
             folds = _folds(study.config, ready)
@@ -60,6 +61,13 @@ def compare(arguments: Sequence[str]) -> Path:
             _carry_out(study, cells, steps, workers)
         write_study(study, cells, folds, ready)
     return study.folder
+
+
+def _workers(study: Study) -> Workers | SlurmWorkers:
+    asked = study.config.study
+    if asked.executor == "slurm":
+        return SlurmWorkers(asked.workers, study.folder, asked.slurm)
+    return Workers(asked.workers, study.folder / files.LOGS)
 
 
 def _check_settings(study: Study) -> None:
@@ -127,7 +135,7 @@ def _steps(study: Study, ready: Prepared) -> Steps:
     return steps
 
 
-def _carry_out(study: Study, cells: Sequence[Cell], steps: Steps, workers: Workers) -> None:
+def _carry_out(study: Study, cells: Sequence[Cell], steps: Steps, workers: Workers | SlurmWorkers) -> None:
     """Trains the cells that have no result yet; one that fails is tried once more, and then noted.
 
     Raises:
