@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.clip_source import ClipSource
@@ -39,7 +38,7 @@ def embedding_variance(
     clips = [source.samples(position)[:longest] for position in chosen]
     waveform, length, _ = pad_batch(clips, np.zeros(len(clips)), None)
     features, mask = model.get_layer("frontend")(waveform, length)
-    output = tf.nest.flatten(model.get_layer("trunk")(features, frame_mask=mask, training=False))[0]
+    output = keras.tree.flatten(model.get_layer("trunk")(features, frame_mask=mask, training=False))[0]
     values = np.asarray(output, np.float64).reshape(len(clips), -1)
     squares = np.square(values).mean(axis=0)
     alive = squares > 0
