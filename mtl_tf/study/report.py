@@ -21,6 +21,7 @@ from mtl_tf.study.results import load_rows
 from mtl_tf.study.session import Study
 from mtl_tf.study.tables import MOST_CLASSES, class_changes, costs, first_setting, mean_history, plain_cells
 from mtl_tf.study.words import points, several
+from mtl_tf.tables import write_table
 from mtl_tf.tasks.metrics import metric_title
 
 _MOST_CORRELATIONS = 8
@@ -55,6 +56,7 @@ def write_report(
     pairs = pair_features(first, measurements)
     corpora = {name: corpora_of(study.config, name) for name in study_tasks(study.config)}
     changes = class_changes(study.folder, table)
+    write_table(changes, study.folder / files.CLASSES)
     done = table[table["status"] == "completed"]
     page = environment.get_template("study.html.j2").render(
         study=study,
@@ -84,6 +86,14 @@ def write_report(
         ranks={name: rank_correlation(affinity, name) for name in ("affinity", "cosine")},
         groupings=best_groupings(study_tasks(study.config), affinity),
         costs=costs(table, list(study.config.tasks)).to_dict("records"),
+        named_too={
+            words: (float(own["change"].mean()), len(own))
+            for words, own in (
+                ("too", changes[changes["named_too"].astype(bool)]),
+                ("not", changes[~changes["named_too"].astype(bool)]),
+            )
+            if len(own)
+        },
         changes=changes.head(MOST_CLASSES).to_dict("records"),
         untold=[row for row in gains.to_dict("records") if row["verdict"] == UNSURE],
         few_groups=sorted({row["task"] for row in gains.to_dict("records") if row["n_groups"] < _FEW_GROUPS}),

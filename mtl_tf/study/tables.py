@@ -17,6 +17,7 @@ from mtl_tf.study.session import Study
 COSTS = ("parameters", "model_mb", "train_seconds", "answer_ms", "peak_memory_mb")
 KEPT_APART = ("embedding_variance",)  # of which the mean over single networks is shown, and not their sum
 MOST_CLASSES = 12
+_OF_CLASSES = ("frame_f1", "average_precision", "recall")  # the first that a class has
 
 
 def first_setting(table: pd.DataFrame) -> pd.DataFrame:
@@ -104,39 +105,46 @@ def costs(table: pd.DataFrame, tasks: Sequence[str]) -> pd.DataFrame:
 
 
 def class_changes(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """Compares the recall of single classes, learned with others and alone.
+    """Compares single classes, learned with others and alone.
 
     Args:
         folder: of the study.
         table: of its cells.
 
     Returns:
-        `task`, `partners`, `setting`, `class`, `alone`, `together`, `change`, `low` and `high` (mean over trainings and
-        folds plus and minus two standard errors over them), the largest changes first. Of tasks with classes alone.
+        `task`, `partners`, `setting`, `class`, `measure` (`recall` of classes, `average_precision` of tags, `frame_f1`
+        of events), `named_too` (whether a partner has a class of this name), `alone`, `together`, `change`, `low` and
+        `high` (mean over trainings and folds plus and minus two standard errors over them), the largest changes first.
     """
-    found: dict[tuple, dict[int, float]] = {}
+    found: dict[tuple, dict[tuple[int, int], float]] = {}
+    known: dict[str, set[str]] = {}
     for row in plain_cells(table).itertuples():
+        fold = -1 if pd.isna(row.fold) else int(row.fold)
         for task, scores in load_metrics(folder / row.run)["test"].items():
-            if "confusion" in scores:
-                fold = -1 if pd.isna(row.fold) else int(row.fold)
-                for name, entry in scores["per_class"].items():
-                    if entry["n"]:
-                        key = (row.setting, row.tasks, task, name)
-                        found.setdefault(key, {})[row.seed, fold] = entry["recall"]
+            classes = scores.get("per_class", {})
+            known.setdefault(task, set()).update(name.casefold() for name in classes)
+            for name, entry in classes.items():
+                measure = next(measure for measure in _OF_CLASSES if measure in entry)
+                if entry["n"] and entry[measure] is not None:
+                    key = (row.setting, row.tasks, task, name, measure)
+                    found.setdefault(key, {})[row.seed, fold] = entry[measure]
     rows = []
-    for (setting, names, task, label), together in found.items():
-        alone = found.get((setting, task, task, label), {})
+    for (setting, names, task, label, measure), together in found.items():
+        alone = found.get((setting, task, task, label, measure), {})
         both = sorted(set(together) & set(alone))
         if names == task or not both:
             continue
+        partners = [name for name in names.split("+") if name != task]
         changes = np.array([together[key] - alone[key] for key in both])
         error = 2 * changes.std(ddof=1) / len(changes) ** 0.5 if len(changes) > 1 else np.inf
         rows.append(
             {
                 "task": task,
-                "partners": "+".join(name for name in names.split("+") if name != task),
+                "partners": "+".join(partners),
                 "setting": setting,
                 "class": label,
+                "measure": measure,
+                "named_too": any(label.casefold() in known.get(partner, ()) for partner in partners),
                 "alone": float(np.mean([alone[key] for key in both])),
                 "together": float(np.mean([together[key] for key in both])),
                 "change": float(changes.mean()),
@@ -144,5 +152,6 @@ def class_changes(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
                 "high": float(changes.mean() + error),
             }
         )
-    columns = ["task", "partners", "setting", "class", "alone", "together", "change", "low", "high"]
-    return pd.DataFrame(rows, columns=columns).sort_values("change", key=lambda c: -c.abs(), ignore_index=True)
+    columns = ["task", "partners", "setting", "class", "measure", "named_too", "alone", "together", "change"]
+    result = pd.DataFrame(rows, columns=[*columns, "low", "high"])
+    return result.sort_values("change", key=lambda change: -change.abs(), ignore_index=True)
