@@ -21,6 +21,11 @@ KEYS = {
     "esc10": ["fold=0"],
     "fsdd_and_esc10": ["tasks.digit.classes=null"],
     "georgiev2017": [],
+    "study_real": [
+        *("fold=0", "tasks.digit.classes=null", "tasks.emotion.classes=null", "split.num_folds=2"),
+        "task=[emotion,digit,arabic_keyword,scene,voice_activity]",
+        *(f"corpora.{name}.split.num_folds=2" for name in ("arabic_speech_commands", "esc10", "ami")),
+    ],
 }
 SMALL_FU2020 = (
     *("model.filters=[8,8,8]", "model.bottleneck_units=8", "model.lstm_units=8", "model.num_heads=2"),
@@ -95,8 +100,9 @@ def write_own(kind, root, labels):
     for label in classes:
         (root / label).mkdir(parents=True)
         for number in range(8):
-            soundfile.write(root / label / f"{number}.wav", 0.1 * rng.standard_normal(16000), 16000)
-            rows.append(f"{label}/{number}.wav,{label}\n")
+            name = f"{label}/{number:08}_NO_01.wav"  # a speaker, as Arabic Speech Commands has it
+            soundfile.write(root / name, 0.1 * rng.standard_normal(16000), 16000)
+            rows.append(f"{name},{label}\n")
     if kind == "table":
         for place, part in enumerate(("train", "val", "test")):
             (root / f"{part}.csv").write_text(f"file,{column}\n" + "".join(rows[place::3]))
