@@ -274,10 +274,11 @@ class PipelineConfig(Section):
         False,
         description="decode each clip once into a store under prepared_dir, which all runs share, and read from there",
     )
-    keep_features: bool = Field(
-        False,
-        description="compute the features of each clip once and keep them in memory, where training changes no clip: "
-        "all are at most clip_s long and noise_db is null; studies do",
+    keep_features: bool | None = Field(
+        None,
+        description="true: compute the features of each clip once and keep them in memory, where training changes no "
+        "clip, which is at most clip_s long then, with noise_db=null, and they take half a gigabyte at most; null: "
+        "studies do, other runs do not",
     )
     num_parallel_calls: PositiveInt = Field(2, description="clips decoded at once")
 

@@ -75,6 +75,14 @@ def _drop_references(
         if any(map(idle, asked)) and f"study.{key}" not in typed:
             study[key] = [entry for entry in asked if not idle(entry)]
             dropped.append(f"study.{key} of other tasks")
+    overlaps = study.get("overlaps") or {}
+    if "study.overlaps" not in typed and any({task, *partners} - tasks for task, partners in overlaps.items()):
+        study["overlaps"] = {
+            task: {partner: classes for partner, classes in partners.items() if partner in tasks}
+            for task, partners in overlaps.items()
+            if task in tasks
+        }
+        dropped.append("study.overlaps of other tasks")
     figures = values.get("published") or []
     kept = [entry for entry in figures if not isinstance(entry, dict) or entry.get("task") in tasks]
     if len(kept) < len(figures) and "published" not in typed:

@@ -1,6 +1,6 @@
 """The keys of a study, which compares tasks learned alone and together."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -56,7 +56,7 @@ class StudyConfig(Section):
     executor: Literal["local", "slurm"] = Field(
         "local", description="where cells are trained: in processes of this machine, or in jobs of Slurm (submitit)"
     )
-    slurm: dict[str, str | int | float | bool] = Field(
+    slurm: dict[str, Any] = Field(
         {},
         description="of executor=slurm: parameters of submitit, as {slurm_partition: main, cpus_per_task: 4, "
         "timeout_min: 240}; workers= is the number of jobs at a time",

@@ -9,6 +9,15 @@ from mtl_tf.config import CorpusConfig
 from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.errors import UserError
 
+# Columns that the project makes or measures; a label column called alike gets `_` behind its name.
+RESERVED = {
+    *("clip_id", "corpus", "path", "start_s", "duration_s", "identity", "copy", "speaker", "session"),
+    *("official_split", "official_fold", "misfit", "sample_rate", "channels", "start_frame", "num_frames", "container"),
+    *("subtype", "plain_pcm_bits", "peak", "clipped_fraction", "audio_sha1", "fingerprint", "doubt", "error"),
+    *("recording", "same_because", "split", "decoder"),
+}
+_OURS = {"split": "official_split", "fold": "official_fold"}
+
 
 class OwnCorpus(Corpus):
     """A corpus that configuration describes; its labels are whatever columns are found.
@@ -42,14 +51,18 @@ class OwnCorpus(Corpus):
         """
         rows = self.read(root)
         for column, pattern in self.options.patterns.items():
+            key = f"corpora.{self.name}.patterns.{column}"
+            if column in RESERVED - {"speaker", "session", "split"}:
+                raise UserError(f"{key}: the project has a column of that name; give another, such as {column}_")
             found = [re.search(pattern, str(row["path"])) for row in rows]
             if rows and not any(found):
-                raise UserError(
-                    f"corpora.{self.name}.patterns.{column}: {pattern} fits no path, such as {rows[0]['path']}"
-                )
+                raise UserError(f"{key}: {pattern} fits no path, such as {rows[0]['path']}")
             for row, match in zip(rows, found, strict=True):
-                if match is not None:
-                    row[column] = match[1] if match.re.groups else match[0]
+                value = None if match is None else match[1] if match.re.groups else match[0]
+                if column == "fold" and value is not None and not value.isdecimal():
+                    raise UserError(f"{key}: a fold is a number, and {pattern} finds {value} in {row['path']}")
+                if value is not None:
+                    row[_OURS.get(column, column)] = value
         return rows
 
     def root(self, data_root: str | None, prepared_dir: Path) -> Path:

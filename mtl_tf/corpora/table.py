@@ -8,7 +8,7 @@ import pandas as pd
 
 from mtl_tf.annotations import TIMES, Event, write_events
 from mtl_tf.corpora.corpus import SPELLINGS
-from mtl_tf.corpora.own_corpus import OwnCorpus
+from mtl_tf.corpora.own_corpus import RESERVED, OwnCorpus
 from mtl_tf.corpora.table_rows import Events, Files
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.tables import SUFFIXES, parse_seconds, read_table
@@ -27,13 +27,6 @@ ALIASES = {
 }
 METADATA = "metadata"
 ENCODINGS = ("utf-8", "cp1252")
-# Columns that the project makes or measures; a label column called alike gets `_` behind its name.
-RESERVED = {
-    *("clip_id", "corpus", "path", "start_s", "duration_s", "identity", "copy", "speaker", "session"),
-    *("official_split", "official_fold", "misfit", "sample_rate", "channels", "start_frame", "num_frames", "container"),
-    *("subtype", "plain_pcm_bits", "peak", "clipped_fraction", "audio_sha1", "fingerprint", "doubt", "error"),
-    *("recording", "same_because", "split", "decoder"),
-}
 
 
 class Table(OwnCorpus):

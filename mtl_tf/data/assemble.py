@@ -154,8 +154,7 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
     """
     manifest, notes = data.manifest, []
     division = split_clips(manifest, config, fold, notes)
-    tasks, names = build_tasks(config.tasks, manifest.assign(split=division["split"]))
-    tasks, names = {name: tasks[name] for name in config.trained_tasks}, names[list(config.trained_tasks)]
+    tasks, names = build_tasks(config.trained_tasks, manifest.assign(split=division["split"]))
     for name, task in config.trained_tasks.items():
         if task.permute_seed is not None:
             names[name] = permuted(names[name], manifest["corpus"], division["split"], task.permute_seed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,7 @@ from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.tasks.frame_labels import FrameLabels
 from mtl_tf.tasks.steps import Steps
 
-_AT_ONCE = 64
+_AT_ONCE, _READ = 64, 512
 Inputs = dict[str, tf.Tensor]
 Function = Callable[[Inputs], tuple[tf.Tensor, tf.Tensor]]
 
@@ -36,14 +37,15 @@ class RawFeatures:
         self._known: dict[int, tuple[np.ndarray, int]] = {}
 
     def of(
-        self, positions: np.ndarray, source: ClipSource, frames: int | None = None
+        self, positions: np.ndarray, source: ClipSource, frames_of: Callable[[int], int] | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Gives features, mask and length of clips.
 
         Args:
             positions: of the clips.
             source: their samples.
-            frames: how many there are at least; the longest of these clips may have more.
+            frames_of: how many frames there are by the length of the longest of these clips, in samples; None: as many
+                as it has of its own.
 
         Returns:
             float32 (clips, frames, bins), bool (clips, frames), and int32 (clips,), how many samples each clip has.
@@ -52,25 +54,31 @@ class RawFeatures:
             UserError: a clip cannot be decoded.
         """
         missing = [int(position) for position in positions if int(position) not in self._known]
-        clips = [source.samples(position)[: self.num_samples] for position in missing]
+        for begin in range(0, len(missing), _READ):
+            self._measure(missing[begin : begin + _READ], source)
+        rows = [self._known[int(position)] for position in positions]
+        counts, length = (
+            np.array(values, np.int32) for values in ([len(own) for own, _ in rows], [n for _, n in rows])
+        )
+        width = counts.max() if frames_of is None else max(frames_of(int(length.max())), counts.max())
+        features = np.zeros((len(rows), width, *rows[0][0].shape[1:]), np.float32)
+        for row, (own, _) in zip(features, rows, strict=True):
+            row[: len(own)] = own
+        return features, np.arange(width) < counts[:, None], length
+
+    def _measure(self, positions: list[int], source: ClipSource) -> None:
+        clips = [source.samples(position)[: self.num_samples] for position in positions]
         # Clips of about one length together, so that little is padded.
-        order = sorted(range(len(missing)), key=lambda place: len(clips[place]))
+        order = sorted(range(len(clips)), key=lambda place: len(clips[place]))
         for begin in range(0, len(order), _AT_ONCE):
             batch = order[begin : begin + _AT_ONCE]
             waveform, length, _ = pad_batch([clips[place] for place in batch], np.zeros(len(batch)), None)
             features, mask = (values.numpy() for values in self._compute({"waveform": waveform, "length": length}))
             for row, place in enumerate(batch):
-                self._known[missing[place]] = features[row][mask[row]], int(length[row])
-        rows = [self._known[int(position)] for position in positions]
-        counts = np.array([len(own) for own, _ in rows])
-        width = max(counts.max(), frames or 0)
-        features = np.zeros((len(rows), width, *rows[0][0].shape[1:]), np.float32)
-        for row, (own, _) in zip(features, rows, strict=True):
-            row[: len(own)] = own
-        return features, np.arange(width) < counts[:, None], np.array([length for _, length in rows], np.int32)
+                self._known[positions[place]] = features[row][mask[row]], int(length[row])
 
 
-@dataclass(frozen=True)
+@dataclass
 class ClipFeatures:
     """Features that a trunk takes, of some clips of a run.
 
@@ -140,16 +148,20 @@ class ClipFeatures:
         order = tf.data.Dataset.from_tensor_slices(scored.astype(np.int64))
         return untuned(order.batch(batch_size).map(load).prefetch(2))
 
+    @cached_property
+    def _tables(self) -> list[tf.Tensor]:
+        """Row of each clip, features, mask and length, outside of the graphs, which would hold a copy of each."""
+        row_of = np.zeros(int(self.positions.max()) + 1, np.int64)
+        row_of[self.positions] = np.arange(len(self.positions))
+        return [tf.constant(values) for values in (row_of, self.features, self.mask, self.length)]
+
     def _loader(
         self, labels: dict[str, np.ndarray], weights: dict[str, np.ndarray], steps: Steps | None, trim: bool
     ) -> Callable[[tf.Tensor], tuple]:
-        row_of = np.zeros(int(self.positions.max()) + 1, np.int64)
-        row_of[self.positions] = np.arange(len(self.positions))
         asked = {name: values for name, values in labels.items() if isinstance(values, FrameLabels)}
         known = {name: tf.constant(values) for name, values in labels.items() if name not in asked}
         weighed = {name: tf.constant(values) for name, values in weights.items()}
-        # Tables outside of the graph, which would hold a copy of each.
-        tables = [tf.constant(values) for values in (row_of, self.features, self.mask, self.length)]
+        tables = self._tables
 
         def load(positions: tf.Tensor) -> tuple:
             rows = tf.gather(tables[0], positions)

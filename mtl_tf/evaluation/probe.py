@@ -6,6 +6,7 @@ import numpy as np
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.pipeline import pad_batch
+from mtl_tf.models.build import embedding_of
 
 NUM_CLIPS = 32
 
@@ -13,7 +14,7 @@ NUM_CLIPS = 32
 def embedding_variance(
     model: keras.Model, source: ClipSource, positions: np.ndarray, config: PipelineConfig
 ) -> float | None:
-    """Measures the intermediate output variance of Callebaut 2021 (section 4.1), of the output of the trunk.
+    """Measures the intermediate output variance of Callebaut 2021 (section 4.1), of what the heads see.
 
     Chosen here: the variance of each value over clips, divided by the mean of its square, so that the scale of an
     embedding does not count; then the mean over the values that are not always zero. 0: all clips have the same
@@ -37,9 +38,8 @@ def embedding_variance(
     longest = round(config.clip_s * source.sample_rate)
     clips = [source.samples(position)[:longest] for position in chosen]
     waveform, length, _ = pad_batch(clips, np.zeros(len(clips)), None)
-    features, mask = model.get_layer("frontend")(waveform, length)
-    output = keras.tree.flatten(model.get_layer("trunk")(features, frame_mask=mask, training=False))[0]
-    values = np.asarray(output, np.float64).reshape(len(clips), -1)
+    embed = keras.Model(model.input, embedding_of(model))
+    values = np.asarray(embed({"waveform": waveform, "length": length}, training=False), np.float64)
     squares = np.square(values).mean(axis=0)
     alive = squares > 0
     return float((values[:, alive].var(axis=0) / squares[alive]).mean()) if alive.any() else None

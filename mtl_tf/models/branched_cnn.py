@@ -103,6 +103,15 @@ class BranchedCNN(keras.layers.Layer):
             outputs[name] = classification_head(task)(branch([*hidden, valid]))
         return outputs
 
+    def clip_embedding(self, model: keras.Model):
+        """Finds the embeddings of all tasks, one after the other: symbolic (batch, tasks * embedding_units).
+
+        Args:
+            model: of this trunk and its heads.
+        """
+        branches = [layer.output for layer in model.layers if isinstance(layer, Branch)]
+        return branches[0] if len(branches) == 1 else keras.layers.Concatenate(name="embeddings")(branches)
+
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns the shapes of what `call` gives."""
         shapes = [(*input_shape, 1)]

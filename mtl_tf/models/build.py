@@ -122,3 +122,26 @@ def answer(model: keras.Model, waveform, length=None, training: bool = False) ->
 def count_parameters(model: keras.Model) -> int:
     """Counts the weights of trunk and heads; the statistics of the front end are none of the network's."""
     return sum(layer.count_params() for layer in model.layers if not isinstance(layer, FrontEnd))
+
+
+def embedding_of(model: keras.Model):
+    """Finds what stands for a clip in a model: what its heads see, or the mean of it over time.
+
+    Args:
+        model: of `build_model`.
+
+    Returns:
+        Symbolic float (batch, channels). A trunk whose heads see something of their own gives it by `clip_embedding`.
+    """
+    trunk = model.get_layer("trunk")
+    if hasattr(trunk, "clip_embedding"):
+        return trunk.clip_embedding(model)
+    output = trunk.output
+    if not isinstance(output, list | tuple):
+        return output
+    if getattr(trunk, "return_steps", False):
+        output = output[:-2]
+    if len(output) == 1:
+        return output[0]
+    steps, valid = output  # (batch, steps, channels), (batch, steps)
+    return keras.layers.GlobalAveragePooling1D(name="mean_step")(steps, mask=valid)

@@ -5,16 +5,18 @@ from pathlib import Path
 import pandas as pd
 
 from mtl_tf.config import RunConfig
+from mtl_tf.data.manifest import TRAIN
 from mtl_tf.errors import UserError
 from mtl_tf.runs import names
-from mtl_tf.runs.read import load_config, load_metrics
+from mtl_tf.runs.folder import LABEL
+from mtl_tf.runs.read import load_config, load_division, load_metrics, part_folders
 
 _ALIKE = {"corpora", "frontend", "model", "pipeline", "split", "fold", "repeats", "training"}
 _OF_TASKS = {"loss_weights", "task_weighting", "monitor", "balancing", "affinity_every"}
 
 
 def scores_alone(folder: Path, config: RunConfig) -> dict[str, tuple[float, str]]:
-    """Finds runs of single tasks beside a run of several, with the same network, training and test clips.
+    """Finds runs of single tasks beside a run of several, with the same network, settings, training and test clips.
 
     Args:
         folder: of the run; runs are looked for in the folder above.
@@ -35,9 +37,9 @@ def scores_alone(folder: Path, config: RunConfig) -> dict[str, tuple[float, str]
             if len(known.trained_tasks) != 1 or _alike(known) != wanted:
                 continue
             (task,) = known.trained_tasks
-            if known.trained_tasks[task] != config.trained_tasks.get(task) or _clips(other, task) != _clips(
-                folder, task
-            ):
+            if known.trained_tasks[task] != config.trained_tasks.get(task):
+                continue
+            if _clips(other, task) != _clips(folder, task) or _trained(other, task) != _trained(folder, task):
                 continue
             score = load_metrics(other)["test"][task][metrics[task]]
         except (UserError, OSError, ValueError, KeyError):
@@ -57,3 +59,13 @@ def _alike(config: RunConfig) -> dict:
 def _clips(folder: Path, task: str) -> set[str]:
     table = pd.read_parquet(folder / names.PREDICTIONS, columns=["clip_id"], filters=[("task", "==", task)])
     return set(table["clip_id"])
+
+
+def _trained(folder: Path, task: str) -> set[tuple[str, str]]:
+    """Returns the training clips of a task, of all folds, with their fold."""
+    found = set()
+    for part in part_folders(folder):
+        division = load_division(part)
+        rows = division[(division["split"] == TRAIN) & division[f"{LABEL}{task}"].notna()]
+        found |= {(part.name if part != folder else "", clip) for clip in rows.index}
+    return found

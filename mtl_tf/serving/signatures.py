@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mtl_tf.data.decode import LOUDEST
 from mtl_tf.models.build import answer as model_answer
+from mtl_tf.models.build import embedding_of
 from mtl_tf.models.steps import model_steps
 from mtl_tf.serving.wav_bytes import WavDecoder
 
@@ -94,7 +95,7 @@ class ServedModel(tf.Module):
         self._one_task = {
             task: self._checked(_with_steps(model, {task: output})) for task, output in model.output.items()
         }
-        self._embed = self._checked(keras.Model(model.input, {"embedding": _embedding(model)}))
+        self._embed = self._checked(keras.Model(model.input, {"embedding": embedding_of(model)}))
 
     def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
         """Makes every signature, by its name."""
@@ -284,16 +285,3 @@ def _with_steps(model: keras.Model, outputs: dict) -> keras.Model:
     """Takes some outputs of a model, and which steps are no padding where one of them is of steps."""
     timed = any(map(_is_of_frames, outputs.values()))
     return keras.Model(model.input, outputs | ({VALID: model.get_layer("trunk").output[-1]} if timed else {}))
-
-
-def _embedding(model: keras.Model):
-    trunk = model.get_layer("trunk")
-    output = trunk.output
-    if not isinstance(output, list | tuple):
-        return output
-    if getattr(trunk, "return_steps", False):
-        output = output[:-2]
-    if len(output) == 1:
-        return output[0]
-    steps, valid = output  # (batch, steps, channels), (batch, steps)
-    return keras.layers.GlobalAveragePooling1D(name="mean_step")(steps, mask=valid)

@@ -22,7 +22,7 @@ from mtl_tf.study.gains import deciding_cells
 from mtl_tf.study.plan import plan_cells
 from mtl_tf.study.results import Answers, load_result
 from mtl_tf.study.session import Study, open_study
-from mtl_tf.study.slurm import SlurmWorkers
+from mtl_tf.study.slurm import SlurmWorkers, cancel_left
 from mtl_tf.study.workers import Workers
 from mtl_tf.study.write import write_study
 
@@ -53,18 +53,23 @@ def compare(arguments: Sequence[str]) -> Path:
             folds = _folds(study.config, ready)
             cells = plan_cells(study.config, folds, list(study.settings))
             steps = _steps(study, ready)
-            same_within = study.config.study.same_within
+            _check_overlaps(study, ready)
             if study.config.study.controlled == "gains":
-                plain = [cell for cell in cells if not cell.permuted]
-                _carry_out(study, plain, steps, workers)
-                cells = deciding_cells(Answers(study.folder, cells, study.config.tasks, folds), same_within)
-            _carry_out(study, cells, steps, workers)
+                _carry_out(study, [cell for cell in cells if not cell.permuted], steps, workers)
+                known = Answers(study.folder, cells, study.config.tasks, folds)
+                cells = deciding_cells(known, study.config.study.same_within)
+                left = [cell for cell in cells if cell.permuted]
+            else:
+                left = cells
+            if left:
+                _carry_out(study, left, steps, workers)
         write_study(study, cells, folds, ready)
     return study.folder
 
 
 def _workers(study: Study) -> Workers | SlurmWorkers:
     asked = study.config.study
+    cancel_left(study.folder)
     if asked.executor == "slurm":
         return SlurmWorkers(asked.workers, study.folder, asked.slurm)
     return Workers(asked.workers, study.folder / files.LOGS)
@@ -107,6 +112,24 @@ def _check_data(study: Study, ready: Prepared) -> None:
     write_whole(path, digest.hexdigest().encode())
 
 
+def _check_overlaps(study: Study, ready: Prepared) -> None:
+    """Refuses to leave out what is not there.
+
+    Raises:
+        UserError: no training clip of a partner is of a class to leave out.
+    """
+    division = ready.divisions[0]
+    for task, partners in study.config.study.overlaps.items():
+        for partner, classes in partners.items():
+            there = set(division.names[partner][division.positions(TRAIN)].dropna())
+            missing = [name for name in classes if name not in there]
+            if missing:
+                raise UserError(
+                    f"study.overlaps.{task}.{partner}: no training clip is of the class {missing[0]}; the classes are "
+                    f"{', '.join(sorted(there))}"
+                )
+
+
 def _folds(config: RunConfig, ready: Prepared) -> list[int | None]:
     if len(ready.numbers) == 1 and config.fold is None:
         if config.study.folds not in ([], [0]):
@@ -128,8 +151,8 @@ def _steps(study: Study, ready: Prepared) -> Steps:
         for number, division in zip(ready.numbers, ready.divisions, strict=True):
             fold = None if single else number
             size = (study.config if budget == "updates" else config).pipeline.batch_size
-            # So many as go into whole executions, since TensorFlow would take fewer at once otherwise.
-            together = config.training.steps_per_execution
+            # Steps go into whole executions, since TensorFlow would take fewer at once otherwise.
+            together = study.config.training.steps_per_execution if budget == "updates" else 1
             count = math.ceil(len(division.positions(TRAIN)) / size / together) * together
             steps[setting, fold] = None if budget == "epochs" or config.training.steps_per_epoch else count
     return steps

@@ -93,7 +93,9 @@ class Cell:
                 "tasks": tasks,
                 "split": split,
                 "training": training.model_copy(update={"loss_weights": weights}),
-                "pipeline": base.pipeline.model_copy(update={"keep_features": True}),
+                "pipeline": base.pipeline.model_copy(
+                    update={"keep_features": base.pipeline.keep_features is not False}
+                ),
                 "runs_dir": runs_dir,
                 "repeats": 1,
                 "published": [],

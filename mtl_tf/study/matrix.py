@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from statsmodels.stats.multitest import multipletests
 
 from mtl_tf.study.cell import CORPORA
+from mtl_tf.study.estimate import LEVEL
 from mtl_tf.study.gains import UNSURE, compare
 from mtl_tf.study.results import Answers
 
@@ -20,6 +22,7 @@ COLUMNS = (
     "low",
     "high",
     "p_value",
+    "p_value_holm",
     "minimum_detectable",
     "n_pairs",
     "n_groups",
@@ -38,7 +41,8 @@ def corpus_matrix(answers: Answers, corpora: dict[str, tuple[str, ...]], same_wi
     Returns:
         One row per task, model, training corpora (joined by +) and tested corpus, with `COLUMNS`: `score` is the mean
         over seeds, `gain` what it has more than training on the tested corpus itself, with its 95 % interval over
-        speakers and seeds; NaN for that training itself, and where there is none.
+        speakers and seeds, `p_value_holm` and `verdict`, corrected for all rows; NaN for that training itself, and
+        where there is none.
 
     Raises:
         UserError: a file of a run is damaged.
@@ -70,12 +74,21 @@ def corpus_matrix(answers: Answers, corpora: dict[str, tuple[str, ...]], same_wi
                 "verdict": "",
             }
             row |= dict.fromkeys(("gain", "low", "high", "p_value", "minimum_detectable"), np.nan)
-            if both:
+            if both and here[both[0]].clips == there[both[0]].clips:  # a network may lack classes, and with them clips
                 found = compare([here[seed] for seed in both], [there[seed] for seed in both], same_within)
                 row |= {name: getattr(found, name) for name in ("gain", "low", "high", "p_value", "minimum_detectable")}
-                row["verdict"] = UNSURE if not found.is_sure else "better" if found.gain > 0 else "worse"
             rows.append(row)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    tested = table["p_value"].notna()
+    if tested.any():
+        table.loc[tested, "p_value_holm"] = multipletests(table.loc[tested, "p_value"].astype(float), method="holm")[1]
+        table.loc[tested, "verdict"] = [_verdict(row) for row in table[tested].to_dict("records")]
+    return table
+
+
+def _verdict(row: dict) -> str:
+    sure = row["p_value_holm"] < 1 - LEVEL
+    return UNSURE if not sure else "better" if row["gain"] > 0 else "worse"
 
 
 def matrices(table: pd.DataFrame, corpora: dict[str, tuple[str, ...]]) -> list[dict]:

@@ -66,7 +66,7 @@ def plan_cells(
         shapes += [{"tasks": (name,), "noise": True} for name in study_tasks(config) if name in alone]
     return [
         Cell(**shape, seed=seed, fold=fold, setting=setting)
-        for seed, shape, setting, fold in product(range(config.study.seeds), shapes, settings, folds)
+        for seed, setting, shape, fold in product(range(config.study.seeds), settings, shapes, folds)
     ]
 
 
@@ -80,15 +80,19 @@ def _without_overlaps(config: RunConfig, sets: Sequence[tuple[str, ...]]) -> lis
     for task, partners in config.study.overlaps.items():
         for partner, classes in partners.items():
             key = f"study.overlaps.{task}.{partner}"
-            unknown = [name for name in (task, partner) if name not in tasks]
+            unknown = [name for name in (task, partner) if name not in config.tasks]
             if unknown:
-                raise UserError(f"{key}: {unknown[0]} is not compared; the tasks are {', '.join(tasks)}")
+                raise UserError(f"{key}: there is no task {unknown[0]}; the tasks are {', '.join(config.tasks)}")
+            if task not in tasks or partner not in tasks:
+                continue
             asked = config.tasks[partner]
             if not asked.exclusive or asked.of_frames:
                 raise UserError(f"{key}: classes can be left out of a task with one class per clip alone")
             foreign = [name for name in classes if asked.classes is not None and name not in asked.classes]
             if foreign or not classes:
                 raise UserError(f"{key}={classes}: give some of the classes of {partner}")
+            if asked.classes is not None and len(set(asked.classes) - set(classes)) < 2:
+                raise UserError(f"{key}={classes}: at least two classes of {partner} must be left")
             pair = tuple(name for name in tasks if name in (task, partner))
             if pair not in sets or (task,) not in sets:
                 raise UserError(f"{key}: neither the pair nor the task alone may be missing; give sets=[alone,pairs]")
@@ -100,13 +104,19 @@ def _of_corpora(config: RunConfig) -> list[dict]:
     shapes, kinds = [], config.study.corpora
     for task in study_tasks(config):
         corpora = corpora_of(config, task)
-        if len(corpora) < 2:
+        if len(corpora) < 2 or config.tasks[task].closed_set:  # speakers of one corpus are in no other
             continue
+        if config.tasks[task].classes is None:
+            raise UserError(
+                f"study.corpora: name the classes of {task} with tasks.{task}.classes=[...], as a corpus may lack some"
+            )
         parts = [(name,) for name in corpora] if "alone" in kinds else []
         parts += [corpora] if "pooled" in kinds else []
-        if "left_out" in kinds and len(corpora) > 2:  # of two, all but one is the other alone
+        if "left_out" in kinds:  # of two corpora that is the other one alone
             parts += [tuple(name for name in corpora if name != other) for other in corpora]
-        shapes += [{"tasks": (task,), "corpora": part} for part in parts]
+        shapes += [{"tasks": (task,), "corpora": part} for part in dict.fromkeys(parts)]
     if kinds and not shapes:
-        raise UserError("study.corpora asks for a task that several corpora carry, and there is none")
+        raise UserError(
+            "study.corpora asks for a task that several corpora carry, and that is not closed-set; there is none"
+        )
     return shapes

@@ -19,6 +19,7 @@ from mtl_tf.study.plan import corpora_of, study_tasks
 from mtl_tf.study.predictors import FEWEST_PAIRS, by_origin, correlate, pair_features, predict_gains
 from mtl_tf.study.results import load_rows
 from mtl_tf.study.session import Study
+from mtl_tf.study.settings import BETTER
 from mtl_tf.study.tables import MOST_CLASSES, class_changes, costs, first_setting, mean_history, plain_cells
 from mtl_tf.study.words import points, several
 from mtl_tf.tables import write_table
@@ -70,6 +71,7 @@ def write_report(
         minutes=round(float(done["seconds"].sum()) / 60),
         gains=gains.to_dict("records"),
         settings=[] if settings is None else settings.astype(object).where(settings.notna(), None).to_dict("records"),
+        beating=[] if settings is None else settings[settings["verdict"] == BETTER].to_dict("records"),
         answers=summarize(gains),
         maps=heat_maps(gains),
         forest=_inline(figures.forest(gains)) if len(gains) else "",

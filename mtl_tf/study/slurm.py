@@ -65,8 +65,6 @@ class SlurmWorkers:
             ) from error
         except (NameError, AssertionError, TypeError) as error:
             raise UserError(f"study.slurm: {' '.join(str(error).split())}") from error
-        if self._list.is_file():
-            _cancel(self._list.read_text(encoding="utf-8").split())
         self._jobs: list[str] = []
 
     def __enter__(self) -> "SlurmWorkers":
@@ -103,6 +101,8 @@ class SlurmWorkers:
                 ended = job.job_id not in running and _has_ended(job)
                 yield from self._outcomes(active[job], job if ended else None)
                 if ended:
+                    if active[job]:  # the cell that ended the job is told of; those behind it were not begun
+                        chunks.append(active[job])
                     del active[job]
                     self._jobs.remove(job.job_id)
             if active:
@@ -118,7 +118,7 @@ class SlurmWorkers:
         return job
 
     def _outcomes(self, left: list[Path], ended: Any) -> Iterator[Outcome]:
-        """Takes the cells that are done from those of a job; all of them where the job has ended."""
+        """Takes the cells that are done from those of a job, and, where the job has ended, the one that it ended in."""
         for place in list(left):
             result = load_result(place)
             if result is not None and result["status"] == "completed":
@@ -126,11 +126,23 @@ class SlurmWorkers:
             elif (place / files.FAILURE).is_file():
                 reason = (place / files.FAILURE).read_text(encoding="utf-8")
             elif ended is not None:
-                reason = _last_words(ended)
+                reason, ended = _last_words(ended), None
             else:
                 continue
             left.remove(place)
             yield place, reason
+
+
+def cancel_left(folder: Path) -> None:
+    """Cancels the jobs that a killed study left, which would train the same cells.
+
+    Args:
+        folder: of the study.
+    """
+    path = folder / files.JOBS
+    if path.is_file():
+        _cancel(path.read_text(encoding="utf-8").split())
+        path.unlink()
 
 
 def _running(jobs: list[str]) -> set[str]:

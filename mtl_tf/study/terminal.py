@@ -28,6 +28,15 @@ def print_answers(folder: Path) -> None:
             partners = several(row.partners) + with_model
             table.add_row(row.task, partners, f"{100 * row.alone:.1f}", points(row.gain), interval, row.verdict)
         console.print(table)
+    if (folder / files.CORPORA).is_file():
+        title = "From one corpus to another: score on its test clips, and beside its own network, in points (95 %)"
+        table = _table(title, "task", "learned from", "tested on", "score", "gain", "interval")
+        for row in load_rows(folder / files.CORPORA).itertuples():
+            own = pd.isna(row.gain)
+            interval = "" if own else f"[{points(row.low)}, {points(row.high)}]"
+            trained, gain = several(row.trained_on), "" if own else points(row.gain)
+            table.add_row(row.task, trained, row.tested_on, f"{100 * row.score:.1f}", gain, interval, row.verdict)
+        console.print(table)
     if (folder / files.SETTINGS).is_file():
         table = _table("Settings, beside the first, in points (95 %)", "task", "setting", "score", "gain", "interval")
         for row in load_rows(folder / files.SETTINGS).itertuples():

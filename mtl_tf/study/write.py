@@ -59,6 +59,8 @@ def write_study(study: Study, cells: Sequence[Cell], folds: Sequence[int | None]
     corpora = {name: corpora_of(study.config, name) for name in study_tasks(study.config)}
     if study.config.study.corpora:
         write_table(corpus_matrix(answers, corpora, same_within), study.folder / files.CORPORA)
+    else:
+        (study.folder / files.CORPORA).unlink(missing_ok=True)
     measured = measurements(study, table, ready)
     write_table(measured, study.folder / files.MEASUREMENTS)
     affinity = affinities(study.folder, table, study_tasks(study.config), gains)

@@ -34,6 +34,8 @@ class BalancedModel(keras.Model):
         private = [layer for layer in self.layers if any(_belongs(layer.name, name) for name in losses)]
         heads = {id(variable) for layer in private for variable in layer.trainable_variables}
         shared = [variable for variable in self.trainable_variables if id(variable) not in heads]
+        if not shared:  # of a trunk that gives each task all of its blocks there is nothing to measure
+            affinity = None
         if affinity is not None:
             affinity.build(shared)
         # Not by plain assignment, as Keras would take what they hold for weights of the model.
@@ -121,6 +123,8 @@ class BalancedModel(keras.Model):
         total = [tf.add_n([own[place] for own in found]) for place in range(len(values))]
         ids = {id(variable) for variable in self._shared}
         places = [place for place, variable in enumerate(variables) if id(variable) in ids]
+        if not places:
+            return total
         flat = tf.stack([tf.concat([tf.reshape(own[place], [-1]) for place in places], axis=0) for own in found])
         combined = self._balancing.combine(flat, step)
         sizes = [values[place].shape.num_elements() for place in places]

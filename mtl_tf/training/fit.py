@@ -37,6 +37,8 @@ from mtl_tf.training.on_features import features_model, finish_features, raw_fea
 from mtl_tf.training.step_loss import StepLoss
 from mtl_tf.training.tag_loss import TagLoss
 
+_BLOCK = 256  # clips whose kept features are looked at together
+
 
 @dataclass
 class TrainedModel:
@@ -247,7 +249,8 @@ def fit_normalization(
     if key not in source.measured:
         count, total, squares = 0.0, 0.0, 0.0
         if raw is not None:
-            batches = [raw.of(positions, source)[:2]]
+            blocks = np.array_split(positions, -(-len(positions) // _BLOCK))
+            batches = (raw.of(block, source)[:2] for block in blocks)
         else:
             batches = map_batches(lambda inputs: frontend.raw(**inputs), source, positions, config.pipeline)
         for features, mask in batches:

@@ -1,5 +1,7 @@
 """Trains on features that are kept, where training changes no clip."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -38,8 +40,10 @@ def raw_features(
     limits = {name: corpus.crop_s or np.inf for name, corpus in config.corpora.items()}
     seconds = np.minimum(clips["num_frames"] / clips["sample_rate"], clips["corpus"].map(limits).astype(float))
     num_samples = round(pipeline.clip_s * rate)
-    size = 4 * frontend.count_frames(num_samples) * frontend.num_bins * len(source.paths)
-    if int(seconds.max() * rate) > num_samples or size > MOST_BYTES:  # resampling may add a sample
+    longest = min(int(seconds.max() * rate) + 1, num_samples)  # resampling may add a sample
+    raw = 4 * frontend.count_frames(longest) * frontend.num_bins * len(source.paths)
+    finished = 4 * math.prod(frontend.compute_output_shape((len(positions), num_samples))[0])
+    if int(seconds.max() * rate) > num_samples or max(raw, finished) > MOST_BYTES:
         return None
     key = ("features", str(config.frontend), num_samples)
     return source.measured.setdefault(key, RawFeatures(num_samples, lambda inputs: frontend.raw(**inputs)))
@@ -60,8 +64,10 @@ def finish_features(
     Raises:
         UserError: a clip cannot be decoded.
     """
-    padded = None if config.batch_length == "longest" else frontend.count_frames(raw.num_samples)
-    found, mask, length = raw.of(positions, source, padded)
+    fixed = config.batch_length != "longest"
+    found, mask, length = raw.of(
+        positions, source, lambda longest: frontend.count_frames(raw.num_samples if fixed else longest)
+    )
     finish = tf.function(frontend.finish)
     parts = [
         [np.asarray(values) for values in finish(found[begin : begin + _AT_ONCE], mask[begin : begin + _AT_ONCE])]

@@ -60,6 +60,12 @@ def test_patterns_read_columns_from_paths(tmp_path):
     assert table["label"].tolist() == ["dog"] * 3
     with pytest.raises(UserError, match=r"corpora\.mine\.patterns\.speaker: x fits no path, such as dog/"):
         listed(tmp_path, "folders", patterns={"speaker": "x"})
+    table = listed(tmp_path, "folders", patterns={"fold": "take([0-9])"}).set_index("path").sort_index()
+    assert table["official_fold"].fillna(-1).tolist() == [3, 1, -1]
+    with pytest.raises(UserError, match=r"patterns\.peak: the project has a column of that name"):
+        listed(tmp_path, "folders", patterns={"peak": "dog"})
+    with pytest.raises(UserError, match=r"patterns\.fold: a fold is a number, and \(take\.\) finds take"):
+        listed(tmp_path, "folders", patterns={"fold": "(take.)"})
     with pytest.raises(ValueError, match=r"speaker: \( is no regular expression"):
         CorpusConfig(name="folders", patterns={"speaker": "("})
 

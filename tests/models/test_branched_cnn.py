@@ -7,8 +7,9 @@ from small_models import LOG_MEL
 
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
-from mtl_tf.models.build import answer, build_model, build_trunk, count_parameters
+from mtl_tf.models.build import answer, build_model, build_trunk, count_parameters, embedding_of
 from mtl_tf.tasks.task import Task
+from mtl_tf.training.affinity import AffinityMeter
 from mtl_tf.training.balanced_model import BalancedModel
 from mtl_tf.training.balancing.pcgrad import PcGrad
 from mtl_tf.training.losses import TaskLoss
@@ -71,3 +72,33 @@ def test_balancing_takes_branches_for_no_shared_weights():
 def test_more_private_blocks_than_there_are_is_one_line():
     with pytest.raises(UserError, match=r"private_blocks=4: there are 3 blocks"):
         build(private_blocks=4)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a training step of TensorFlow")
+@pytest.mark.parametrize("affinity", [False, True])
+def test_nothing_shared_is_balanced_and_measured_all_the_same(affinity):
+    plain = build(private_blocks=3)
+    model = BalancedModel(plain.input, plain.output)
+    meter = AffinityMeter(list(TASKS), 1) if affinity else None
+    losses = {name: TaskLoss("per_batch") for name in TASKS}
+    model.balance(PcGrad(2, 0), losses, dict.fromkeys(TASKS, 1.0), meter)
+    model.compile("sgd", loss=losses)
+    rng = np.random.default_rng(0)
+    inputs = {"waveform": rng.standard_normal((4, 4000)).astype(np.float32), "length": np.full(4, 4000, np.int32)}
+    labels = {name: rng.integers(0, 2, 4) for name in TASKS}
+    weights = {name: np.ones(4, np.float32) for name in TASKS}
+    history = model.fit(inputs, labels, sample_weight=weights, epochs=1, verbose=0).history
+    assert np.isfinite(history["loss"]).all() and not any(name.startswith("affinity") for name in history)
+
+
+def test_the_embedding_is_what_the_heads_see():
+    model = build(adapter_filters=2)
+    embedding = embedding_of(model)
+    assert tuple(embedding.shape) == (None, 2 * UNITS)
+    values = keras.Model(model.input, {"all": embedding, **model.output})(
+        {"waveform": np.ones((1, 4000), np.float32) * 0.1, "length": None}
+    )
+    head = model.get_layer("who")
+    logits = np.asarray(values["all"])[:, UNITS:] @ np.asarray(head.kernel) + np.asarray(head.bias)
+    answers = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(answers, np.asarray(values["who"]), rtol=1e-4)

@@ -126,6 +126,12 @@ def test_a_model_without_steps_is_one_line():
         build_model(build_frontend("log_mel", options), build_trunk("svm", {}), TASKS)
 
 
+def test_a_front_end_with_one_frame_for_a_clip_has_no_steps():
+    options = {key: value for key, value in SUMMARY.items() if key != "name"} | {"window_s": None}
+    with pytest.raises(UserError, match=r"one frame of a clip, so there are no steps; give frontend\.window_s=0\.5"):
+        build_model(build_frontend("filter_bank_summary", options), build_trunk("shared_dnn", {}), TASKS)
+
+
 def test_frames_of_a_front_end_without_centre_begin_later():
     options = {k: v for k, v in LOG_MEL.items() if k != "name"}
     trunk = build_trunk("crnn", SMALL["crnn"])  # pools four frames of 10 ms

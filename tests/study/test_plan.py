@@ -98,7 +98,12 @@ def test_a_task_of_several_corpora_is_learned_from_each_from_all_and_from_all_bu
     assert config.split.trained_corpora == ["ravdess"] and config.only_tasks == ["emotion"]
     assert list(config.corpora) == ["ravdess", "emodb"] and cells[0].control == "corpora"
     assert len({cell.name for cell in cells}) == len(cells)
-    with pytest.raises(UserError, match="a task that several corpora carry, and there is none"):
+    unnamed = [*TWO, "tasks.emotion.classes=null", "corpora=[alone]"]
+    with pytest.raises(UserError, match=r"name the classes of emotion with tasks\.emotion\.classes"):
+        plan_cells(compose(read_study(unnamed).runs), [None])
+    two = plan_cells(compose(read_study([*TWO, "sets=[]", "controls=[]", "corpora=[left_out]"]).runs), [None])
+    assert {cell.corpora for cell in two} == {("ravdess",), ("emodb",)}
+    with pytest.raises(UserError, match="that is not closed-set; there is none"):
         plan_cells(compose(read_study([FOUR, "corpora=[alone]"]).runs), [None])
 
 
@@ -116,8 +121,12 @@ def test_a_pair_is_learned_again_without_what_both_name():
 @pytest.mark.parametrize(
     ("overlaps", "message"),
     [
-        ("{gender: {mood: [sad]}}", "study.overlaps.gender.mood: mood is not compared"),
+        ("{gender: {mood: [sad]}}", "study.overlaps.gender.mood: there is no task mood"),
         ("{gender: {emotion: [bored]}}", "study.overlaps.gender.emotion=['bored']: give some of the classes"),
+        (
+            "{gender: {emotion: [calm, happy, sad, angry, fearful, disgust, surprised]}}",
+            "at least two classes of emotion",
+        ),
         ("{gender: {emotion: []}}", "give some of the classes of emotion"),
     ],
 )

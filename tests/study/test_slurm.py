@@ -107,7 +107,10 @@ STUDY = (
 
 
 @pytest.mark.slow
-def test_jobs_give_the_scores_of_this_machine_and_one_that_is_cancelled_is_tried_again(slurm, tone_corpus, tmp_path):
+def test_jobs_give_the_scores_of_this_machine_and_one_that_is_cancelled_costs_one_try_of_one_cell(
+    slurm, tone_corpus, tmp_path, capsys
+):
+    """A single job has both cells; when it is cancelled, the second one was not begun, and has not failed."""
     given = [*STUDY, f"data_root={tone_corpus}"]
     jobs = tmp_path / "jobs" / "fsdd"
 
@@ -121,8 +124,11 @@ def test_jobs_give_the_scores_of_this_machine_and_one_that_is_cancelled_is_tried
 
     thread = threading.Thread(target=cancel_one)
     thread.start()
-    there = compare([*given, "executor=slurm", "slurm={slurm_partition: main, cpus_per_task: 1}", "study_dir=jobs"])
+    keys = ["executor=slurm", "slurm={slurm_partition: main, cpus_per_task: 1}", "workers=1", "study_dir=jobs"]
+    there = compare([*given, *keys])
     thread.join()
+    said = capsys.readouterr().err
+    assert said.count("will be tried once more") == 1 and "left out" not in said
     assert not (there / files.JOBS).is_file()
     here = compare([*given, "study_dir=local"])
     tables = [pd.read_parquet(folder / files.CELLS).set_index("cell") for folder in (there, here)]

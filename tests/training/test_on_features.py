@@ -111,7 +111,13 @@ def test_the_part_behind_the_front_end_has_the_same_answers(long_run):
 
 
 @pytest.mark.parametrize(
-    "option", ["pipeline.keep_features=false", "pipeline.noise_db=[-60,-40]", "pipeline.clip_s=0.1"]
+    "option",
+    [
+        "pipeline.keep_features=null",
+        "pipeline.keep_features=false",
+        "pipeline.noise_db=[-60,-40]",
+        "pipeline.clip_s=0.1",
+    ],
 )
 def test_what_training_changes_is_not_kept(option, long_run):
     config, data, fold, source = prepared([*long_run, KEPT, option])
