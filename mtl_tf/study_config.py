@@ -46,8 +46,8 @@ class StudyConfig(Section):
     )
     affinity_every: PositiveInt | None = Field(
         20,
-        description="training steps between two measurements of how tasks get along, where all of three or more are "
-        "learned together; null: none",
+        description="training steps between two measurements of how tasks get along, with the first seed, where all of "
+        "three or more are learned together; null: none",
     )
     same_within: PositiveFloat = Field(
         0.01, lt=1, description="a gain between minus and plus this counts as no difference in practice (0.01: a point)"

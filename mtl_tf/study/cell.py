@@ -79,7 +79,8 @@ class Cell:
         training = base.training
         if steps_per_epoch is not None:
             training = training.model_copy(update={"steps_per_epoch": steps_per_epoch})
-        if len(self.tasks) > 2 and set(self.tasks) == set(base.study.tasks or base.tasks) and not self.control:
+        whole = len(self.tasks) > 2 and set(self.tasks) == set(base.study.tasks or base.tasks)
+        if whole and not self.control and self.seed == 0:  # once is enough, and it takes as long as the training
             training = training.model_copy(update={"affinity_every": base.study.affinity_every})
         watched = training.monitor.partition(".")[0]
         if watched in base.tasks and (watched not in self.tasks or watched in self.changed):
