@@ -116,6 +116,11 @@ class CorpusConfig(Section):
     mixing_weight: NonNegativeFloat = Field(1.0, description="share of this corpus under pipeline.mixing=quota")
     split: SplitConfig | None = Field(None, description="a division of its own, in place of the run's")
 
+    accept: list[DoubtfulClip] = Field([], description="kinds of finding accepted in it, beside audit.accept")
+    skip: list[Literal[UnusableClip, DoubtfulClip]] = Field(
+        [], description="kinds of finding whose clips are left out of it, beside audit.skip"
+    )
+
     @field_validator("patterns")
     @classmethod
     def _are_expressions(cls, patterns: dict[str, str]) -> dict[str, str]:
@@ -125,11 +130,6 @@ class CorpusConfig(Section):
             except re.error as error:
                 raise ValueError(f"{column}: {pattern} is no regular expression: {error}") from error
         return patterns
-
-    accept: list[DoubtfulClip] = Field([], description="kinds of finding accepted in it, beside audit.accept")
-    skip: list[Literal[UnusableClip, DoubtfulClip]] = Field(
-        [], description="kinds of finding whose clips are left out of it, beside audit.skip"
-    )
 
 
 class LabelsConfig(Section):

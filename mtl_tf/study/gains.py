@@ -1,6 +1,6 @@
 """What each task gains by each set of partners, beside shuffled labels and another seed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -77,9 +77,21 @@ def find_gains(answers: Answers, same_within: float, train_share: dict[str, floa
             if row is not None:
                 rows.append(row)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    if len(table):
-        table["p_value_holm"] = multipletests(table["p_value"], method="holm")[1]
-        table["verdict"] = [verdict_of(row) for row in table.to_dict("records")]
+    return with_verdicts(table, verdict_of)
+
+
+def with_verdicts(table: pd.DataFrame, verdict: Callable[[dict], str]) -> pd.DataFrame:
+    """Corrects the p-values of a table for all of its rows (Holm), and says in words what each row tells.
+
+    Args:
+        table: with `p_value`, NaN where nothing was tested, and `p_value_holm` and `verdict`, which are set.
+        verdict: of a row.
+    """
+    tested = table["p_value"].notna()
+    if tested.any():
+        table = table.astype({"verdict": object})
+        table.loc[tested, "p_value_holm"] = multipletests(table.loc[tested, "p_value"].astype(float), method="holm")[1]
+        table.loc[tested, "verdict"] = [verdict(row) for row in table[tested].to_dict("records")]
     return table
 
 

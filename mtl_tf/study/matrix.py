@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from mtl_tf.study.cell import CORPORA
 from mtl_tf.study.estimate import LEVEL
-from mtl_tf.study.gains import UNSURE, compare
+from mtl_tf.study.gains import UNSURE, compare, with_verdicts
 from mtl_tf.study.results import Answers
 
 COLUMNS = (
@@ -79,11 +78,7 @@ def corpus_matrix(answers: Answers, corpora: dict[str, tuple[str, ...]], same_wi
                 row |= {name: getattr(found, name) for name in ("gain", "low", "high", "p_value", "minimum_detectable")}
             rows.append(row)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    tested = table["p_value"].notna()
-    if tested.any():
-        table.loc[tested, "p_value_holm"] = multipletests(table.loc[tested, "p_value"].astype(float), method="holm")[1]
-        table.loc[tested, "verdict"] = [_verdict(row) for row in table[tested].to_dict("records")]
-    return table
+    return with_verdicts(table, _verdict)
 
 
 def _verdict(row: dict) -> str:

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from mtl_tf.study.cell import Cell
 from mtl_tf.study.estimate import LEVEL
-from mtl_tf.study.gains import SAME, UNSURE, compare
+from mtl_tf.study.gains import SAME, UNSURE, compare, with_verdicts
 from mtl_tf.study.results import Answers
 
 BETTER, WORSE = "better", "worse"
@@ -72,12 +71,8 @@ def compare_settings(answers: Answers, same_within: float) -> pd.DataFrame:
                     names = ("gain", "low", "high", "p_better", "p_same", "p_worse", "p_value", "minimum_detectable")
                     row |= {name: getattr(found, name) for name in (*names, "n_groups")}
                 rows.append(row)
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"verdict": object})
-    tested = table["p_value"].notna()
-    if tested.any():
-        table.loc[tested, "p_value_holm"] = multipletests(table.loc[tested, "p_value"].astype(float), method="holm")[1]
-        table.loc[tested, "verdict"] = [_verdict(row) for row in table[tested].to_dict("records")]
-    return table
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return with_verdicts(table, _verdict)
 
 
 def _verdict(row: dict) -> str:

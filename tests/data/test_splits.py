@@ -123,6 +123,16 @@ def test_helping_corpora_train_and_are_not_scored():
     assert (at_random["split"] == "unused").sum() + (at_random["split"] == "test").sum() == 24
 
 
+@pytest.mark.parametrize("strategy", ["random", "grouped_k_fold"])
+def test_corpora_that_do_not_train_are_tested_all_the_same(strategy):
+    table = pd.concat([manifest("a"), manifest("b")], ignore_index=True)
+    whole = split_clips(table, config({"strategy": strategy}, "ab"), 0)
+    found = split_clips(table, config({"strategy": strategy, "trained_corpora": ["a"]}, "ab"), 0)
+    tested, here = whole["split"] == "test", table["corpus"] == "a"
+    assert (found["split"][tested | here] == whole["split"][tested | here]).all()
+    assert set(found["split"][~here]) == {"test", "unused"}
+
+
 def test_a_corpus_can_have_its_own_division():
     table = pd.concat([manifest("a"), manifest("b")], ignore_index=True)
     own = {"b": SplitConfig(strategy="held_out", test_groups=["s1"])}

@@ -13,7 +13,7 @@ from mtl_tf.runs.read import load_history
 from mtl_tf.runs.walk import read_clips
 from mtl_tf.training.callbacks import last_checkpoint
 from mtl_tf.training.fit import build_run_model, train_fold
-from mtl_tf.training.on_features import features_model, raw_features
+from mtl_tf.training.on_features import features_model, finish_features, raw_features
 
 KEPT = "pipeline.keep_features=true"
 
@@ -31,6 +31,19 @@ def train(arguments, folder):
 
 
 @pytest.fixture
+def kept_runs(monkeypatch):
+    """Lists the trainings that were on kept features."""
+    found = []
+
+    def finish(*arguments):
+        found.append(finish_features(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr("mtl_tf.training.fit.finish_features", finish)
+    return found
+
+
+@pytest.fixture
 def long_run(small_run):
     """A run whose clips are all shorter than `clip_s`."""
     return [*small_run, "pipeline.clip_s=1.2", "training.epochs=3"]
@@ -39,7 +52,7 @@ def long_run(small_run):
 @pytest.fixture
 def events_run(tmp_path):
     places = [f"{name}={tmp_path / name}" for name in ("data_root", "prepared_dir", "runs_dir")]
-    options = ["training.epochs=2", "training.steps_per_epoch=4", "pipeline.random_crop=false", "quiet=true"]
+    options = ["training.epochs=2", "training.steps_per_epoch=4", "quiet=true"]
     return ["experiment=synthetic_events", *places, *options]
 
 
@@ -57,10 +70,11 @@ SLOW = ("picture", "of one length", "batches of epochs")
 
 
 @pytest.mark.parametrize("options", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in OPTIONS])
-def test_it_learns_what_it_learns_from_waveforms(options, long_run, tmp_path):
+def test_it_learns_what_it_learns_from_waveforms(options, long_run, tmp_path, kept_runs):
     dropped = ("frontend.num_mel_bins", "model.") if options == "picture" else ("none",)
     arguments = [item for item in long_run if not item.startswith(dropped)] + OPTIONS[options]
     kept, plain = train([*arguments, KEPT], tmp_path / "kept"), train(arguments, tmp_path / "plain")
+    assert len(kept_runs) == 1
     first, second = (load_history(tmp_path / name).drop(columns="seconds") for name in ("kept", "plain"))
     assert list(first) == list(second)
     pd.testing.assert_frame_equal(first.iloc[:1], second.iloc[:1], rtol=2e-3, atol=2e-3)
@@ -70,26 +84,21 @@ def test_it_learns_what_it_learns_from_waveforms(options, long_run, tmp_path):
         np.testing.assert_allclose(np.asarray(answer(kept.model, waveform)[task]), np.asarray(values), atol=0.05)
 
 
-def test_questions_of_steps_are_learned_as_well(events_run, tmp_path):
-    config, data, fold, source = prepared([*events_run, KEPT])
-    rows = np.concatenate([fold.positions(part) for part in ("train", "validation")])
-    frontend = build_run_model(config, fold).get_layer("frontend")
-    if raw_features(config, data, rows, source, frontend) is None:
-        longest = (data.manifest["num_frames"] / data.manifest["sample_rate"]).max()
-        events_run = [*events_run, f"pipeline.clip_s={longest + 0.1}"]
+def test_questions_of_steps_are_learned_as_well(events_run, tmp_path, kept_runs):
     train([*events_run, KEPT], tmp_path / "kept")
     train(events_run, tmp_path / "plain")
+    assert len(kept_runs) == 1
     first, second = (load_history(tmp_path / name) for name in ("kept", "plain"))
     names = [name for name in first if name not in ("seconds", "epoch")]
     np.testing.assert_allclose(first[names].iloc[0], second[names].iloc[0], rtol=2e-3, atol=2e-3)
 
 
-def test_it_carries_on_where_it_was_killed(long_run, tmp_path, monkeypatch):
+def test_it_carries_on_where_it_was_killed(long_run, tmp_path, kept_runs):
     whole = train([*long_run, KEPT], tmp_path / "whole").model.get_weights()
     train([*long_run, KEPT, "training.stop_after_epoch=2"], tmp_path / "killed")
     assert len(last_checkpoint(tmp_path / "killed").path.read_bytes())
     again = train([*long_run, KEPT], tmp_path / "killed").model.get_weights()
-    assert all(np.array_equal(a, b) for a, b in zip(whole, again, strict=True))
+    assert len(kept_runs) == 3 and all(np.array_equal(a, b) for a, b in zip(whole, again, strict=True))
 
 
 def test_the_model_that_is_written_takes_waveforms(long_run, tmp_path):
