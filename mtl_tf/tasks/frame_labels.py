@@ -1,5 +1,6 @@
 """From the events of clips to the targets of every step in time, cut as the audio was."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -87,7 +88,7 @@ class FrameLabels:
             onset_s, offset_s = event.onset_s - start_s, event.offset_s - start_s
             if offset_s <= 0 or onset_s >= duration_s or not number:
                 return None
-            begin, end = (round((seconds - first_s) / period_s) for seconds in (onset_s, offset_s))
+            begin, end = (_nearest((seconds - first_s) / period_s) for seconds in (onset_s, offset_s))
             begin = min(max(begin, 0), number - 1)
             return slice(begin, max(end, begin + 1))
 
@@ -136,6 +137,11 @@ class FrameLabels:
         for label in absent:
             if label in self.index:
                 known[self.index[label]] = True
+
+
+def _nearest(edge: float) -> int:
+    """Returns the nearest edge of a step; of two as near always the later, so that a shifted crop cuts alike."""
+    return math.floor(edge + 0.5 + 1e-8)
 
 
 def frame_labels(task: Task, names: pd.Series, duration_s: np.ndarray) -> FrameLabels:

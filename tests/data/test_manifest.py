@@ -18,10 +18,10 @@ class Listed(Corpus):
     name, native_labels = "listed", ("kind",)
 
     def __init__(self, rows):
-        self.rows = rows
+        self.listed = rows
 
     def read(self, root):
-        return self.rows
+        return self.listed
 
 
 @pytest.mark.parametrize(

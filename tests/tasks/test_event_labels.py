@@ -98,6 +98,17 @@ def test_a_crop_of_a_crop_is_a_crop(given_events, first, second):
     np.testing.assert_array_equal(part[1:-1], whole[second + 1 : second + 99])
 
 
+def test_an_edge_between_two_steps_is_cut_alike_in_every_crop():
+    """Rounding halves to even, or the last bit of a difference, would move it by a step from crop to crop."""
+    labels = labels_of("dog@1.02-2.1", "dog@0.94-2.02")
+    for row in range(2):
+        found = [labels.targets(row, 0.04 * crop, 8.0, 0.0, 0.04, 100)[:, 1] for crop in range(20)]
+        np.testing.assert_array_equal(
+            [np.flatnonzero(values == 1) + crop for crop, values in enumerate(found)],
+            [np.flatnonzero(found[0] == 1)] * 20,
+        )
+
+
 def test_what_was_not_annotated_is_not_known():
     texts = ("dog@1-2", "dog@1-2;?cat", "dog@1-2;?", "", "?", None, "dog", "?@0-4", "dog@1-2;?dog@3-4")
     labels = labels_of(*texts)
