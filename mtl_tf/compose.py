@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from mtl_tf.config import CorpusConfig, RunConfig, TaskConfig
+from mtl_tf.config import RunConfig
 from mtl_tf.config_files import (
     CONFIG_DIR,
     GROUPS,
@@ -18,6 +18,7 @@ from mtl_tf.config_files import (
     shipped_choices,
     shipped_options,
 )
+from mtl_tf.config_mistakes import explain
 from mtl_tf.errors import UserError, nearest_hint, wrong_value
 from mtl_tf.files import write_whole
 from mtl_tf.idle import drop_idle_keys
@@ -25,6 +26,7 @@ from mtl_tf.overrides import Override, read_override, remove_value, set_value, t
 from mtl_tf.published import published_figures
 from mtl_tf.tasks.metrics import TRACKED, metrics_of
 
+_SECTION_OF = {"corpus": "corpora.", "task": "tasks.", "experiment": "", "protocol": ""}
 RESERVED = ("waveform", "frontend", "trunk", "embedding", "start_s")  # layers and outputs of every model
 
 
@@ -110,7 +112,7 @@ def validate(values: dict) -> RunConfig:
     try:
         config = RunConfig.model_validate(values)
     except ValidationError as error:
-        raise UserError(_explain(error, values)) from error
+        raise UserError(explain(error, values)) from error
     _check_references(config)
     return config
 
@@ -258,55 +260,3 @@ def _check_references(config: RunConfig) -> None:
             f"{', '.join(config.trained_tasks)} with "
             f".{', .'.join(tracked)}"
         )
-
-
-_SECTION_OF = {"corpus": "corpora.", "task": "tasks.", "experiment": "", "protocol": ""}
-_GROUP_OF = {"corpora": "corpus", "tasks": "task"}
-
-
-def _explain(error: ValidationError, values: dict) -> str:
-    first = error.errors()[0]
-    location = [str(part) for part in first["loc"]]
-    key = ".".join(location)
-    if first["type"] == "value_error":
-        return f"{key}: {first['ctx']['error']}"
-    if first["type"] == "extra_forbidden":
-        section: type[BaseModel] = RunConfig
-        for part in location[:-1]:
-            section = _section_at(section, part)
-        known = set(section.model_fields) | (set(GROUPS) if section is RunConfig else set())
-        prefix = "".join(f"{part}." for part in location[:-1])
-        elsewhere = [
-            f"{name}.NAME.{location[-1]}" if name in _GROUP_OF else f"{name}.{location[-1]}"
-            for name in RunConfig.model_fields
-            if name != location[0] and location[-1] in _section_at(RunConfig, name).model_fields
-        ]
-        if elsewhere:
-            return f"unknown key {key}. Did you mean {' or '.join(elsewhere)}?"
-        return f"unknown key {key}.{nearest_hint(key, [prefix + name for name in known])}"
-    if first["type"] == "missing" and isinstance(first["loc"][-1], int):
-        return f"{'.'.join(location[:-1])} has too few values"
-    if first["type"] == "missing":
-        if len(location) > 1 and location[0] in _GROUP_OF and set(values[location[0]]) - {location[1]}:
-            group = _GROUP_OF[location[0]]
-            others = {name for name, entry in values[location[0]].items() if {"name", "labels"} & set(entry or ())}
-            if not nearest_hint(location[1], others).startswith(" Did"):
-                return (
-                    f"{location[0]}.{location[1]} is given keys, by you or by the experiment, but {group}=[...] does "
-                    "not choose it; add it there, or start from another experiment"
-                )
-        text = f"{key} is not set; choose it with {_GROUP_OF.get(location[0], location[0])}=NAME or {key}=VALUE"
-        named = set(values[location[0]]) - {location[1]} if len(location) > 1 and location[0] in _GROUP_OF else set()
-        return text + ("." + nearest_hint(location[1], named) if named else "")
-    return wrong_value(key, first)
-
-
-def _section_at(section: type[BaseModel], part: str) -> type[BaseModel]:
-    special = {"corpora": CorpusConfig, "tasks": TaskConfig}
-    if part in special:
-        return special[part]
-    field = section.model_fields.get(part)
-    annotation = getattr(field, "annotation", None)
-    candidates = [annotation, *getattr(annotation, "__args__", ())]
-    models = [item for item in candidates if isinstance(item, type) and issubclass(item, BaseModel)]
-    return models[0] if models else section

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 
 from mtl_tf.compose import compose
-from mtl_tf.config import AuditConfig, CorpusConfig, LabelsConfig, RunConfig, TaskConfig
+from mtl_tf.config import AuditConfig, CorpusConfig, LabelsConfig, RunConfig, StudyConfig, TaskConfig
 from mtl_tf.config_files import GROUPS, choices, config_dirs, file_of
-from mtl_tf.study_config import StudyConfig
 from mtl_tf.values import as_typed
 
 WIDTH = 120

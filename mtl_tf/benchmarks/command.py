@@ -25,7 +25,7 @@ DEFAULTS = {
     "tune": {"experiment": "fsdd", "trials": 6, "epochs": 3, "data_root": "", "out": ""},
     "study": {
         "experiment": "fsdd_and_esc10",
-        "tasks": "",
+        "tasks": "[digit,fsdd_speaker,scene,sound_family]",
         "seeds": 3,
         "epochs": 3,
         "singles": 4,

@@ -41,24 +41,24 @@ def measure_study(experiment: str, tasks: str, seeds: int, epochs: int, singles:
 
     Args:
         experiment: of the study.
-        tasks: as in `tasks=[...]`; empty: all.
+        tasks: as in `task=[...]`; empty: those of the experiment.
         seeds: of the study.
-        epochs: of each cell.
+        epochs: of each cell. Cells with shuffled labels and with another seed are left out: they cost what others cost.
         singles: how many cells are carried out one by one, spread over the plan.
         data_root: folder with one folder per corpus; empty: MTL_TF_DATA.
 
     Raises:
         UserError: the experiment or its audio cannot be found, or no cell was completed.
     """
-    keys = [f"experiment={experiment}", f"training.epochs={epochs}", f"seeds={seeds}"]
-    keys += [f"tasks={tasks}"] if tasks else []
+    keys = [f"experiment={experiment}", f"training.epochs={epochs}"]
+    keys += [f"task={tasks}"] if tasks else []
     keys += [f"data_root={data_root}"] if data_root else []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         places = [f"study_dir={folder}/studies", f"prepared_dir={folder}/prepared"]
         _script("compare", [*keys, *places, "seeds=1", "sets=[all]", "controls=[]", "training.epochs=1"])
         start = time.perf_counter()
-        study = Path(_script("compare", [*keys, *places]))
+        study = Path(_script("compare", [*keys, *places, f"seeds={seeds}", "controls=[]"]))
         study_s = time.perf_counter() - start
         cells = pd.read_parquet(study / files.CELLS)
         step = max(len(cells) // singles, 1)
@@ -67,13 +67,8 @@ def measure_study(experiment: str, tasks: str, seeds: int, epochs: int, singles:
             config = compose.load(study / files.CELLS_DIR / name / files.CELL)
             own = [f"only_tasks=[{','.join(config.only_tasks)}]", f"seed={config.seed}", f"runs_dir={folder}/runs"]
             own += [] if config.fold is None else [f"fold={config.fold}"]
-            own += [
-                f"tasks.{task}.permute_seed={entry.permute_seed}"
-                for task, entry in config.tasks.items()
-                if entry.permute_seed is not None
-            ]
             start = time.perf_counter()
-            _script("train", [*[key for key in keys if not key.startswith(("seeds=", "tasks="))], *places[1:], *own])
+            _script("train", [*keys, *places[1:], *own])
             times.append(time.perf_counter() - start)
     single_s = statistics.mean(times)
     beyond_s = float((cells["seconds"] - cells["train_seconds"]).median())

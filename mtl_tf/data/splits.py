@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import (
-    LeaveOneGroupOut,
     StratifiedShuffleSplit,
 )
 
 from mtl_tf.config import RunConfig, SplitConfig
 from mtl_tf.data.manifest import COLUMNS, FACTS, TEST, TRAIN, VALIDATION
-from mtl_tf.data.stratify import draw, draw_groups, folds, grouped_folds, tag_table
+from mtl_tf.data.stratify import draw, draw_groups, tag_table
+from mtl_tf.data.tested import groups_of, tested_clips, values_of
 from mtl_tf.errors import UserError
 
 UNUSED = "unused"
@@ -32,7 +32,7 @@ def num_folds(manifest: pd.DataFrame, config: RunConfig) -> int:
         if split.strategy in ("k_fold", "grouped_k_fold"):
             counts[corpus] = split.num_folds
         elif split.strategy == "leave_one_group_out":
-            counts[corpus] = _groups(rows, split).nunique()
+            counts[corpus] = groups_of(rows, split).nunique()
         elif split.strategy == "predefined" and rows["official_fold"].notna().all():
             counts[corpus] = rows["official_fold"].nunique()
     if len(set(counts.values())) > 1:
@@ -114,9 +114,9 @@ def assert_disjoint(manifest: pd.DataFrame, division: pd.DataFrame, config: RunC
     for corpus, rows in manifest.groupby("corpus"):
         split, here = _split_of(config, corpus), division.loc[rows.index]
         if split.strategy in GROUPED:
-            _assert_apart(corpus, split.group, _groups(rows, split), here, TEST, here["split"] != TEST)
+            _assert_apart(corpus, split.group, groups_of(rows, split), here, TEST, here["split"] != TEST)
         if split.validation_group is not None and not (rows["official_split"] == VALIDATION).any():
-            groups = _values(rows, "validation_group", split.validation_group)
+            groups = values_of(rows, "validation_group", split.validation_group)
             _assert_apart(corpus, split.validation_group, groups, here, VALIDATION, here["split"] == TRAIN)
 
 
@@ -146,10 +146,10 @@ def _divide(
     notes: list[str],
     tags: pd.DataFrame | None,
 ) -> pd.DataFrame:
-    groups = _groups(rows, split)
+    groups = groups_of(rows, split)
     if split.strategy in GROUPED:
         _note_missing(rows, "group", split.group, notes)
-    is_test = _test_mask(rows, split, fold, tags)
+    is_test = tested_clips(rows, split, fold, tags)
     if split.strategy != "train_only" and (not is_test.any() or is_test.all()):
         raise UserError(
             f"corpus {', '.join(sorted(set(rows['corpus'])))}: split.strategy={split.strategy} puts {is_test.sum()} of "
@@ -216,63 +216,13 @@ def _note_missing(rows: pd.DataFrame, key: str, column: str, notes: list[str]) -
             )
 
 
-def _test_mask(rows: pd.DataFrame, split: SplitConfig, fold: int, tags: pd.DataFrame | None) -> np.ndarray:
-    groups = _groups(rows, split)
-    if split.strategy == "train_only":
-        return np.zeros(len(rows), bool)
-    if split.strategy == "held_out":
-        missing = set(split.test_groups) - set(groups)
-        if missing or not split.test_groups:
-            raise UserError(
-                f"split.test_groups={sorted(split.test_groups)}: {split.group} has the values "
-                f"{', '.join(sorted(set(groups)))}; name some of them"
-            )
-        return groups.isin(split.test_groups).to_numpy()
-    if split.strategy == "predefined":
-        return _official(rows, fold)
-    try:
-        if split.strategy == "random":
-            tests = [draw(rows, split.test_fraction, split.seed + fold, tags)]
-        elif split.strategy == "k_fold":
-            tests = folds(rows, split.num_folds, split.seed, tags)
-        elif split.strategy == "grouped_k_fold":
-            tests = grouped_folds(groups, split.num_folds, split.seed, tags)
-        else:
-            tests = [test for _, test in LeaveOneGroupOut().split(rows, groups=groups)]
-    except ValueError as error:
-        raise UserError(f"split.strategy={split.strategy} is impossible: {error}") from error
-    if split.strategy != "random" and not 0 <= fold < len(tests):
-        raise UserError(f"fold={fold}: there are {len(tests)} folds, counted from 0")
-    mask = np.zeros(len(rows), bool)
-    mask[tests[fold if split.strategy != "random" else 0]] = True
-    return mask
-
-
-def _official(rows: pd.DataFrame, fold: int) -> np.ndarray:
-    if rows["official_split"].notna().all():
-        return (rows["official_split"] == TEST).to_numpy(bool)
-    if rows["official_fold"].notna().all():
-        numbers = sorted(rows["official_fold"].unique())
-        if not 0 <= fold < len(numbers):
-            raise UserError(f"fold={fold}: there are {len(numbers)} official folds, counted from 0")
-        return (rows["official_fold"] == numbers[fold]).to_numpy(bool)
-    corpus = rows["corpus"].iloc[0]
-    without = rows["path"][rows["official_split"].isna()]
-    if len(without) < len(rows):
-        raise UserError(
-            f"corpus {corpus}: {len(without)} of {len(rows)} clips have no part in the official split, such as "
-            f"{without.iloc[0]}; corpora.{corpus}.where={{official_split: [train, validation, test]}} leaves them out"
-        )
-    raise UserError(f"corpus {corpus} has no official split; choose split.strategy, such as grouped_k_fold")
-
-
 def _validation(rows: pd.DataFrame, split: SplitConfig, tags: pd.DataFrame | None) -> pd.Index:
     if split.validation_group is None:
         try:
             return rows.index[draw(rows, split.validation_fraction, split.seed, tags)]
         except ValueError as error:
             raise UserError(f"cannot hold out {split.validation_fraction:.0%} of {len(rows)} clips: {error}") from error
-    groups = _values(rows, "validation_group", split.validation_group)
+    groups = values_of(rows, "validation_group", split.validation_group)
     try:
         return rows.index[draw_groups(groups, split.validation_fraction, split.seed, tags)]
     except ValueError as error:
@@ -313,15 +263,3 @@ def _draw_of_each(
             for members in groups.groupby(groups).groups.values()
         ]
         return pd.Index(np.concatenate(chosen))
-
-
-def _groups(rows: pd.DataFrame, split: SplitConfig) -> pd.Series:
-    """Group of each clip; a clip without one is a group of its own, and corpora share none."""
-    return _values(rows, "group", split.group)
-
-
-def _values(rows: pd.DataFrame, key: str, column: str) -> pd.Series:
-    if column not in rows.columns:
-        raise UserError(f"split.{key}={column} is no column of the corpus; there are {', '.join(rows.columns)}")
-    values = rows[column].fillna(rows["clip_id"]).astype(str)
-    return values if rows["corpus"].nunique() == 1 else rows["corpus"].astype(str) + "/" + values

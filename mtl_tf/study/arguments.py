@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from mtl_tf.config import StudyConfig
 from mtl_tf.errors import UserError
 from mtl_tf.overrides import read_override, takes_list
-from mtl_tf.study_config import StudyConfig
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
-from mtl_tf.study_config import StudyConfig
+from mtl_tf.config import StudyConfig
 
 
 def help_text(arguments: Sequence[str] = ()) -> str:

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from mtl_tf.section import Section
+from mtl_tf.config.section import Section
 
 
 class StudyConfig(Section):

@@ -1,0 +1,44 @@
+"""The keys of how clips become batches."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from mtl_tf.config.section import Section
+
+
+class PipelineConfig(Section):
+    """How clips become batches."""
+
+    batch_size: PositiveInt = Field(32, description="clips per batch")
+    clip_s: PositiveFloat = Field(description="length every clip is cropped or zero-padded to in training")
+    batch_length: Literal["fixed", "shortest", "longest"] = Field(
+        "fixed",
+        description="length of a training batch: clip_s, or that of its shortest (as Lu 2020) or longest clip if "
+        "shorter",
+    )
+    random_crop: bool = Field(True, description="crop longer clips at a random place in training; else at the start")
+    noise_db: tuple[float, float] | None = Field(
+        None,
+        description="lowest and highest level, in dB of full scale, of white noise added to about half of the training "
+        "clips and to what pads them, such as [-80, -40]; null: none, and hiss in pauses of a recording may mislead",
+    )
+    mixing: Literal["proportional", "balanced", "temperature", "quota"] = Field(
+        "proportional",
+        description="how corpora share an epoch: by size, equally, by size**(1/temperature), or by mixing_weight",
+    )
+    temperature: PositiveFloat = Field(2.0, description="of mixing=temperature: 1 is proportional, large is balanced")
+    decoder: Literal["auto", "soundfile"] = Field(
+        "auto", description="auto: tensorflow-io in the graph for PCM WAVs the audit has vetted, soundfile for the rest"
+    )
+    shards: bool = Field(
+        False,
+        description="decode each clip once into a store under prepared_dir, which all runs share, and read from there",
+    )
+    keep_features: bool | None = Field(
+        None,
+        description="true: compute the features of each clip once and keep them in memory, where training changes no "
+        "clip, which is at most clip_s long then, with noise_db=null, and they take half a gigabyte at most; null: "
+        "studies do, other runs do not",
+    )
+    num_parallel_calls: PositiveInt = Field(2, description="clips decoded at once")

@@ -1,0 +1,50 @@
+"""The keys of the division of clips."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from mtl_tf.config.section import Section, Seed
+
+
+class SplitConfig(Section):
+    """How clips are divided into training, validation and test."""
+
+    strategy: Literal[
+        "predefined", "random", "held_out", "k_fold", "grouped_k_fold", "leave_one_group_out", "train_only"
+    ] = Field(
+        "predefined",
+        description="predefined: the corpus's official split or folds; random: test_fraction of clips; held_out: the "
+        "groups listed in test_groups; k_fold, grouped_k_fold, leave_one_group_out: cross-validation; train_only: "
+        "every clip trains",
+    )
+    group: str = Field("speaker", description="manifest column that must not be shared by training and test")
+    test_groups: list[str] = Field([], description="values of the group column held out for test (held_out)")
+    test_fraction: float = Field(0.2, gt=0, lt=1, description="share of clips tested (random)")
+    num_folds: int = Field(5, ge=2, description="number of folds (k_fold, grouped_k_fold)")
+    validation_fraction: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="share of the training part kept to choose the best epoch; 0: the last epoch is used",
+    )
+    validation_group: str | None = Field(
+        None, description="manifest column whose values validation shares with no training clip; null: random clips"
+    )
+    known_fraction: float = Field(
+        0.15, gt=0, lt=1, description="share of clips of training groups held out to score closed-set tasks"
+    )
+    hold_out_known: Literal["closed_set", "always"] = Field(
+        "closed_set",
+        description="when to hold known_fraction out: where a closed-set task needs it; always, so that runs with and "
+        "without such a task train on the same clips",
+    )
+    scored_corpora: list[str] = Field(
+        [],
+        description="corpora whose test clips are scored; the others help in training: whole where division is by "
+        "group, and without the share drawn for test where it is random; empty: all are scored",
+    )
+    trained_corpora: list[str] = Field(
+        [], description="corpora whose clips train and validate; the others are tested alone; empty: all"
+    )
+    seed: Seed = Field(0, description="seed of the division; apart from the run's seed, so that runs compare")

@@ -1,0 +1,60 @@
+"""The keys of training."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from mtl_tf.config.section import Section
+from mtl_tf.tasks import metrics
+
+
+class TrainingConfig(Section):
+    """How the model is fitted."""
+
+    epochs: PositiveInt = Field(30, description="passes over the training clips")
+    steps_per_epoch: PositiveInt | None = Field(None, description="batches per epoch; null: every clip once")
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = Field("adam", description="Keras optimizer")
+    learning_rate: PositiveFloat = Field(1e-3, description="initial step size")
+    momentum: float = Field(0.0, ge=0, lt=1, description="of optimizer=sgd")
+    weight_decay: NonNegativeFloat = Field(0.0, description="share of each weight taken off per step, times the rate")
+    learning_rate_schedule: Literal["constant", "cosine"] = Field("constant", description="cosine: falls to 0")
+    loss_weights: dict[str, NonNegativeFloat] = Field({}, description="task to weight of its loss; 1 where not given")
+    task_weighting: Literal["equal", "by_labels", "by_log_classes"] = Field(
+        "by_labels",
+        description="what the losses of the tasks weigh, times loss_weights: equal; by_labels: in proportion to their "
+        "training labels; by_log_classes: divided by the logarithm of their number of classes",
+    )
+    balancing: Literal["equal", "random", "uncertainty", "famo", "pcgrad"] = Field(
+        "equal",
+        description="how the losses of the tasks become one step: added up (equal); weighed by chance; by learned "
+        "variances; so that all fall alike (famo); or with conflicting gradients projected (pcgrad)",
+    )
+    balancing_cap: PositiveFloat = Field(2.0, description="of balancing=uncertainty: the most a task may weigh")
+    affinity_every: PositiveInt | None = Field(
+        None,
+        description="steps between two measurements of how tasks get along, by gradients and by look-ahead; training "
+        "ends in the same weights; null: none",
+    )
+    reduction: Literal["per_batch", "per_label"] = Field(
+        "per_label",
+        description="divide a task's loss by the batch size, or by the number of clips that carry its label",
+    )
+    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: rare classes weigh more")
+    monitor: str = Field(
+        "mean",
+        description="validation score that chooses the best epoch: mean of the tasks' main_metric, loss, or "
+        f"TASK.METRIC, with {', '.join(metrics.TRACKED)}",
+    )
+    stop_after_epoch: PositiveInt | None = Field(
+        None,
+        description="train no further for now, with the learning rates of all epochs; with score_test=false a larger "
+        "number carries the run on",
+    )
+    early_stopping_patience: PositiveInt | None = Field(None, description="epochs without improvement before the end")
+    mixed_precision: bool = Field(False, description="float16 where the accelerator gains by it")
+    steps_per_execution: PositiveInt = Field(
+        1, description="steps at most between two returns to Python; more make small networks faster, in prediction too"
+    )
+    jit_compile: bool = Field(False, description="XLA; slower on CPU")
+    deterministic: bool = Field(True, description="the same seed gives the same weights, bit for bit")
+    tensorboard: bool = Field(False, description="write TensorBoard logs into the run folder")

@@ -1,0 +1,91 @@
+"""Which clips of a corpus are tested."""
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import LeaveOneGroupOut
+
+from mtl_tf.config import SplitConfig
+from mtl_tf.data.manifest import TEST
+from mtl_tf.data.stratify import draw, folds, grouped_folds
+from mtl_tf.errors import UserError
+
+
+def tested_clips(rows: pd.DataFrame, split: SplitConfig, fold: int, tags: pd.DataFrame | None) -> np.ndarray:
+    """Says which clips of one corpus are tested.
+
+    Args:
+        rows: manifest rows of the corpus.
+        split: how it is divided.
+        fold: counted from 0.
+        tags: bool (clips, tags) to be shared evenly, where clips have tags.
+
+    Returns:
+        bool (clips,).
+
+    Raises:
+        UserError: the division is impossible.
+    """
+    groups = groups_of(rows, split)
+    if split.strategy == "train_only":
+        return np.zeros(len(rows), bool)
+    if split.strategy == "held_out":
+        missing = set(split.test_groups) - set(groups)
+        if missing or not split.test_groups:
+            raise UserError(
+                f"split.test_groups={sorted(split.test_groups)}: {split.group} has the values "
+                f"{', '.join(sorted(set(groups)))}; name some of them"
+            )
+        return groups.isin(split.test_groups).to_numpy()
+    if split.strategy == "predefined":
+        return _official(rows, fold)
+    try:
+        if split.strategy == "random":
+            tests = [draw(rows, split.test_fraction, split.seed + fold, tags)]
+        elif split.strategy == "k_fold":
+            tests = folds(rows, split.num_folds, split.seed, tags)
+        elif split.strategy == "grouped_k_fold":
+            tests = grouped_folds(groups, split.num_folds, split.seed, tags)
+        else:
+            tests = [test for _, test in LeaveOneGroupOut().split(rows, groups=groups)]
+    except ValueError as error:
+        raise UserError(f"split.strategy={split.strategy} is impossible: {error}") from error
+    if split.strategy != "random" and not 0 <= fold < len(tests):
+        raise UserError(f"fold={fold}: there are {len(tests)} folds, counted from 0")
+    mask = np.zeros(len(rows), bool)
+    mask[tests[fold if split.strategy != "random" else 0]] = True
+    return mask
+
+
+def _official(rows: pd.DataFrame, fold: int) -> np.ndarray:
+    if rows["official_split"].notna().all():
+        return (rows["official_split"] == TEST).to_numpy(bool)
+    if rows["official_fold"].notna().all():
+        numbers = sorted(rows["official_fold"].unique())
+        if not 0 <= fold < len(numbers):
+            raise UserError(f"fold={fold}: there are {len(numbers)} official folds, counted from 0")
+        return (rows["official_fold"] == numbers[fold]).to_numpy(bool)
+    corpus = rows["corpus"].iloc[0]
+    without = rows["path"][rows["official_split"].isna()]
+    if len(without) < len(rows):
+        raise UserError(
+            f"corpus {corpus}: {len(without)} of {len(rows)} clips have no part in the official split, such as "
+            f"{without.iloc[0]}; corpora.{corpus}.where={{official_split: [train, validation, test]}} leaves them out"
+        )
+    raise UserError(f"corpus {corpus} has no official split; choose split.strategy, such as grouped_k_fold")
+
+
+def groups_of(rows: pd.DataFrame, split: SplitConfig) -> pd.Series:
+    """Group of each clip; a clip without one is a group of its own, and corpora share none."""
+    return values_of(rows, "group", split.group)
+
+
+def values_of(rows: pd.DataFrame, key: str, column: str) -> pd.Series:
+    """Returns the values of a column that a key of the split names, as `groups_of` does.
+
+    Raises:
+        UserError: there is no such column.
+    """
+    if column not in rows.columns:
+        raise UserError(f"split.{key}={column} is no column of the corpus; there are {', '.join(rows.columns)}")
+    values = rows[column].fillna(rows["clip_id"]).astype(str)
+    return values if rows["corpus"].nunique() == 1 else rows["corpus"].astype(str) + "/" + values
