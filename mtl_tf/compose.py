@@ -12,6 +12,7 @@ from mtl_tf.config import RunConfig
 from mtl_tf.config_files import (
     CONFIG_DIR,
     GROUPS,
+    SEVERAL,
     check_own_files,
     choices,
     config_dirs,
@@ -91,6 +92,7 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
         set_value(composed, key, value)
     for section in ("frontend", "model"):
         composed[section] = _known_options(section, composed.get(section) or {}, arguments)
+    _check_augment(composed.get("augment") or {})
     known = {group: choices(group, dirs) for group in ("task", "corpus")}
     drop_idle_keys(composed, set(arguments), known, note or (lambda text: print(f"note: {text}", file=sys.stderr)))
     try:
@@ -175,17 +177,15 @@ def _choose(key: str, override: Override, dirs: Sequence[Path]) -> str:
         raise UserError(f"~{key}: a run needs it; give {key}=NAME. Known: {', '.join(known)}")
     if text.count("[") != text.count("]"):
         raise UserError(f"{key}={text}: brackets do not match")
-    names = [Path(name.strip()).name for name in text.strip("[]").split(",") if name.strip()]
+    names = [Path(name.strip()).name for name in text.strip("[]{}").split(",") if name.strip()]
     for name in names:
         if name not in known:
             own = " scripts/init.py makes one of your own folder or table." if key in ("corpus", "task") else ""
             raise UserError(f"no {key} is called {name}.{nearest_hint(name, known)}{own}")
     paths = [known[name] for name in names]
-    if not paths or (len(paths) > 1 and key not in ("corpus", "task")):
-        raise UserError(
-            f"{key}={text}: give one{' or more' if key in ('corpus', 'task') else ''} of {', '.join(known)}"
-        )
-    return f"{key}=[{','.join(paths)}]" if key in ("corpus", "task") else f"{key}={paths[0]}"
+    if (not paths and key != "augment") or (len(paths) > 1 and key not in SEVERAL):
+        raise UserError(f"{key}={text}: give one{' or more' if key in SEVERAL else ''} of {', '.join(known)}")
+    return f"{key}=[{','.join(paths)}]" if key in SEVERAL else f"{key}={paths[0]}"
 
 
 def _known_options(section: str, values: dict, arguments: Collection[str]) -> dict:
@@ -200,6 +200,17 @@ def _known_options(section: str, values: dict, arguments: Collection[str]) -> di
             full = [f"{section}.{name}" for name in keys]
             raise UserError(f"unknown key {section}.{key}.{nearest_hint(f'{section}.{key}', full)}")
     return {key: value for key, value in values.items() if key in keys}
+
+
+def _check_augment(entries: dict) -> None:
+    """Refuses keys that a layer does not take."""
+    for name, values in entries.items():
+        if "name" not in values:
+            continue  # the schema says that it was not chosen
+        keys = shipped_options("augment", values["name"])
+        for key in values.keys() - keys:
+            full = [f"augment.{name}.{known}" for known in keys]
+            raise UserError(f"unknown key augment.{name}.{key}.{nearest_hint(f'augment.{name}.{key}', full)}")
 
 
 def _check_protocol(config: RunConfig) -> None:

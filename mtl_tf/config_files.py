@@ -13,7 +13,8 @@ from mtl_tf.errors import UserError, nearest_hint, wrong_value
 
 CONFIG_DIR = Path(__file__).resolve().parent / "configs"  # in a checkout a link to the folder at the top
 OWN_CONFIGS = "MTL_TF_CONFIG"  # in the environment: a folder of a user's own files; config_dir=DIR goes before it
-GROUPS = ("experiment", "protocol", "corpus", "task", "frontend", "model")
+GROUPS = ("experiment", "protocol", "corpus", "task", "frontend", "model", "augment")
+SEVERAL = ("corpus", "task", "augment")  # groups of which several files may be chosen
 
 
 def config_dirs(arguments: Sequence[str] = ()) -> tuple[Path, ...]:

@@ -2,11 +2,11 @@
 
 from pydantic import BaseModel, ValidationError
 
-from mtl_tf.config import CorpusConfig, RunConfig, TaskConfig
+from mtl_tf.config import AugmentConfig, CorpusConfig, RunConfig, TaskConfig
 from mtl_tf.config_files import GROUPS
 from mtl_tf.errors import nearest_hint, wrong_value
 
-_GROUP_OF = {"corpora": "corpus", "tasks": "task"}
+_GROUP_OF = {"corpora": "corpus", "tasks": "task", "augment": "augment"}
 
 
 def explain(error: ValidationError, values: dict) -> str:
@@ -53,7 +53,7 @@ def explain(error: ValidationError, values: dict) -> str:
 
 
 def _section_at(section: type[BaseModel], part: str) -> type[BaseModel]:
-    special = {"corpora": CorpusConfig, "tasks": TaskConfig}
+    special = {"corpora": CorpusConfig, "tasks": TaskConfig, "augment": AugmentConfig}
     if part in special:
         return special[part]
     field = section.model_fields.get(part)

@@ -11,15 +11,16 @@ from mtl_tf.errors import UserError, nearest_hint, wrong_value
 # Kinds of value that constructors of layers take.
 Size = PositiveInt
 Share = Annotated[float, Field(ge=0, lt=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 # What layers raise for values that do not fit.
 UNFIT = (ValueError, TypeError, ArithmeticError, IndexError, MemoryError)
 
 
 def construct(section: str, known: Mapping[str, type], name: str, options: dict, layer_name: str) -> Any:
-    """Builds a front end or a trunk.
+    """Builds a layer.
 
     Args:
-        section: of the configuration, for messages: `frontend` or `model`.
+        section: of the configuration, for messages, such as `frontend` or `augment.noise`.
         known: classes by name.
         name: of the class.
         options: its constructor's arguments, checked against the annotations of the constructor and its bases'.
@@ -29,7 +30,7 @@ def construct(section: str, known: Mapping[str, type], name: str, options: dict,
         UserError: an unknown name, a value of a wrong type, or values that do not go together.
     """
     if name not in known:
-        raise UserError(f"no {section} is called {name}.{nearest_hint(name, known)}")
+        raise UserError(f"no {section.partition('.')[0]} is called {name}.{nearest_hint(name, known)}")
     kinds: dict[str, Any] = {}
     for base in reversed(known[name].__mro__):
         if base.__module__.startswith("mtl_tf") and "__init__" in vars(base):
@@ -38,7 +39,8 @@ def construct(section: str, known: Mapping[str, type], name: str, options: dict,
         values = {key: _read(f"{section}.{key}", value, kinds.get(key, Any)) for key, value in options.items()}
         return known[name](**values, name=layer_name)
     except UNFIT as error:
-        raise UserError(f"{section}={name}: {error}; compare your values with configs/{section}/") from error
+        group = section.partition(".")[0]
+        raise UserError(f"{group}={name}: {error}; compare your values with configs/{group}/") from error
 
 
 def _read(key: str, value: object, kind: Any) -> Any:

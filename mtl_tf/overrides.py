@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from mtl_tf.config import RunConfig
+from mtl_tf.config_files import SEVERAL
 from mtl_tf.errors import UserError, nearest_hint
 
 FOLDERS = ("data_root", "prepared_dir", "runs_dir")
@@ -91,7 +92,7 @@ def takes_list(key: str) -> bool:
     >>> takes_list("split.test_groups"), takes_list("training.epochs")
     (True, False)
     """
-    return key in ("corpus", "task") or _holds(_kind_of(key), (list, tuple, dict))
+    return key in SEVERAL or _holds(_kind_of(key), (list, tuple, dict))
 
 
 def _check_brackets(key: str, text: str) -> None:

@@ -18,6 +18,7 @@ ORDER = (
     "tasks",
     "corpora",
     "data",
+    "augment",
     "frontends",
     "kernels",
     "models",

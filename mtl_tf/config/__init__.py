@@ -3,7 +3,7 @@
 from mtl_tf.config.audit import AuditConfig, DoubtfulClip, UnusableClip
 from mtl_tf.config.corpus import CorpusConfig
 from mtl_tf.config.pipeline import PipelineConfig
-from mtl_tf.config.run import FrontEndConfig, ModelConfig, PublishedConfig, RunConfig
+from mtl_tf.config.run import AugmentConfig, FrontEndConfig, ModelConfig, PublishedConfig, RunConfig
 from mtl_tf.config.section import Section, Seed
 from mtl_tf.config.split import SplitConfig
 from mtl_tf.config.study import StudyConfig
@@ -12,6 +12,7 @@ from mtl_tf.config.training import TrainingConfig
 
 __all__ = [
     "AuditConfig",
+    "AugmentConfig",
     "CorpusConfig",
     "DoubtfulClip",
     "FrontEndConfig",

@@ -30,6 +30,13 @@ class ModelConfig(BaseModel):
     name: str = Field(description="name of the trunk in mtl_tf/models")
 
 
+class AugmentConfig(BaseModel):
+    """One way of changing clips in training; its keys are those of its file in configs/augment."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str = Field(description="name of the layer in mtl_tf/augment")
+
+
 class PublishedConfig(Section):
     """A figure from a paper, shown beside ours."""
 
@@ -71,6 +78,7 @@ class RunConfig(Section):
     pipeline: PipelineConfig
     frontend: FrontEndConfig
     model: ModelConfig
+    augment: dict[str, AugmentConfig] = Field({}, description="what changes clips in training, in order")
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     published: list[PublishedConfig] = Field([], description="figures from the literature to compare with")
     study: StudyConfig = Field(default_factory=StudyConfig)
@@ -88,6 +96,13 @@ class RunConfig(Section):
         """Returns the main metrics that choose the best epoch: those of tasks whose labels are not shuffled."""
         metrics = self.main_metrics()
         return {name: metrics[name] for name in metrics if self.tasks[name].permute_seed is None} or metrics
+
+    def augment_options(self) -> dict[str, dict[str, Any]]:
+        """Returns the constructor arguments of each augmentation."""
+        return {
+            entry.name: {key: value for key, value in entry.model_dump().items() if key != "name"}
+            for entry in self.augment.values()
+        }
 
     def options(self, section: Literal["frontend", "model"]) -> dict[str, Any]:
         """Returns the constructor arguments of the front end or of the trunk."""

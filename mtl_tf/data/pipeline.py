@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.clip_source import ClipSource
+from mtl_tf.data.partners import Partners, seeds_of
 from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.tasks.frame_labels import FrameLabels
 from mtl_tf.tasks.steps import Steps
@@ -21,6 +22,7 @@ def training_dataset(
     config: PipelineConfig,
     epochs: range,
     steps: Steps | None = None,
+    partners: Partners | None = None,
 ) -> tf.data.Dataset:
     """Streams the batches of all given epochs, one epoch after the other.
 
@@ -35,11 +37,12 @@ def training_dataset(
         config: batch size, clip length, cropping.
         epochs: which to stream; `range(3, 10)` carries on after three.
         steps: when the steps of the model are, for the labels of steps.
+        partners: draws what each clip is mixed with; None: no clips are mixed.
 
     Returns:
         Batches `({waveform: float32 (batch, samples), length: int32 (batch,)}, {task: int32 (batch,)}, {task: float32
         (batch,)})`; `length` is how many samples of each clip are not padding. The last batch of an epoch may be
-        smaller.
+        smaller. With partners see `mtl_tf.data.partners`.
     """
     num_samples = round(config.clip_s * source.sample_rate)
     frames = {name: values for name, values in labels.items() if isinstance(values, FrameLabels)}
@@ -54,11 +57,16 @@ def training_dataset(
         order, crops = tf.numpy_function(drawn, [epoch], [tf.int64, tf.float32], stateful=False)
         order, crops = tf.ensure_shape(order, [None]), tf.ensure_shape(crops, [None])
         batches = _batches(source, order, crops, labels, weights, config, num_samples, frames, steps)
-        if config.noise_db is None:
+        if config.noise_db is None and partners is None:
             return batches
-        return batches.enumerate().map(
-            lambda number, batch: (add_noise(batch[0], config.noise_db, [sampler.seed, number, epoch]), *batch[1:])
-        )
+
+        def draw(number: tf.Tensor, batch: tuple) -> tuple:
+            seed = [sampler.seed, number, epoch]
+            if config.noise_db is not None:
+                batch = (add_noise(batch[0], config.noise_db, seed), *batch[1:])
+            return batch if partners is None else partners.add(*batch, seed)
+
+        return batches.enumerate().map(draw)
 
     return untuned(tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(plan).prefetch(2))
 
@@ -213,10 +221,7 @@ def add_noise(
     """
     waveform, length = inputs["waveform"], inputs["length"]
     count, samples = tf.unstack(tf.shape(waveform))
-    folded = tf.constant([0, 0], tf.int64)
-    for each in seed:
-        folded = tf.cast(tf.random.experimental.stateless_fold_in(folded, tf.cast(each, tf.int64)), tf.int64)
-    seeds = tf.random.experimental.stateless_split(folded, 3)
+    seeds = seeds_of(seed, 3)
     level_db = tf.random.stateless_uniform([count, 1], seeds[0], *noise_db)
     chosen = tf.random.stateless_uniform([count, 1], seeds[1]) < 0.5
     noise = tf.random.stateless_normal(tf.shape(waveform), seeds[2]) * 10.0 ** (level_db / 20.0)

@@ -1,7 +1,11 @@
 """Puts a front end, a trunk and one head per task together."""
 
+from collections.abc import Sequence
+
 import keras
 
+from mtl_tf.augment.augmentation import Augmentation
+from mtl_tf.augment.mixing import Doubled, Mixing
 from mtl_tf.construct import UNFIT, construct
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.frontend import FrontEnd
@@ -52,13 +56,21 @@ def build_trunk(name: str, options: dict) -> keras.layers.Layer:
     return construct("model", TRUNKS, name, options, "trunk")
 
 
-def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, Task]) -> keras.Model:
+def build_model(
+    frontend: FrontEnd,
+    trunk: keras.layers.Layer,
+    tasks: dict[str, Task],
+    augmentations: Sequence[Augmentation | Mixing] = (),
+) -> keras.Model:
     """Builds the functional model.
 
     Args:
         frontend: float (batch, samples) to (batch, frames, bins) and a mask (batch, frames).
         trunk: (batch, frames, bins) and mask to (batch, channels); or to what its own `attach_heads` takes.
         tasks: one named output each.
+        augmentations: of a model to be trained, in order: before the front end or behind it. Where clips are mixed the
+            model has two inputs more, `partner`, int32 (batch,), and `share`, float32 (batch,), and answers twice as
+            many rows, for the labels of the clips and of their partners; without partners it answers as ever.
 
     Returns:
         `keras.Model({"waveform", "length"}, {task name: probabilities})`: float32 (batch, samples) of any number and
@@ -79,16 +91,32 @@ def build_model(frontend: FrontEnd, trunk: keras.layers.Layer, tasks: dict[str, 
         trunk.return_steps = True
     waveform = keras.Input((None,), name="waveform", dtype="float32")
     length = keras.Input((), name="length", dtype="int32", optional=True)
-    features, mask = frontend(waveform, length)
+    inputs: dict = {"waveform": waveform, "length": length}
+    if any(isinstance(layer, Mixing) for layer in augmentations):
+        inputs["partner"] = keras.Input((), name="partner", dtype="int32", optional=True)
+        inputs["share"] = keras.Input((), name="share", dtype="float32", optional=True)
+    heard = _augment([layer for layer in augmentations if not layer.on_features], waveform, length, inputs)
+    features, mask = _augment([layer for layer in augmentations if layer.on_features], *frontend(*heard), inputs)
     attach = getattr(trunk, "attach_heads", dense_heads)
     try:
         embedding = trunk(features, frame_mask=mask)
         embedding, steps = (embedding[0], embedding[1]) if of_frames else (embedding, None)
         heads = (attach(embedding, of_clips) if of_clips else {}) | dense_heads(steps, of_frames)
-        return keras.Model({"waveform": waveform, "length": length}, {name: heads[name] for name in tasks})
+        if "partner" in inputs:
+            heads = {name: Doubled(name=f"{name}_twice")(head, inputs["partner"]) for name, head in heads.items()}
+        return keras.Model(inputs, {name: heads[name] for name in tasks})
     except UNFIT as error:
         reason = " ".join(str(error).split())
         raise UserError(f"this model cannot be built on the features of this front end: {reason}") from error
+
+
+def _augment(layers: Sequence[Augmentation | Mixing], values, valid, inputs: dict) -> tuple:
+    for layer in layers:
+        if isinstance(layer, Mixing):
+            values, valid = layer(values, valid, inputs["partner"], inputs["share"])
+        else:
+            values = layer(values, valid)
+    return values, valid
 
 
 def dense_heads(embedding, tasks: dict[str, Task]) -> dict:
@@ -102,6 +130,22 @@ def dense_heads(embedding, tasks: dict[str, Task]) -> dict:
         Task to symbolic probabilities (batch, classes) or (batch, steps, classes).
     """
     return {name: classification_head(task)(embedding) for name, task in tasks.items()}
+
+
+def without_augmentations(trained: keras.Model, plain: keras.Model) -> keras.Model:
+    """Gives a model without augmentations the weights of one that was trained with them.
+
+    Args:
+        trained: of `build_model` with augmentations.
+        plain: of `build_model` without, of the same layers else.
+
+    Returns:
+        The second.
+    """
+    for layer in plain.layers:
+        for variable, own in zip(layer.variables, trained.get_layer(layer.name).variables, strict=True):
+            variable.assign(own)
+    return plain
 
 
 def answer(model: keras.Model, waveform, length=None, training: bool = False) -> dict:

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,18 +10,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mtl_tf.augment.augmentation import Augmentation
+from mtl_tf.augment.build import build_augmentations
+from mtl_tf.augment.mixing import Mixing
 from mtl_tf.config import RunConfig, TrainingConfig
 from mtl_tf.data.assemble import FoldData, RunData
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.kept_features import RawFeatures
 from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.data.mapping import map_batches
+from mtl_tf.data.partners import Partners, without_partners
 from mtl_tf.data.pipeline import evaluation_dataset, training_dataset
 from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.frontends.frontend import FrontEnd
-from mtl_tf.models.build import build_model, build_trunk, count_parameters
+from mtl_tf.models.build import build_model, build_trunk, count_parameters, without_augmentations
 from mtl_tf.models.steps import steps_of
 from mtl_tf.progress import say
 from mtl_tf.runs import names
@@ -92,10 +97,13 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         clips_per_epoch=options.steps_per_epoch and options.steps_per_epoch * config.pipeline.batch_size,
     )
     validation_positions = fold.positions(VALIDATION)
-    whole = build_run_model(config, fold)
+    augmentations = build_augmentations(config.augment_options(), config.frontend.sample_rate)
+    partners = next((Partners(own.prob, own.concentration) for own in augmentations if isinstance(own, Mixing)), None)
+    whole = build_run_model(config, fold, augmentations)
     frontend, step_times = whole.get_layer("frontend"), steps_of(whole, fold.tasks)
     used = np.concatenate([positions, validation_positions])
-    raw = raw_features(config, data, used, source, frontend)
+    waveform_stays = all(own.on_features and not isinstance(own, Mixing) for own in augmentations)
+    raw = raw_features(config, data, used, source, frontend) if waveform_stays else None
     model = compile_model(whole if raw is None else features_model(whole), config, fold, steps)
     history = last_checkpoint(folder).restore(model)
     if not history or raw is not None:
@@ -123,11 +131,13 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         validation = features.evaluation(validation_positions, *known, config.pipeline.batch_size, step_times)
     elif len(validation_positions):
         validation = evaluation_dataset(source, validation_positions, *known, config.pipeline, step_times)
+        validation = validation if partners is None else validation.map(without_partners)
     if epochs and not exhausted(history, options.early_stopping_patience):
         if features is not None:
             batches = features.training(positions, *known, sampler, config.pipeline, epochs, step_times)
         else:
-            batches = training_dataset(source, positions, *known, sampler, config.pipeline, epochs, step_times)
+            planned = sampler, config.pipeline, epochs, step_times, partners
+            batches = training_dataset(source, positions, *known, *planned)
         say("compiling; the first epoch takes longer by it", config.quiet)
         try:
             model.fit(
@@ -143,10 +153,12 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         except tf.errors.OpError as error:
             raise source.explain(error) from error
     alone = whole if raw is not None else model.plain() if isinstance(model, BalancedModel) else model
+    alone = without_augmentations(alone, build_run_model(config, fold)) if augmentations else alone
     save_model(alone, folder / names.LAST_MODEL)
     best = best_checkpoint(folder, history)
     if not best.restore(model, optimizer=False):
         raise UserError(f"{best.path} is missing; give resume=false to start anew")
+    alone = without_augmentations(whole, alone) if augmentations else alone
     save_model(alone, folder / names.MODEL)
     return TrainedModel(alone, history, int(sampler.counts().sum()))
 
@@ -157,10 +169,13 @@ def announce(config: RunConfig, fold: FoldData, remark: str) -> None:
     print(f"{config.experiment}: {', '.join(fold.tasks)}; {counts} clips; {remark}", file=sys.stderr)
 
 
-def build_run_model(config: RunConfig, fold: FoldData) -> keras.Model:
-    """Builds the model of a run."""
+def build_run_model(
+    config: RunConfig, fold: FoldData, augmentations: Sequence[Augmentation | Mixing] = ()
+) -> keras.Model:
+    """Builds the model of a run, to be trained with augmentations or to be used without."""
     frontend = build_frontend(config.frontend.name, config.options("frontend"))
-    return build_model(frontend, build_trunk(config.model.name, config.options("model")), fold.tasks)
+    trunk = build_trunk(config.model.name, config.options("model"))
+    return build_model(frontend, trunk, fold.tasks, augmentations)
 
 
 def compile_model(model: keras.Model, config: RunConfig, fold: FoldData, steps_per_epoch: int) -> keras.Model:

@@ -15,6 +15,7 @@ from conftest import ROOT
 from mtl_tf.compose import compose
 from mtl_tf.data.assemble import assemble, divide
 from mtl_tf.data.clip_source import ClipSource, decoder_of
+from mtl_tf.data.manifest import VALIDATION
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.predict import predict_clips
 from mtl_tf.frontends.build import build_frontend
@@ -22,6 +23,8 @@ from mtl_tf.runs.read import load_history
 from mtl_tf.training import checkpoint
 from mtl_tf.training.callbacks import best_epoch, exhausted, last_checkpoint
 from mtl_tf.training.fit import build_run_model, compile_model, fit_normalization, train_fold
+
+AUGMENTED = "augment=[gain,equalizer,reverb,noise,spec_augment,mix_waveforms]"
 
 
 def prepared(overrides):
@@ -122,6 +125,7 @@ def test_a_killed_run_ends_with_the_same_weights(small_run, tmp_path, epochs_bef
     "options",
     [
         ["training.steps_per_epoch=9"],
+        [AUGMENTED],
         pytest.param(["training.mixed_precision=true"], marks=pytest.mark.slow),
         pytest.param([], marks=pytest.mark.slow),
         pytest.param(["training.steps_per_epoch=2"], marks=pytest.mark.slow),
@@ -148,6 +152,32 @@ def test_a_run_stopped_between_epochs_ends_with_the_same_weights(options, small_
     train(overrides, tmp_path / "stopped")
     for name in ("model.keras", "last.keras"):
         assert equal(weights(tmp_path / "whole" / name), weights(tmp_path / "stopped" / name))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [AUGMENTED],
+        ["augment=[mix_features]", "training.balancing=famo", "training.affinity_every=2"],
+        ["augment=[spec_augment]", "pipeline.keep_features=true"],
+    ],
+)
+def test_what_is_saved_is_the_plain_network_with_the_trained_weights(options, small_run, tmp_path):
+    overrides = [*small_run, "training.epochs=2", *options]
+    trained = train(overrides, tmp_path / "run").model
+    config, _, fold, source = prepared(overrides)
+    plain = build_run_model(config, fold)
+    assert [layer.name for layer in trained.layers] == [layer.name for layer in plain.layers]
+    last = keras.models.load_model(tmp_path / "run" / "last.keras")
+    positions = fold.positions(VALIDATION)
+    answers = predict_clips(last, source, positions, config.pipeline)
+    logged = load_history(tmp_path / "run").iloc[-1]
+    for task, found in answers.items():
+        right = found.argmax(axis=1) == fold.labels[task][positions]
+        known = fold.weights[task][positions] > 0
+        np.testing.assert_allclose(right[known].mean(), logged[f"val_{task}_accuracy"], atol=1e-6)
+    train([*small_run, "training.epochs=2"], tmp_path / "plain")
+    assert not equal(last.get_weights(), weights(tmp_path / "plain" / "last.keras"))
 
 
 @pytest.mark.parametrize("steps", [3, 8])

@@ -1,0 +1,59 @@
+"""Noise of several colours, at a signal-to-noise ratio."""
+
+import keras
+from keras import ops
+
+from mtl_tf.augment.augmentation import Augmentation
+from mtl_tf.augment.spectrum import filtered, frequencies
+
+LOWEST = 0.002  # of half the sample rate: below, noise of a steep colour has no more power, as it would be all it has
+
+
+@keras.saving.register_keras_serializable(package="mtl_tf")
+class Noise(Augmentation):
+    """Adds noise whose power falls with frequency as `frequency**-exponent`, from white (0) over pink (1) to brown (2).
+
+    Shapes: see `Augmentation`. The power of a clip is the mean over its own samples, so digital silence gets no noise.
+
+    Args:
+        low_snr_db: lowest ratio of the clip's power to that of the noise, in dB; drawn evenly.
+        high_snr_db: highest.
+        low_exponent: flattest colour; drawn evenly.
+        high_exponent: steepest colour.
+        **kwargs: see `Augmentation`.
+
+    Raises:
+        ValueError: a lowest value is above the highest one.
+    """
+
+    def __init__(
+        self,
+        low_snr_db: float = 5.0,
+        high_snr_db: float = 40.0,
+        low_exponent: float = 0.0,
+        high_exponent: float = 2.0,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        if low_snr_db > high_snr_db or low_exponent > high_exponent:
+            raise ValueError("a lowest value is above the highest one")
+        self.low_snr_db, self.high_snr_db = low_snr_db, high_snr_db
+        self.low_exponent, self.high_exponent = low_exponent, high_exponent
+
+    def change(self, values, valid):
+        """Adds noise to the samples that are no padding."""
+        noise = keras.random.normal(ops.shape(values), seed=self.seed)
+        if self.high_exponent:
+            exponent = self.draw(values, low=self.low_exponent, high=self.high_exponent)
+            frequency = ops.maximum(frequencies(values), LOWEST)[None]
+            noise = filtered(noise, ops.exp(-exponent / 2.0 * ops.log(frequency)))
+        count = ops.maximum(ops.sum(valid, axis=1, keepdims=True), 1.0)
+        noise *= valid
+        power, own = (ops.sum(ops.square(part), axis=1, keepdims=True) / count for part in (values, noise))
+        ratio = 10.0 ** (self.draw(values, low=self.low_snr_db, high=self.high_snr_db) / 10.0)
+        return values + noise * ops.sqrt(power / (ratio * ops.maximum(own, 1e-20)))
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments."""
+        names = ("low_snr_db", "high_snr_db", "low_exponent", "high_exponent")
+        return super().get_config() | {name: getattr(self, name) for name in names}

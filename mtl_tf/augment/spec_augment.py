@@ -1,0 +1,67 @@
+"""Stretches of time and bands of frequency that are not heard."""
+
+import keras
+from keras import ops
+from pydantic import NonNegativeInt
+
+from mtl_tf.augment.augmentation import Augmentation
+from mtl_tf.construct import Probability
+
+
+@keras.saving.register_keras_serializable(package="mtl_tf")
+class SpecAugment(Augmentation):
+    """Sets stretches of frames and bands of bins of the features to 0, the mean of normalised ones (Park et al. 2019).
+
+    Shapes: see `Augmentation`. Lengths are drawn evenly from 0 to the longest, and places among the clip's own frames.
+    Departure: time is not warped, which the paper found to matter least.
+
+    Args:
+        time_masks: how many stretches.
+        longest_frames: of a stretch.
+        most_time: a stretch is no longer than this share of the clip.
+        bin_masks: how many bands.
+        widest_bins: of a band.
+        prob: see `Augmentation`.
+        **kwargs: see `Augmentation`.
+    """
+
+    on_features = True
+
+    def __init__(
+        self,
+        time_masks: NonNegativeInt = 2,
+        longest_frames: NonNegativeInt = 24,
+        most_time: float = 0.2,
+        bin_masks: NonNegativeInt = 2,
+        widest_bins: NonNegativeInt = 8,
+        prob: Probability = 1.0,
+        **kwargs,
+    ) -> None:
+        super().__init__(prob, **kwargs)
+        self.time_masks, self.longest_frames, self.most_time = time_masks, longest_frames, most_time
+        self.bin_masks, self.widest_bins = bin_masks, widest_bins
+
+    def change(self, values, valid):
+        """Masks each clip."""
+        frames = ops.sum(valid, axis=1, keepdims=True)  # (batch, 1)
+        longest = ops.minimum(float(self.longest_frames), self.most_time * frames)
+        kept = ops.ones_like(valid)
+        for _ in range(self.time_masks):
+            kept *= self._outside(values, valid.shape[1] or ops.shape(valid)[1], longest, frames)
+        bins = values.shape[2]
+        heard = ops.ones((1, bins))
+        for _ in range(self.bin_masks):
+            heard = heard * self._outside(values, bins, float(self.widest_bins), float(bins))
+        return values * kept[:, :, None] * heard[:, None, :]
+
+    def _outside(self, values, size, longest, room):
+        """Draws a stretch for each clip: float32 (batch, size), 0 within."""
+        length = self.draw(values) * longest
+        start = self.draw(values) * ops.maximum(room - length, 0.0)
+        position = ops.arange(size, dtype="float32")[None] + 0.5
+        return ops.cast((position < start) | (position >= start + length), "float32")
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments."""
+        names = ("time_masks", "longest_frames", "most_time", "bin_masks", "widest_bins")
+        return super().get_config() | {name: getattr(self, name) for name in names}
