@@ -18,6 +18,22 @@ class TrainingConfig(Section):
     momentum: float = Field(0.0, ge=0, lt=1, description="of optimizer=sgd")
     weight_decay: NonNegativeFloat = Field(0.0, description="share of each weight taken off per step, times the rate")
     learning_rate_schedule: Literal["constant", "cosine"] = Field("constant", description="cosine: falls to 0")
+    warmup_epochs: NonNegativeFloat = Field(
+        0.0, description="of learning_rate_schedule=cosine: epochs in which the rate first rises from 0"
+    )
+    clip_norm: PositiveFloat | None = Field(
+        None, description="longer gradients of all weights together are shortened to this length; null: none"
+    )
+    average_weights: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="validation, and the saved network, have a running mean of the weights, of which each step keeps "
+        "this share, such as 0.99; 0: the weights themselves",
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="share of a label that is spread over all classes, where one class is right"
+    )
     loss_weights: dict[str, NonNegativeFloat] = Field({}, description="task to weight of its loss; 1 where not given")
     task_weighting: Literal["equal", "by_labels", "by_log_classes"] = Field(
         "by_labels",

@@ -15,6 +15,7 @@ from mtl_tf.tasks.frame_labels import FrameLabels
 from mtl_tf.tasks.steps import Steps
 
 _AT_ONCE, _READ = 64, 512
+_MOST_SAMPLES = 2**22  # of a batch: the spectrogram of 64 clips of 30 s would take gigabytes
 Inputs = dict[str, tf.Tensor]
 Function = Callable[[Inputs], tuple[tf.Tensor, tf.Tensor]]
 
@@ -69,9 +70,10 @@ class RawFeatures:
     def _measure(self, positions: list[int], source: ClipSource) -> None:
         clips = [source.samples(position)[: self.num_samples] for position in positions]
         # Clips of about one length together, so that little is padded.
-        order = sorted(range(len(clips)), key=lambda place: len(clips[place]))
-        for begin in range(0, len(order), _AT_ONCE):
-            batch = order[begin : begin + _AT_ONCE]
+        order = sorted(range(len(clips)), key=lambda place: len(clips[place]), reverse=True)
+        while order:
+            number = min(_AT_ONCE, max(_MOST_SAMPLES // max(len(clips[order[0]]), 1), 1))
+            batch, order = order[:number], order[number:]
             waveform, length, _ = pad_batch([clips[place] for place in batch], np.zeros(len(batch)), None)
             features, mask = (values.numpy() for values in self._compute({"waveform": waveform, "length": length}))
             for row, place in enumerate(batch):

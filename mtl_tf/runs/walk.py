@@ -1,7 +1,6 @@
 """A whole run: data, every fold, scores."""
 
 import gc
-import resource
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from mtl_tf.models.steps import model_steps, steps_of
 from mtl_tf.progress import say
 from mtl_tf.runs import names
 from mtl_tf.runs.folder import LABEL, run_folder
+from mtl_tf.runs.memory import peak_mb
 from mtl_tf.runs.merge import merge_parts
 from mtl_tf.tables import write_table
 from mtl_tf.training.fit import train_fold
@@ -241,7 +241,7 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
                 "epochs": len(trained.history),
                 "training_clips_per_second": trained.clips_per_epoch / trained.median_epoch_s(),
                 "answer_ms": 1000 * clock[0] / len(both) if clock else None,
-                "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "peak_memory_mb": peak_mb(),
             },
         },
         folder / names.METRICS,

@@ -1,8 +1,10 @@
 """Carries out cells, one after the other: `python -m mtl_tf.study.carry_cell`, which is given folders line by line."""
 
+import ctypes
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from mtl_tf import compose
@@ -10,6 +12,7 @@ from mtl_tf.config import RunConfig, TaskConfig
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_json
 from mtl_tf.parent import end_with_parent
+from mtl_tf.runs.memory import forget_peak
 from mtl_tf.runs.names import HISTORY, MODEL
 from mtl_tf.runs.read import load_history, load_metrics
 from mtl_tf.study import names as files
@@ -34,6 +37,7 @@ def carry_cell(place: Path) -> None:
     """
     from mtl_tf.runs.walk import walk
 
+    forget_peak()
     start = time.monotonic()
     config = compose.load(place / files.CELL)
     folder = walk(config, lambda _: None, _clips_of)
@@ -89,6 +93,12 @@ def quieten() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
+def return_memory() -> None:
+    """Gives the system back what a cell has freed, which glibc would keep."""
+    with suppress(OSError, AttributeError):  # other systems have another library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
 def main() -> None:
     """Reads folders of cells from standard input, and answers each with one line on standard output."""
     quieten()
@@ -109,6 +119,7 @@ def main() -> None:
             say(FAILED, str(error))
         else:
             say(DONE)
+        return_memory()
         say(READY)
 
 

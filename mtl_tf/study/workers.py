@@ -14,6 +14,7 @@ from mtl_tf.parent import child_environment
 from mtl_tf.study import carry_cell
 
 MOST_CELLS = 30  # of one process, which grows a little with each
+MOST_MEMORY = 0.5  # of the machine's, of all processes together
 Outcome = tuple[Path, str]  # folder of a cell, and the reason if it failed
 
 
@@ -76,20 +77,25 @@ def _serve(process: "_Process", waiting: queue.SimpleQueue, ended: queue.SimpleQ
         ended.put(error)
 
 
+def _memory_of_machine() -> int:
+    """Returns bytes."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 class _Process:
     """One process, started anew after it died or carried out many cells."""
 
     def __init__(self, number: int, count: int, log: Path) -> None:
         cores = sorted(os.sched_getaffinity(0))
         share = max(1, len(cores) // count)
-        self._threads = len(cores)
+        self._threads, self._most_bytes = len(cores), MOST_MEMORY * _memory_of_machine() / count
         self._cores = {cores[(number * share + place) % len(cores)] for place in range(share)}
         self._log, self.closed = log, False
         self._start()
 
     def carry_out(self, place: Path) -> str:
         """Carries out one cell and returns why it failed, or nothing."""
-        if self._done >= MOST_CELLS or self._popen.poll() is not None:
+        if self._done >= MOST_CELLS or self._popen.poll() is not None or self._is_large():
             self.kill()
             if self.closed:
                 return "the study was ended"
@@ -130,6 +136,14 @@ class _Process:
                 start_new_session=True,
             )
         os.sched_setaffinity(self._popen.pid, self._cores)
+
+    def _is_large(self) -> bool:
+        """Says whether it holds more memory than its share; never where the system does not tell."""
+        try:
+            pages = int(Path(f"/proc/{self._popen.pid}/statm").read_text().split()[1])
+        except (OSError, ValueError, IndexError):
+            return False
+        return pages * os.sysconf("SC_PAGE_SIZE") > self._most_bytes
 
     def _last_words(self) -> str:
         code = self._popen.wait()

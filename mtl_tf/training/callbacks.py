@@ -15,6 +15,7 @@ from mtl_tf.runs import names
 from mtl_tf.tables import write_table
 from mtl_tf.tasks.metrics import METRICS, TRACKED, metric_title
 from mtl_tf.training.affinity import AFFINITY, COSINE
+from mtl_tf.training.averaging import averaged
 from mtl_tf.training.checkpoint import Checkpoint
 
 NOT_FINITE = "the training loss or a weight is not finite after epoch {epoch}; give a smaller training.learning_rate"
@@ -78,7 +79,8 @@ class EpochKeeper(keras.callbacks.Callback):
         self.history.append({"epoch": epoch, "score": score, **logs})
         best = best_checkpoint(self.folder, self.history)
         if best_epoch(self.history) == epoch:
-            best.save(self.model, self.history, optimizer=False)
+            with averaged(self.model):
+                best.save(self.model, self.history, optimizer=False)
         self.last.save(self.model, self.history)
         for path in best.path.parent.glob(names.BEST_CHECKPOINT.format(epoch="*")):
             if path != best.path:

@@ -29,18 +29,12 @@ from mtl_tf.models.build import build_model, build_trunk, count_parameters, with
 from mtl_tf.models.steps import steps_of
 from mtl_tf.progress import say
 from mtl_tf.runs import names
-from mtl_tf.tasks.task import Task
-from mtl_tf.training.affinity import AffinityMeter
+from mtl_tf.training.averaging import AveragedWeights
 from mtl_tf.training.balanced_model import BalancedModel
-from mtl_tf.training.balancing.build import build_balancing
-from mtl_tf.training.balancing.equal import EqualWeighting
 from mtl_tf.training.callbacks import EpochKeeper, EpochLogs, RichProgress, best_checkpoint, exhausted, last_checkpoint
 from mtl_tf.training.checkpoint import save_model
-from mtl_tf.training.losses import TaskLoss
-from mtl_tf.training.metrics import tracked_metrics
+from mtl_tf.training.compile import compile_model
 from mtl_tf.training.on_features import features_model, finish_features, raw_features
-from mtl_tf.training.step_loss import StepLoss
-from mtl_tf.training.tag_loss import TagLoss
 
 _BLOCK = 256  # clips whose kept features are looked at together
 
@@ -119,6 +113,8 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
             folder, history, options.monitor, _only(config.judging_metrics(), scored), options.early_stopping_patience
         ),
     ]
+    if options.average_weights:
+        callbacks.append(AveragedWeights())
     if not config.quiet:
         resumed = f"; carrying on after epoch {first}" if first else ""
         below = "scores below are in %, on validation clips" if scored else "no validation clips, so no scores below"
@@ -152,6 +148,8 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
             )
         except tf.errors.OpError as error:
             raise source.explain(error) from error
+    if options.average_weights and not epochs:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
     alone = whole if raw is not None else model.plain() if isinstance(model, BalancedModel) else model
     alone = without_augmentations(alone, build_run_model(config, fold)) if augmentations else alone
     save_model(alone, folder / names.LAST_MODEL)
@@ -176,61 +174,6 @@ def build_run_model(
     frontend = build_frontend(config.frontend.name, config.options("frontend"))
     trunk = build_trunk(config.model.name, config.options("model"))
     return build_model(frontend, trunk, fold.tasks, augmentations)
-
-
-def compile_model(model: keras.Model, config: RunConfig, fold: FoldData, steps_per_epoch: int) -> keras.Model:
-    """Compiles the model of a run, or the part of it that is trained.
-
-    Args:
-        model: of `build_run_model`, or of `features_model`.
-        config: of the run.
-        fold: for its tasks and their weights.
-        steps_per_epoch: batches of an epoch.
-    """
-    options = config.training
-    losses = {name: _loss_of(task)(options.reduction, fold.class_weights[name]) for name, task in fold.tasks.items()}
-    balancing = build_balancing(options.balancing, len(losses), config.seed, options.balancing_cap)
-    measured = options.affinity_every is not None and len(losses) > 1
-    balanced = measured or not isinstance(balancing, EqualWeighting)
-    if balanced:
-        model = BalancedModel(model.input, model.output)
-        affinity = AffinityMeter(list(losses), options.affinity_every) if measured else None
-        model.balance(balancing, losses, fold.task_weights, affinity)
-    model.compile(
-        optimizer=build_optimizer(options, steps_per_epoch),
-        loss=losses,
-        loss_weights=dict(fold.task_weights),
-        weighted_metrics={
-            name: tracked_metrics(task, prefix=f"{name}_" if len(fold.tasks) == 1 else "")
-            for name, task in fold.tasks.items()
-        },
-        steps_per_execution=_largest_divisor(steps_per_epoch, options.steps_per_execution),
-        jit_compile=options.jit_compile,
-    )
-    if balanced:
-        if balancing.learned:
-            model.optimizer.exclude_from_weight_decay(var_list=balancing.learned)
-        model.optimizer.build([*model.trainable_variables, *balancing.learned])
-    return model
-
-
-def _loss_of(task: Task) -> type[keras.losses.Loss]:
-    if not task.exclusive:
-        return TagLoss
-    return StepLoss if task.of_frames else TaskLoss
-
-
-def build_optimizer(options: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Builds the optimizer with its learning-rate schedule, a function of the steps done and so safe to resume."""
-    rate = options.learning_rate
-    if options.learning_rate_schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, options.epochs * steps_per_epoch)
-    values = {"learning_rate": rate, "weight_decay": options.weight_decay or None}
-    if options.optimizer == "adamw" and not options.weight_decay:
-        del values["weight_decay"]
-    if options.optimizer == "sgd":
-        values["momentum"] = options.momentum
-    return keras.optimizers.get({"class_name": options.optimizer, "config": values})
 
 
 def seed_everything(seed: int, options: TrainingConfig) -> None:
@@ -280,11 +223,6 @@ def fit_normalization(
 
 def _only(values: dict[str, str], names: list[str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if name in names}
-
-
-def _largest_divisor(steps: int, limit: int) -> int:
-    """Executions that do not divide an epoch would take batches of the next one."""
-    return max(count for count in range(1, limit + 1) if steps % count == 0)
 
 
 def _corpus_numbers(data: RunData, config: RunConfig) -> np.ndarray:

@@ -17,11 +17,20 @@ class TaskLoss(keras.losses.Loss):
     Args:
         averaging: `per_batch` divides by the number of clips in the batch, `per_label` by the sum of the weights.
         class_weights: what a clip of each class weighs; None: 1.
+        label_smoothing: share of a label that is spread evenly over all classes (Szegedy et al. 2016, section 7).
         name: of the loss.
     """
 
-    def __init__(self, averaging: str, class_weights: Sequence[float] | None = None, name: str = "task_loss", **kwargs):
+    def __init__(
+        self,
+        averaging: str,
+        class_weights: Sequence[float] | None = None,
+        label_smoothing: float = 0.0,
+        name: str = "task_loss",
+        **kwargs,
+    ) -> None:
         super().__init__(name=name, **(kwargs | {"reduction": "sum"}))
+        self.label_smoothing = label_smoothing
         self.averaging = averaging
         self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
 
@@ -37,7 +46,11 @@ class TaskLoss(keras.losses.Loss):
             A scalar.
         """
         labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
-        losses = ops.sparse_categorical_crossentropy(labels, ops.cast(y_pred, "float32"))  # (batch,)
+        answers = ops.cast(y_pred, "float32")
+        losses = ops.sparse_categorical_crossentropy(labels, answers)  # (batch,)
+        if self.label_smoothing:
+            spread = -ops.mean(ops.log(ops.clip(answers, keras.config.epsilon(), 1.0)), axis=-1)
+            losses = (1.0 - self.label_smoothing) * losses + self.label_smoothing * spread
         weights = ops.ones_like(losses)
         if sample_weight is not None:
             weights = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
@@ -48,4 +61,5 @@ class TaskLoss(keras.losses.Loss):
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
-        return super().get_config() | {"averaging": self.averaging, "class_weights": self.class_weights}
+        names = ("averaging", "class_weights", "label_smoothing")
+        return super().get_config() | {name: getattr(self, name) for name in names}

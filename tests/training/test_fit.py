@@ -22,7 +22,8 @@ from mtl_tf.frontends.build import build_frontend
 from mtl_tf.runs.read import load_history
 from mtl_tf.training import checkpoint
 from mtl_tf.training.callbacks import best_epoch, exhausted, last_checkpoint
-from mtl_tf.training.fit import build_run_model, compile_model, fit_normalization, train_fold
+from mtl_tf.training.compile import compile_model
+from mtl_tf.training.fit import build_run_model, fit_normalization, train_fold
 
 AUGMENTED = "augment=[gain,equalizer,reverb,noise,spec_augment,mix_waveforms]"
 
@@ -125,7 +126,12 @@ def test_a_killed_run_ends_with_the_same_weights(small_run, tmp_path, epochs_bef
     "options",
     [
         ["training.steps_per_epoch=9"],
-        [AUGMENTED],
+        [
+            AUGMENTED,
+            "training.average_weights=0.9",
+            "training.warmup_epochs=1",
+            "training.learning_rate_schedule=cosine",
+        ],
         pytest.param(["training.mixed_precision=true"], marks=pytest.mark.slow),
         pytest.param([], marks=pytest.mark.slow),
         pytest.param(["training.steps_per_epoch=2"], marks=pytest.mark.slow),
@@ -159,6 +165,7 @@ def test_a_run_stopped_between_epochs_ends_with_the_same_weights(options, small_
     [
         [AUGMENTED],
         ["augment=[mix_features]", "training.balancing=famo", "training.affinity_every=2"],
+        ["training.average_weights=0.9", "training.label_smoothing=0.1", "training.clip_norm=1.0"],
         ["augment=[spec_augment]", "pipeline.keep_features=true"],
     ],
 )
