@@ -15,13 +15,16 @@ from mtl_tf.tasks.metrics import metric_title
 MOST_CURVES = 6  # with names of their own
 
 
+MOST_ROWS = 40  # of a forest plot that can be read
+
+
 def forest(gains: pd.DataFrame) -> bytes:
-    """Draws every gain with its interval, and beside it what shuffled labels and another seed gave.
+    """Draws gains with their intervals, and beside them what shuffled labels and another seed gave.
 
     Args:
-        gains: see `find_gains`.
+        gains: see `find_gains`; of more than `MOST_ROWS` those with the smallest p are drawn.
     """
-    rows = gains.reset_index(drop=True)
+    rows = gains.loc[gains["p_value"].sort_values(kind="stable").index[:MOST_ROWS]].sort_index().reset_index(drop=True)
     names = [
         f"{row.task}  with  {several(row.partners)}" + (f"  ({row.model})" if row.model else "")
         for row in rows.itertuples()
@@ -46,7 +49,10 @@ def forest(gains: pd.DataFrame) -> bytes:
             axes.plot(100 * rows[column], place - 0.18, mark, color="#4a4a4a", markersize=6, label=label, linestyle="")
         axes.axvline(0, color="gray", linewidth=0.8)
         axes.set_yticks(place, names)
-        axes.set(xlabel="gain on test clips, in points", xlim=(-edge * 1.15, edge * 1.15), ylim=(-0.7, len(rows) - 0.3))
+        left, right = min(100 * rows["low"].min(), 0.0), max(100 * rows["high"].max(), 0.0)
+        margin = 0.05 * (min(right, edge) - max(left, -edge))
+        limits = (max(left, -edge) - margin, min(right, edge) + margin)
+        axes.set(xlabel="gain on test clips, in points", xlim=limits, ylim=(-0.7, len(rows) - 0.3))
         if axes.get_legend_handles_labels()[0]:  # a study may have no controls
             figure.legend(frameon=False, loc="outside lower center", ncols=2)
         return png(figure)

@@ -74,6 +74,7 @@ def write_report(
         beating=[] if settings is None else settings[settings["verdict"] == BETTER].to_dict("records"),
         answers=summarize(gains),
         maps=heat_maps(gains),
+        most_rows=figures.MOST_ROWS,
         forest=_inline(figures.forest(gains)) if len(gains) else "",
         over_pairs=over_all_pairs(first, study.config.study.same_within),
         curves=_inline(figures.curves(_histories(study, table), study.metrics)) if len(gains) else "",
@@ -159,7 +160,7 @@ def heat_maps(gains: pd.DataFrame) -> list[dict]:
         single = [name for name in tasks if name in sets]
         wide = list(dict.fromkeys(_together(row) for row in rows.itertuples() if "+" in row.partners))
         largest = max(float(rows["gain"].abs().max()), 0.01)
-        columns = [*single, *(f"together: {several('+'.join(names))}" for names in wide)]
+        columns = [*single, *("all" if set(names) == set(tasks) else several("+".join(names)) for names in wide)]
         body = []
         for task in tasks:
             cells = []

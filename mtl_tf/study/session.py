@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from mtl_tf.compose import compose
+from mtl_tf.compose import compose, validate
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
@@ -110,6 +110,9 @@ def _write(study: Study, identity: dict) -> None:
 
 def _is_same(path: Path, wanted: dict) -> bool:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))["config"] == wanted
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        found = dict(yaml.safe_load(path.read_text(encoding="utf-8"))["config"])
+        compared = found.pop("compared")
+        # By the schema, as a key that is new since then has its default.
+        return _identity(validate(found)) | {"compared": compared} == wanted
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, UserError):
         return False

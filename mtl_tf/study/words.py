@@ -6,10 +6,10 @@ _MOST_NAMES = 3
 def points(value: float) -> str:
     """Writes a difference in points.
 
-    >>> points(0.0312), points(-0.5), points(float("inf"))
-    ('+3.1', '-50.0', '+inf')
+    >>> points(0.0312), points(-0.5), points(-0.0001), points(float("inf"))
+    ('+3.1', '-50.0', '+0.0', '+inf')
     """
-    return f"{100 * value:+.1f}"
+    return f"{round(100 * value, 1) + 0.0:+.1f}"  # a zero has no minus
 
 
 def several(names: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from mtl_tf.compose import compose
+from mtl_tf.compose import compose, validate
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
@@ -162,7 +162,7 @@ def _write(folder: Path, search: SearchConfig, arguments: Sequence[str], identit
 def _is_same(path: Path, wanted: dict) -> bool:
     try:
         saved = yaml.safe_load(path.read_text(encoding="utf-8"))
-        search = {key: value for key, value in saved["search"].items() if key not in BUDGET}
-        return {"search": search, "config": saved["config"]} == wanted
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        # By the schema, as a key that is new since then has its default.
+        return _identity(SearchConfig.model_validate(saved["search"]), validate(saved["config"])) == wanted
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, UserError):
         return False

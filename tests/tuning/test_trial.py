@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from conftest import SMALL_RUN
 
 from mtl_tf.errors import UserError
@@ -129,6 +130,21 @@ def test_one_process_at_a_time_works_on_a_session(session_of):
     with pytest.raises(UserError, match=r"another process \(\d+\) is at work on"):
         session_of()
     assert session.folder.is_dir()
+
+
+def test_a_key_that_a_later_version_adds_does_not_begin_a_search_anew(tmp_path):
+    def folder():
+        search = SearchConfig(space=SPACE)
+        with open_session(search, [*SMALL_RUN, "data_root=somewhere"], tmp_path / "tuning") as session:
+            return session.folder
+
+    first = folder()
+    path = first / files.SESSION
+    saved = yaml.safe_load(path.read_text())
+    del saved["config"]["augment"]
+    saved["config"]["training"].popitem()
+    path.write_text(yaml.safe_dump(saved))
+    assert folder() == first
 
 
 def test_hyperband_does_not_search_what_it_divides(tmp_path):
