@@ -40,8 +40,8 @@ def read_override(argument: str) -> Override:
     """
     if argument.startswith("-"):
         raise UserError(
-            f"{argument}: train.py trains one configuration and takes no options but --help; repeat the command for "
-            "each, as in: for seed in 0 1 2; do python scripts/train.py experiment=NAME seed=$seed; done"
+            f"{argument}: there are no options but --help; give key=value, as in "
+            f"{argument.lstrip('-').partition('=')[0]}=..."
         )
     if argument.startswith("~"):
         return Override(argument[1:].partition("=")[0], "", removes=True)

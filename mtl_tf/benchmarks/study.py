@@ -56,7 +56,7 @@ def measure_study(experiment: str, tasks: str, seeds: int, epochs: int, singles:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         places = [f"study_dir={folder}/studies", f"prepared_dir={folder}/prepared"]
-        _script("compare", [*keys, *places, "seeds=1", "sets=[all]", "controls=[]", "training.epochs=1"])
+        _script("compare", [*keys, *places, "seeds=1", "sets=[alone]", "controls=[]", "training.epochs=1"])
         start = time.perf_counter()
         study = Path(_script("compare", [*keys, *places, f"seeds={seeds}", "controls=[]"]))
         study_s = time.perf_counter() - start

@@ -73,7 +73,7 @@ class FoldData:
 
     def num_unscorable(self) -> int:
         """Counts the clips that take no part though they carry a label: of a class that no training clip has."""
-        used = (self.division["split"] != UNUSED).to_numpy()
+        used = ((self.division["split"] != UNUSED) & ~self.division["closed_set_only"]).to_numpy()
         return int((used & ~self._labelled() & self.names.notna().any(axis=1).to_numpy()).sum())
 
     def num_labels(self, part: str) -> dict[str, int]:

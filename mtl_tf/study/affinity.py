@@ -11,7 +11,7 @@ from scipy import stats
 from mtl_tf.study.tables import first_setting, mean_history, plain_cells
 from mtl_tf.training.affinity import AFFINITY, COSINE
 
-MOST_TASKS = 8  # of which all groupings are tried: 4,140
+MOST_TASKS = 9  # of which all groupings are tried: 21,147
 COLUMNS = ("task", "partner", "affinity", "cosine", "gain")
 
 
@@ -93,7 +93,7 @@ def best_groupings(tasks: Sequence[str], table: pd.DataFrame) -> list[dict[str, 
     Returns:
         For each number of networks: `networks`, `measured` and `by_affinity` (groups as text), `gain` of the first and
         `affinity_gain` of the second (mean over the tasks of the measured gains), `regret` (their difference). Empty
-        where a pair was not measured, or with more than eight tasks.
+        where a pair was not measured, or with more than nine tasks.
     """
     if len(tasks) > MOST_TASKS or len(table.dropna()) < len(tasks) * (len(tasks) - 1):
         return []

@@ -13,10 +13,11 @@ from mtl_tf.errors import UserError
 from mtl_tf.files import write_json
 from mtl_tf.parent import end_with_parent
 from mtl_tf.runs.memory import forget_peak
-from mtl_tf.runs.names import HISTORY, MODEL
+from mtl_tf.runs.names import HISTORY
 from mtl_tf.runs.read import load_history, load_metrics
 from mtl_tf.study import names as files
 
+BYTES_PER_WEIGHT = 4  # without what the optimizer keeps
 READY, DONE, FAILED = "ready", "done", "failed"
 # What cells differ in although their clips and features are the same.
 _OF_CELLS = {
@@ -51,7 +52,7 @@ def carry_cell(place: Path) -> None:
     cost = metrics["cost"] | {
         "updates": 0 if history is None or config.model.name == "svm" else len(history) * steps,
         "embedding_variance": metrics["embedding_variance"],
-        "model_mb": (folder / MODEL).stat().st_size / 2**20,
+        "model_mb": metrics["cost"]["parameters"] * BYTES_PER_WEIGHT / 2**20,
     }
     write_json(
         {

@@ -2,6 +2,8 @@
 
 import hashlib
 import math
+import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,8 +46,9 @@ def compare(arguments: Sequence[str]) -> Path:
         UserError: a mistake in the arguments or the data; all cells fail; or the data changed while the study ran.
     """
     given = read_study(arguments)
+    first = compose.compose([*given.runs, *given.settings[0]])
+    plan_cells(first, [None], given.settings)  # says what is wrong with the sets before there is a folder
     with open_study(given.runs, given.settings, given.parent, given.resume, arguments) as study:
-        plan_cells(study.config, [None])  # says what is wrong with the sets before anything is read
         _check_settings(study)
         with _workers(study) as workers:
             ready = prepare(study.config.model_copy(update={"repeats": 1}))
@@ -168,7 +171,12 @@ def _carry_out(study: Study, cells: Sequence[Cell], steps: Steps, workers: Worke
         cell: cell.config(study.settings[cell.setting], str(study.place(cell)), steps[cell.setting, cell.fold])
         for cell in cells
     }
-    waiting = {study.place(cell): cell for cell in cells if not _is_done(study, cell, configs[cell])}
+    others = study.others()
+    waiting = {
+        study.place(cell): cell
+        for cell in cells
+        if not _is_done(study.place(cell), configs[cell]) and not _taken_over(study, others, cell, configs[cell])
+    }
     done = len(cells) - len(waiting)
     runs = f"{len(cells)} cells" + (f", {done} of which are there" if done else "")
     quiet = study.config.quiet
@@ -198,9 +206,23 @@ def _carry_out(study: Study, cells: Sequence[Cell], steps: Steps, workers: Worke
                 say(f"{done + succeeded} of {len(cells)}: {_words(cell)}: {_scores(study, cell)}{_left(left)}", quiet)
 
 
-def _is_done(study: Study, cell: Cell, config: RunConfig) -> bool:
-    """Says whether a cell was completed as it would be trained now."""
+def _taken_over(study: Study, others: Sequence[Path], cell: Cell, config: RunConfig) -> bool:
+    """Copies a cell from another study where it was completed as it would be trained now."""
     place = study.place(cell)
+    for other in others:
+        found = other / files.CELLS_DIR / cell.name
+        if _is_done(found, config):
+            shutil.rmtree(place, ignore_errors=True)
+            with tempfile.TemporaryDirectory(dir=place.parent if place.parent.is_dir() else study.folder) as staged:
+                shutil.copytree(found, Path(staged) / cell.name)
+                place.parent.mkdir(exist_ok=True)
+                (Path(staged) / cell.name).replace(place)
+            return True
+    return False
+
+
+def _is_done(place: Path, config: RunConfig) -> bool:
+    """Says whether a cell was completed as it would be trained now."""
     result = load_result(place)
     if result is None or result["status"] != "completed":
         return False

@@ -23,8 +23,10 @@ class Estimate:
         p_better: probability that the difference is above the region of practical equivalence.
         p_same: that it is within.
         p_worse: that it is below.
-        minimum_detectable: difference that would have been told from none with 80 % probability; infinite if no
-            difference of scores is so large.
+        minimum_detectable: difference that would have been told from none with 80 % probability, were it the only one
+            that is tested; infinite if no difference of scores is so large.
+        standard_error: of the gain.
+        freedom: degrees of freedom of the standard error.
         effect_size: the gain in standard deviations of the groups' differences.
         n_groups: how many groups there are.
         n_trainings: how many trainings there are.
@@ -38,6 +40,8 @@ class Estimate:
     p_same: float
     p_worse: float
     minimum_detectable: float
+    standard_error: float
+    freedom: float
     effect_size: float
     n_groups: int
     n_trainings: int
@@ -75,7 +79,9 @@ def estimate_gain(
     """
     trainings, gain = len(gains), float(np.mean(gains))
     if (trainings < 2 and not of_these) or n_groups < 2:
-        return Estimate(gain, -1.0, 1.0, 1.0, np.nan, np.nan, np.nan, np.inf, np.nan, int(n_groups), trainings)
+        return Estimate(
+            gain, -1.0, 1.0, 1.0, np.nan, np.nan, np.nan, np.inf, np.nan, np.nan, np.nan, int(n_groups), trainings
+        )
     # A draw of n groups varies less than n new ones do.
     larger = n_groups / (n_groups - 1)
     of_groups = larger * float(np.nanvar(drawn.mean(axis=0), ddof=1))
@@ -89,7 +95,7 @@ def estimate_gain(
         same = float(abs(gain) <= same_within)
         better, worse = float(gain > same_within), float(gain < -same_within)
         sure = 0.0 if abs(gain) > 1e-12 else 1.0
-        return Estimate(gain, gain, gain, sure, better, same, worse, 0.0, np.nan, int(n_groups), trainings)
+        return Estimate(gain, gain, gain, sure, better, same, worse, 0.0, 0.0, np.inf, np.nan, int(n_groups), trainings)
     parts = [(of_groups, n_groups - 1)]
     if not of_these:
         parts += [(of_trainings, trainings - 1), (remainder / trainings, (n_groups - 1) * (trainings - 1))]
@@ -99,7 +105,6 @@ def estimate_gain(
     error = variance**0.5
     known = stats.t(freedom, loc=gain, scale=error)
     low, high = known.interval(LEVEL)
-    least = error * _detectable(freedom)
     worse, better = known.cdf(-same_within), known.sf(same_within)
     return Estimate(
         gain=gain,
@@ -109,7 +114,9 @@ def estimate_gain(
         p_better=float(better),
         p_same=float(1 - better - worse),
         p_worse=float(worse),
-        minimum_detectable=least if least < 1.0 else np.inf,
+        minimum_detectable=detectable(error, freedom),
+        standard_error=error,
+        freedom=freedom,
         effect_size=gain / (of_groups * n_groups) ** 0.5 if of_groups else np.nan,
         n_groups=int(n_groups),
         n_trainings=trainings,
@@ -135,11 +142,29 @@ def folds_p_value(gains: np.ndarray, train_share: float) -> float:
     return float(2 * stats.t.sf(abs(statistic), len(gains) - 1))
 
 
-def _detectable(freedom: float) -> float:
-    """Returns which multiple of the standard error a t-test finds with 80 % probability."""
-    threshold = stats.t.ppf((1 + LEVEL) / 2, freedom)
+def detectable(error: float, freedom: float, tests: int = 1) -> float:
+    """Returns which difference would have been told from none with 80 % probability.
+
+    Args:
+        error: standard error of the difference.
+        freedom: degrees of freedom of it.
+        tests: how many differences are tested, and their p-values corrected; the first step of Holm's correction asks
+            of each what Bonferroni's asks.
+
+    Returns:
+        The difference; infinite if no difference of scores is so large.
+    """
+    if not error:
+        return 0.0
+    threshold = stats.t.ppf(1 - (1 - LEVEL) / (2 * tests), freedom)
 
     def lacking(size: float) -> float:
         return stats.nct.sf(threshold, freedom, size) - POWER
 
-    return float(optimize.brentq(lacking, 0.1, threshold + 10 + 10 / freedom))
+    highest = threshold + 10 + 10 / freedom
+    while lacking(highest) < 0 and highest * error < 1.0:
+        highest *= 2
+    if lacking(highest) < 0:
+        return np.inf
+    least = error * float(optimize.brentq(lacking, 0.1, highest))
+    return least if least < 1.0 else np.inf

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mtl_tf.reporting.figures import COLORS, STYLE, png
+from mtl_tf.study.gains import SAME, UNSURE
 from mtl_tf.study.words import several
 from mtl_tf.tasks.metrics import metric_title
 
@@ -31,14 +32,17 @@ def forest(gains: pd.DataFrame) -> bytes:
     ]
     place = np.arange(len(rows))[::-1]
     # An interval over two trainings may be so wide that no other could be seen beside it.
-    shown = [float(rows[["low", "high"]].abs().stack().quantile(0.8)), float(rows["gain"].abs().max()), 0.02]
+    shown = [float(rows[["low", "high"]].abs().stack().quantile(0.8)), 1.5 * float(rows["gain"].abs().max()), 0.02]
     edge = 100 * max(shown)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.5, 1.2 + 0.32 * len(rows)))
         axes = figure.subplots()
         for row, height in zip(rows.itertuples(), place, strict=True):
-            color = COLORS[0] if row.low > 0 else COLORS[1] if row.high < 0 else "#9aa1ad"
-            axes.plot([100 * row.low, 100 * row.high], [height, height], color=color, linewidth=2)
+            color = "#9aa1ad" if row.verdict in (SAME, UNSURE) else COLORS[0] if row.gain > 0 else COLORS[1]
+            ends = [max(100 * row.low, -edge), min(100 * row.high, edge)]
+            axes.plot(ends, [height, height], color=color, linewidth=2)
+            for end, cut, mark in ((ends[0], 100 * row.low < -edge, "<"), (ends[1], 100 * row.high > edge, ">")):
+                axes.plot([end] * cut, [height] * cut, mark, color=color, markersize=7)
             axes.plot(100 * row.gain, height, "o", color=color, markersize=6)
         for column, mark, label in (
             ("control_gain", "x", "partner's labels shuffled"),

@@ -9,12 +9,14 @@ from statsmodels.stats.multitest import multipletests
 
 from mtl_tf.errors import UserError
 from mtl_tf.study.cell import Cell
-from mtl_tf.study.estimate import LEVEL, Estimate, draw_groups, estimate_gain, folds_p_value
+from mtl_tf.study.estimate import LEVEL, Estimate, detectable, draw_groups, estimate_gain, folds_p_value
 from mtl_tf.study.evidence import GroupScore
 from mtl_tf.study.results import Answers
 
 HELPS, HURTS, SAME, UNSURE = "helps", "hurts", "no difference in practice", "cannot be told"
+UNCONTROLLED = "gains, control not trained"
 NOT_BEYOND = "no more than shuffled labels or another seed do"
+UNSURENESS = ("minimum_detectable", "standard_error", "freedom")
 COLUMNS = (
     "task",
     "partners",
@@ -32,6 +34,8 @@ COLUMNS = (
     "p_value_holm",
     "p_value_folds",
     "minimum_detectable",
+    "standard_error",
+    "freedom",
     "effect_size",
     "control_gain",
     "beyond_control_low",
@@ -84,12 +88,17 @@ def with_verdicts(table: pd.DataFrame, verdict: Callable[[dict], str]) -> pd.Dat
     """Corrects the p-values of a table for all of its rows (Holm), and says in words what each row tells.
 
     Args:
-        table: with `p_value`, NaN where nothing was tested, and `p_value_holm` and `verdict`, which are set.
+        table: with `p_value`, NaN where nothing was tested, and `standard_error` and `freedom`; `p_value_holm`,
+            `verdict` and `minimum_detectable`, by the corrected p-values, are set.
         verdict: of a row.
     """
     tested = table["p_value"].notna()
     if tested.any():
         table = table.astype({"verdict": object})
+        known = tested & table["standard_error"].notna()
+        table.loc[known, "minimum_detectable"] = [
+            detectable(row.standard_error, row.freedom, int(tested.sum())) for row in table[known].itertuples()
+        ]
         table.loc[tested, "p_value_holm"] = multipletests(table.loc[tested, "p_value"].astype(float), method="holm")[1]
         table.loc[tested, "verdict"] = [verdict(row) for row in table[tested].to_dict("records")]
     return table
@@ -111,7 +120,7 @@ def deciding_cells(answers: Answers, same_within: float) -> list[Cell]:
     helped = {
         (row.model, frozenset([row.task, *row.partners.split("+")]), row.task)
         for row in gains.itertuples()
-        if row.verdict == HELPS
+        if row.verdict in (HELPS, UNCONTROLLED)
     }
 
     def decides(cell: Cell) -> bool:
@@ -134,8 +143,10 @@ def verdict_of(row: dict) -> str:
     if sure and row["gain"] < 0:
         return HURTS
     if sure:
-        beyond = [row[f"beyond_{name}_low"] for name in ("control", "noise")]
-        return HELPS if all(pd.isna(low) or low > 0 for low in beyond) else NOT_BEYOND
+        if any(row[f"beyond_{name}_low"] <= 0 for name in ("control", "noise")):
+            return NOT_BEYOND
+        # What another seed does is in the interval, so that this control may be missing.
+        return UNCONTROLLED if pd.isna(row["beyond_control_low"]) else HELPS
     return SAME if row["p_same"] >= LEVEL else UNSURE
 
 
@@ -199,7 +210,7 @@ def _gain(
         "n_groups": found.n_groups,
         "p_value_folds": np.nan,
     }
-    names = ("gain", "low", "high", "p_better", "p_same", "p_worse", "p_value", "minimum_detectable", "effect_size")
+    names = ("gain", "low", "high", "p_better", "p_same", "p_worse", "p_value", *UNSURENESS, "effect_size")
     row |= {name: getattr(found, name) for name in names}
     if train_share is not None and len(answers.folds) > 1:
         row["p_value_folds"] = folds_p_value(_of_folds(answers, task, order, setting, both), train_share[task])

@@ -7,7 +7,7 @@ import pandas as pd
 
 from mtl_tf.study.cell import CORPORA
 from mtl_tf.study.estimate import LEVEL
-from mtl_tf.study.gains import UNSURE, compare, with_verdicts
+from mtl_tf.study.gains import UNSURE, UNSURENESS, compare, with_verdicts
 from mtl_tf.study.results import Answers
 
 COLUMNS = (
@@ -22,7 +22,7 @@ COLUMNS = (
     "high",
     "p_value",
     "p_value_holm",
-    "minimum_detectable",
+    *UNSURENESS,
     "n_pairs",
     "n_groups",
     "verdict",
@@ -72,10 +72,10 @@ def corpus_matrix(answers: Answers, corpora: dict[str, tuple[str, ...]], same_wi
                 "n_groups": len(here[done[0]].groups),
                 "verdict": "",
             }
-            row |= dict.fromkeys(("gain", "low", "high", "p_value", "minimum_detectable"), np.nan)
+            row |= dict.fromkeys(("gain", "low", "high", "p_value", *UNSURENESS), np.nan)
             if both and here[both[0]].clips == there[both[0]].clips:  # a network may lack classes, and with them clips
                 found = compare([here[seed] for seed in both], [there[seed] for seed in both], same_within)
-                row |= {name: getattr(found, name) for name in ("gain", "low", "high", "p_value", "minimum_detectable")}
+                row |= {name: getattr(found, name) for name in ("gain", "low", "high", "p_value", *UNSURENESS)}
             rows.append(row)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return with_verdicts(table, _verdict)

@@ -32,7 +32,10 @@ def task_sets(config: RunConfig) -> list[tuple[str, ...]]:
     if "all" in study.sets:
         sets.append(tasks)
     if not sets and not study.corpora:
-        raise UserError("study.sets and study.groups are empty, so there is nothing to train; give sets=[alone,pairs]")
+        raise UserError(
+            f"there is nothing to train of {', '.join(tasks)} with study.sets=[{','.join(study.sets)}]; give "
+            "sets=[alone,pairs]"
+        )
     return sorted(dict.fromkeys(sets), key=len)
 
 
@@ -53,7 +56,16 @@ def plan_cells(
     """
     sets = task_sets(config)
     shapes: list[dict] = [{"tasks": tasks} for tasks in sets]
+    if len(settings) == 1 and not config.study.corpora and len(study_tasks(config)) < 2:
+        raise UserError(
+            f"a study compares two tasks or more, and there is {', '.join(study_tasks(config))} alone; give task=[...] "
+            "more, corpora=[alone,pooled], or a key several values, as in model=compact_cnn,crnn"
+        )
     alone = {tasks[0] for tasks in sets if len(tasks) == 1}
+    if sets and not alone and len(settings) == 1:
+        raise UserError(
+            "study.sets: tasks together are compared with each task alone; add alone, as in sets=[alone,pairs]"
+        )
     if PERMUTED in config.study.controls:
         shapes += [
             {"tasks": tasks, "permuted": tuple(other for other in tasks if other != name)}
@@ -83,14 +95,15 @@ def _without_overlaps(config: RunConfig, sets: Sequence[tuple[str, ...]]) -> lis
             unknown = [name for name in (task, partner) if name not in config.tasks]
             if unknown:
                 raise UserError(f"{key}: there is no task {unknown[0]}; the tasks are {', '.join(config.tasks)}")
-            if task not in tasks or partner not in tasks:
-                continue
+            if task not in tasks or partner not in tasks or task == partner:
+                raise UserError(f"{key}: give two of the tasks that are compared, which are {', '.join(tasks)}")
             asked = config.tasks[partner]
             if not asked.exclusive or asked.of_frames:
                 raise UserError(f"{key}: classes can be left out of a task with one class per clip alone")
             foreign = [name for name in classes if asked.classes is not None and name not in asked.classes]
             if foreign or not classes:
-                raise UserError(f"{key}={classes}: give some of the classes of {partner}")
+                known = "" if asked.classes is None else f", which are {', '.join(asked.classes)}"
+                raise UserError(f"{key}={classes}: give some of the classes of {partner}{known}")
             if asked.classes is not None and len(set(asked.classes) - set(classes)) < 2:
                 raise UserError(f"{key}={classes}: at least two classes of {partner} must be left")
             pair = tuple(name for name in tasks if name in (task, partner))

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from statsmodels.stats.multitest import multipletests
 
-from mtl_tf.study.gains import HELPS
+from mtl_tf.study.gains import HELPS, UNCONTROLLED
 
 FEWEST_PAIRS = 12  # for models; correlations are given from 4 on
 _FOLDS, _RUNS = 5, 100
@@ -93,7 +93,7 @@ def by_origin(gains: pd.DataFrame) -> list[dict[str, object]]:
         if len(values) > 1 and np.ptp(values):
             low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
         if len(values):
-            helps = int((own["verdict"] == HELPS).sum())
+            helps = int(own["verdict"].isin([HELPS, UNCONTROLLED]).sum())
             row = {"origin": origin, "n_pairs": len(values), "gain": float(values.mean()), "low": float(low)}
             rows.append(row | {"high": float(high), "n_helps": helps})
     return rows if len(rows) == 2 else []

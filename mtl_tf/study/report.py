@@ -13,7 +13,7 @@ from mtl_tf.reporting.words import percent
 from mtl_tf.study import figures
 from mtl_tf.study import names as files
 from mtl_tf.study.affinity import best_groupings, rank_correlation
-from mtl_tf.study.gains import HELPS, HURTS, NOT_BEYOND, SAME, UNSURE
+from mtl_tf.study.gains import HELPS, HURTS, NOT_BEYOND, SAME, UNCONTROLLED, UNSURE
 from mtl_tf.study.matrix import matrices
 from mtl_tf.study.plan import corpora_of, study_tasks
 from mtl_tf.study.predictors import FEWEST_PAIRS, by_origin, correlate, pair_features, predict_gains
@@ -75,6 +75,7 @@ def write_report(
         answers=summarize(gains),
         maps=heat_maps(gains),
         most_rows=figures.MOST_ROWS,
+        controlled=gains["control_gain"].notna().any() if len(gains) else False,
         forest=_inline(figures.forest(gains)) if len(gains) else "",
         over_pairs=over_all_pairs(first, study.config.study.same_within),
         curves=_inline(figures.curves(_histories(study, table), study.metrics)) if len(gains) else "",
@@ -101,7 +102,14 @@ def write_report(
         untold=[row for row in gains.to_dict("records") if row["verdict"] == UNSURE],
         few_groups=sorted({row["task"] for row in gains.to_dict("records") if row["n_groups"] < _FEW_GROUPS}),
         finite=lambda value: value is not None and bool(np.isfinite(value)),
-        verdicts={"helps": HELPS, "hurts": HURTS, "same": SAME, "not_beyond": NOT_BEYOND, "unsure": UNSURE},
+        verdicts={
+            "helps": HELPS,
+            "hurts": HURTS,
+            "same": SAME,
+            "not_beyond": NOT_BEYOND,
+            "uncontrolled": UNCONTROLLED,
+            "unsure": UNSURE,
+        },
     )
     path = study.folder / files.REPORT
     write_whole(path, page.encode(errors="backslashreplace"))
@@ -120,7 +128,7 @@ def summarize(gains: pd.DataFrame) -> list[dict[str, str]]:
     found = []
     for (task, model), rows in gains.groupby(["task", "model"], sort=False):
         words = []
-        for verdict in (HELPS, HURTS, NOT_BEYOND, SAME):
+        for verdict in (HELPS, UNCONTROLLED, HURTS, NOT_BEYOND, SAME):
             named = [
                 f"{several(row.partners)} ({points(row.gain)} [{points(row.low)}, {points(row.high)}])"
                 for row in rows[rows["verdict"] == verdict].itertuples()
@@ -128,6 +136,7 @@ def summarize(gains: pd.DataFrame) -> list[dict[str, str]]:
             if named:
                 start = {
                     HELPS: "Helped by",
+                    UNCONTROLLED: "Gains, without a control that says whether the partner is why, with",
                     HURTS: "Hurt by",
                     NOT_BEYOND: "Gains, but no more than shuffled labels or another seed give, with",
                     SAME: "No difference in practice with",
@@ -137,12 +146,15 @@ def summarize(gains: pd.DataFrame) -> list[dict[str, str]]:
         if len(unsure):
             least = unsure["minimum_detectable"].replace(np.inf, np.nan)
             seen = (
-                f"a gain of {_range(least)} points would have been found with 80 % probability"
+                f"a difference of {_range(least)} points would have been found with 80 % probability"
                 if least.notna().any()
-                else "so few trainings could have shown no gain whatever"
+                else "so few trainings could have shown no difference whatever"
             )
-            names = "; ".join(f"{several(row.partners)} ({points(row.gain)})" for row in unsure.itertuples())
-            words.append(f"Cannot be told with {names}: {seen}.")
+            names = "; ".join(
+                f"{several(row.partners)} ({points(row.gain)} [{points(row.low)}, {points(row.high)}])"
+                for row in unsure.itertuples()
+            )
+            words.append(f"Cannot be told with {names}; {seen}.")
         found.append({"task": f"{task}, {model}" if model else task, "words": " ".join(words)})
     return found
 
@@ -203,7 +215,7 @@ def _together(row) -> tuple[str, ...]:
 def _map_cell(row: pd.Series, largest: float) -> dict[str, object]:
     strength = min(abs(row.gain) / largest, 1.0)
     color = "37, 99, 168" if row.gain > 0 else "200, 85, 61"
-    grey = bool(row.low <= 0 <= row.high)
+    grey = row.verdict in (SAME, UNSURE)
     title = (
         f"{row.task} with {row.partners}: {points(row.gain)} points, 95 % interval [{points(row.low)}, "
         f"{points(row.high)}]; better {row.p_better:.2f}, same {row.p_same:.2f}, worse {row.p_worse:.2f}; "

@@ -48,19 +48,23 @@ def load_rows(path: Path) -> pd.DataFrame:
     return read_table(path, {name: str for name in words if name in header}, default=parse_number)
 
 
-def cells_table(folder: Path, cells: Sequence[Cell], metrics: dict[str, str]) -> pd.DataFrame:
+def cells_table(
+    folder: Path, cells: Sequence[Cell], metrics: dict[str, str], models: Mapping[tuple[str, ...], str]
+) -> pd.DataFrame:
     """Lists the cells of a study that ended.
 
     Args:
         folder: of the study.
         cells: of its plan.
         metrics: main metric of each task.
+        models: the name of the network, by setting.
 
     Returns:
-        One row per cell: `cell`, `tasks` (joined by +), `setting`, `seed`, `fold`, `control`, `permuted`, `corpora`
-        (that trained, empty for all), `status` (`completed` or `failed`), `reason`, `run` (folder, from that of the
-        study), `TASK.METRIC` (main metrics on test clips) and what it cost: `seconds`, `train_seconds`, `parameters`,
-        `epochs`, `updates`, `peak_memory_mb`, `model_mb`, `answer_ms` (to answer a clip, from its samples on),
+        One row per cell: `cell`, `tasks` (joined by +), `model`, `setting`, `seed`, `fold`, `control`, `permuted`,
+        `corpora` (that trained, empty for all), `status` (`completed` or `failed`), `reason`, `run` (folder, from that
+        of the study), `TASK.METRIC` (main metrics on test clips) and what it cost: `seconds`, `train_seconds`,
+        `parameters`, `epochs`, `updates`, `peak_memory_mb`, `model_mb`, `answer_ms` (to answer a clip, from its samples
+        on),
         `embedding_variance` (see `mtl_tf.evaluation.probe`).
     """
     rows = []
@@ -73,6 +77,7 @@ def cells_table(folder: Path, cells: Sequence[Cell], metrics: dict[str, str]) ->
             {
                 "cell": cell.name,
                 "tasks": "+".join(cell.tasks),
+                "model": models[cell.setting],
                 "setting": " ".join(cell.setting),
                 "seed": cell.seed,
                 "fold": cell.fold,
@@ -145,6 +150,8 @@ class Answers:
             parts.append(table if corpus is None else table[table["corpus"] == corpus])
         if not sum(map(len, parts)):
             return None
-        asked = self.tasks[task]
+        asked, answers = self.tasks[task], pd.concat(parts, ignore_index=True)
+        if asked.closed_set:  # another choice of people is what the answer must hold for, and not of their clips
+            answers["group"] = answers["label"]
         known = common_classes(task, classes, asked.exclusive and not asked.of_frames)
-        return read_score(pd.concat(parts, ignore_index=True), asked.main_metric, known, asked.background)
+        return read_score(answers, asked.main_metric, known, asked.background)

@@ -56,7 +56,9 @@ def list_runs(runs_dir: Path, experiment: str | None = None) -> pd.DataFrame:
             rows.append(row | {"train_seconds": metrics.get("cost", {}).get("train_seconds")})
     if not rows:
         place = runs_dir / experiment if experiment else runs_dir
-        raise UserError(f"no finished run below {place}; give runs_dir=DIR, or train one")
+        raise UserError(
+            f"no finished run below {place}; give runs_dir=DIR, or train one (those of a study lie in its cells)"
+        )
     return pd.DataFrame(rows)
 
 

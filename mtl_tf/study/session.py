@@ -1,5 +1,6 @@
 """The folder of a study: found again after a kill, locked while in use."""
 
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from mtl_tf.compose import compose, validate
-from mtl_tf.config import RunConfig
+from mtl_tf.config import RunConfig, StudyConfig
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
 from mtl_tf.lock import locked
@@ -17,6 +18,8 @@ from mtl_tf.runs.folder import NOT_COMPARED, new_folder
 from mtl_tf.study import names as files
 from mtl_tf.study.cell import Cell
 
+# Of which there may be more later, and where cells are trained, which is no other question.
+_ADDED = {"seeds", "workers", "executor", "slurm", "same_within"}
 _ADVICE = "give resume=false for a study of its own"
 
 
@@ -29,12 +32,14 @@ class Study:
         typed: its arguments as typed.
         config: of a run with all tasks.
         settings: arguments that cells differ in, to the configuration of a run with all tasks.
+        takes_over: whether finished cells of other studies over the same runs are taken over.
     """
 
     folder: Path
     typed: tuple[str, ...]
     config: RunConfig
     settings: dict[tuple[str, ...], RunConfig]
+    takes_over: bool = True
 
     @property
     def metrics(self) -> dict[str, str]:
@@ -44,6 +49,12 @@ class Study:
     def place(self, cell: Cell) -> Path:
         """Returns the folder of a cell."""
         return self.folder / files.CELLS_DIR / cell.name
+
+    def others(self) -> list[Path]:
+        """Lists the folders of other studies of the experiment on the same clips and parts, the latest first."""
+        own = (self.folder / files.DATA).read_text(encoding="utf-8")
+        found = sorted(self.folder.parent.glob(f"*/{files.DATA}"), reverse=True) if self.takes_over else []
+        return [path.parent for path in found if path.parent != self.folder and path.read_text("utf-8") == own]
 
 
 @contextmanager
@@ -56,8 +67,9 @@ def open_study(
 ) -> Iterator[Study]:
     """Opens the folder a study writes to.
 
-    That is the latest one below `parent/EXPERIMENT` over the same runs, whatever was compared, if `resume` is set:
-    cells that are there are not trained again. Else it is a new one, named after the time.
+    That is the latest one below `parent/EXPERIMENT` that asks the same of the same runs, with no more seeds, if
+    `resume` is set. Else it is a new one, named after the time. Cells of other studies over the same runs are copied,
+    unless `resume` is not set.
 
     Args:
         arguments: of every run.
@@ -78,7 +90,8 @@ def open_study(
     # Which keys are compared, so that a study of settings is not one of gains; their values may be added to.
     wanted = _identity(base) | {"compared": sorted({text.partition("=")[0] for one in settings for text in one})}
     place = parent / config.experiment
-    found = (path.parent for path in sorted(place.glob(f"*/{files.PLAN}"), reverse=True) if _is_same(path, wanted))
+    plans = sorted(place.glob(f"*/{files.PLAN}"), reverse=True)
+    found = (path.parent for path in plans if _is_same(path, wanted, config.study))
     folder = next(found, None) if resume else None
     carried_on = folder is not None
     if folder is None:
@@ -89,13 +102,22 @@ def open_study(
     with locked(folder / files.LOCK, _ADVICE):
         if carried_on:
             print(f"carrying on {folder}", file=sys.stderr)
-        study = Study(folder, tuple(typed), config, configs)
+        study = Study(folder, tuple(typed), config, configs, resume)
         _write(study, wanted)
-        yield study
+        try:
+            yield study
+        except UserError:
+            if not carried_on and not (folder / files.CELLS_DIR).is_dir():
+                shutil.rmtree(folder)  # nothing was trained, and the next folder should not be this one
+            raise
 
 
 def _identity(config: RunConfig) -> dict:
     return config.model_dump(mode="json", exclude=NOT_COMPARED)
+
+
+def _question(study: StudyConfig) -> dict:
+    return study.model_dump(mode="json", exclude=_ADDED)
 
 
 def _write(study: Study, identity: dict) -> None:
@@ -108,11 +130,13 @@ def _write(study: Study, identity: dict) -> None:
     write_whole(study.folder / files.PLAN, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
 
 
-def _is_same(path: Path, wanted: dict) -> bool:
+def _is_same(path: Path, wanted: dict, study: StudyConfig) -> bool:
     try:
-        found = dict(yaml.safe_load(path.read_text(encoding="utf-8"))["config"])
+        plan = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found, asked = dict(plan["config"]), StudyConfig.model_validate(plan["study"])
         compared = found.pop("compared")
         # By the schema, as a key that is new since then has its default.
-        return _identity(validate(found)) | {"compared": compared} == wanted
+        same_runs = _identity(validate(found)) | {"compared": compared} == wanted
+        return same_runs and asked.seeds <= study.seeds and _question(asked) == _question(study)
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, UserError):
         return False

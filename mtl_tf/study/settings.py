@@ -5,7 +5,7 @@ import pandas as pd
 
 from mtl_tf.study.cell import Cell
 from mtl_tf.study.estimate import LEVEL
-from mtl_tf.study.gains import SAME, UNSURE, compare, with_verdicts
+from mtl_tf.study.gains import SAME, UNSURE, UNSURENESS, compare, with_verdicts
 from mtl_tf.study.results import Answers
 
 BETTER, WORSE = "better", "worse"
@@ -23,7 +23,7 @@ COLUMNS = (
     "p_worse",
     "p_value",
     "p_value_holm",
-    "minimum_detectable",
+    *UNSURENESS,
     "n_pairs",
     "n_groups",
     "verdict",
@@ -68,7 +68,7 @@ def compare_settings(answers: Answers, same_within: float) -> pd.DataFrame:
                 }
                 if setting != settings[0]:
                     found = compare(own, [scores[settings[0]][seed] for seed in both], same_within)
-                    names = ("gain", "low", "high", "p_better", "p_same", "p_worse", "p_value", "minimum_detectable")
+                    names = ("gain", "low", "high", "p_better", "p_same", "p_worse", "p_value", *UNSURENESS)
                     row |= {name: getattr(found, name) for name in (*names, "n_groups")}
                 rows.append(row)
     table = pd.DataFrame(rows, columns=list(COLUMNS))

@@ -136,7 +136,8 @@ def class_changes(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
             continue
         partners = [name for name in names.split("+") if name != task]
         changes = np.array([together[key] - alone[key] for key in both])
-        error = 2 * changes.std(ddof=1) / len(changes) ** 0.5 if len(changes) > 1 else np.inf
+        # Two trainings do not know their spread.
+        error = 2 * changes.std(ddof=1) / len(changes) ** 0.5 if len(changes) > 2 else np.inf
         rows.append(
             {
                 "task": task,
@@ -148,8 +149,8 @@ def class_changes(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
                 "alone": float(np.mean([alone[key] for key in both])),
                 "together": float(np.mean([together[key] for key in both])),
                 "change": float(changes.mean()),
-                "low": float(changes.mean() - error),
-                "high": float(changes.mean() + error),
+                "low": max(float(changes.mean() - error), -1.0),
+                "high": min(float(changes.mean() + error), 1.0),
             }
         )
     columns = ["task", "partners", "setting", "class", "measure", "named_too", "alone", "together", "change"]

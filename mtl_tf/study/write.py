@@ -37,7 +37,9 @@ def write_study(study: Study, cells: Sequence[Cell], folds: Sequence[int | None]
     Raises:
         UserError: no cell was completed, or cells were scored on different clips.
     """
-    table = cells_table(study.folder, cells, study.metrics)
+    table = cells_table(
+        study.folder, cells, study.metrics, {setting: config.model.name for setting, config in study.settings.items()}
+    )
     if not len(table) or not (table["status"] == "completed").any():
         raise UserError(f"no cell of {study.folder} was completed; its logs are in {study.folder / files.LOGS}")
     write_table(table, study.folder / files.CELLS)

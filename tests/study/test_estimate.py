@@ -1,6 +1,7 @@
 """Differences of scores, on simulated studies whose truth is known, and by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from mtl_tf.study.estimate import draw_groups, estimate_gain, folds_p_value
+from mtl_tf.study.gains import with_verdicts
 
 SEEDS, SPEAKERS = 5, 24
 
@@ -30,6 +32,30 @@ def test_intervals_hold_what_they_promise_over_simulated_studies(spread):
     least = float(np.mean([found.minimum_detectable for found in nothing]))
     found = [simulated(rng, least, *spread).p_value < 0.05 for _ in range(1000)]
     assert 0.75 <= np.mean(found) <= 0.85
+
+
+@pytest.mark.parametrize("rows", [2, 12])
+def test_a_gain_of_the_stated_size_is_told_in_a_whole_table_as_often_as_stated(rows):
+    """One row has a gain of the size that `minimum_detectable` states after Holm's correction, the others have none."""
+    rng, found, false, least = np.random.default_rng(5), [], [], None
+    names = ("gain", "p_value", "standard_error", "freedom", "minimum_detectable")
+    for study in range(240):
+        truth = 0.0 if study < 40 else float(np.mean(least))
+        estimates = [simulated(rng, truth if row == 0 else 0.0) for row in range(rows)]
+        table = pd.DataFrame([{name: getattr(own, name) for name in names} for own in estimates])
+        if study >= 40:
+            table["standard_error"] = np.nan  # what could be told is known by now, and slow to compute
+        table = with_verdicts(
+            table.assign(p_value_holm=np.nan, verdict=""), lambda row: "told" if row["p_value_holm"] < 0.05 else "not"
+        )
+        told = table["verdict"] == "told"
+        if study < 40:
+            least = [*(least or []), table["minimum_detectable"].mean()]
+        else:
+            found.append(told[0])
+            false.append(told[1:].any())
+    assert 0.73 <= np.mean(found) <= 0.87
+    assert np.mean(false) <= 0.05 + 2 * (0.05 * 0.95 / 200) ** 0.5
 
 
 def test_a_difference_of_single_trainings_says_nothing_of_others():

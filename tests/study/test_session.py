@@ -31,6 +31,15 @@ def test_another_value_does(argument):
     assert opened() != opened(argument)
 
 
+def test_another_question_has_a_folder_of_its_own_and_more_seeds_have_not():
+    """So that no report is overwritten by one of fewer cells."""
+    folder = opened("study.seeds=2")
+    assert opened("study.seeds=3", "study.workers=1") == folder
+    assert opened("study.seeds=2") != folder  # which has three now
+    for other in ("study.tasks=[digit]", "study.sets=[alone]", "study.folds=[0]", "study.budget=updates"):
+        assert opened("study.seeds=3", other) != folder
+
+
 def test_a_damaged_plan_is_no_study():
     folder = opened()
     (folder / files.PLAN).write_text("config: [")
