@@ -36,7 +36,7 @@ def test_classes_tags_and_events_are_compared_by_their_own_score(tmp_path):
     table = class_changes(tmp_path, write_cells(tmp_path)).set_index(["task", "class"])
     assert table.loc[("events", "Speech"), "measure"] == "frame_f1"
     assert table.loc[("events", "Speech"), "change"] == pytest.approx(0.2)
-    assert table.loc[("events", "Speech"), "low"] == pytest.approx(0.2 - 2 * 0.1 / 3**0.5)  # changes of 0.3, 0.1 and 0.2
+    assert table.loc[("events", "Speech"), "low"] == pytest.approx(0.2 - 2 * 0.1 / 3**0.5)  # of 0.3, 0.1, 0.2
     assert table.loc[("word", "yes"), "change"] == pytest.approx(-0.2) and ("events", "dog") not in table.index
     assert table["named_too"].to_dict() == {
         ("events", "Speech"): True,
