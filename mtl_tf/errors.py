@@ -26,6 +26,8 @@ def nearest_hint(wrong: str, known: Iterable[str]) -> str:
     ' Did you mean ravdess?'
     >>> nearest_hint("frontend.n_mels", ["frontend.name", "frontend.num_mel_bins"])
     ' Did you mean frontend.num_mel_bins?'
+    >>> nearest_hint("training.lr", ["training.learning_rate", "training.epochs"])
+    ' Did you mean training.learning_rate?'
     >>> nearest_hint("zzz", ["b", "a"])
     ' Known: a, b.'
     >>> nearest_hint("zzz", "abcdefghijklmnop")
@@ -45,7 +47,8 @@ def _likeness(wrong: str, known: str) -> float:
     section, _, name = wrong.rpartition(".")
     other_section, _, other = known.rpartition(".")
     words = [max(_ratio(word, part) for part in other.split("_")) for word in name.split("_")]
-    likeness = max(_ratio(name, other), 0.9 * sum(words) / len(words))
+    initials = "".join(part[:1] for part in other.split("_"))
+    likeness = max(_ratio(name, other), 0.9 * sum(words) / len(words), float(len(name) > 1 and name == initials))
     return (4 * likeness + _ratio(section, other_section)) / 5 if section else likeness
 
 

@@ -40,8 +40,8 @@ def read_override(argument: str) -> Override:
     """
     if argument.startswith("-"):
         raise UserError(
-            f"{argument}: there are no options but --help; give key=value, as in "
-            f"{argument.lstrip('-').partition('=')[0]}=..."
+            f"{argument}: keys are given as key=value, without dashes, and there is no option but --help; to try "
+            "several values: scripts/compare.py experiment=NAME training.learning_rate=0.001,0.002"
         )
     if argument.startswith("~"):
         return Override(argument[1:].partition("=")[0], "", removes=True)
