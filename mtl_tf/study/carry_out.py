@@ -137,7 +137,7 @@ def _folds(config: RunConfig, ready: Prepared) -> list[int | None]:
     if len(ready.numbers) == 1 and config.fold is None:
         if config.study.folds not in ([], [0]):
             raise UserError(
-                f"folds={config.study.folds}: {config.experiment} has one division and no folds; leave it away"
+                f"folds={config.study.folds}: {config.experiment} has one division and no folds; leave it out"
             )
         return [None]
     unknown = [fold for fold in config.study.folds if fold not in ready.numbers]

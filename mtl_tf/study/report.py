@@ -169,7 +169,7 @@ def heat_maps(gains: pd.DataFrame) -> list[dict]:
     for model, rows in gains.groupby("model", sort=False):
         tasks = list(dict.fromkeys(rows["task"]))
         sets = list(dict.fromkeys(rows["partners"]))
-        single = [name for name in tasks if name in sets]
+        single = [name for name in dict.fromkeys([*tasks, *sets]) if name in sets and "+" not in name]
         wide = list(dict.fromkeys(_together(row) for row in rows.itertuples() if "+" in row.partners))
         largest = max(float(rows["gain"].abs().max()), 0.01)
         columns = [*single, *("all" if set(names) == set(tasks) else several("+".join(names)) for names in wide)]
