@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+from mtl_tf.data.assemble import FoldData
 from mtl_tf.files import write_whole
 from mtl_tf.reporting.words import percent
 from mtl_tf.study import figures
@@ -15,6 +16,7 @@ from mtl_tf.study import names as files
 from mtl_tf.study.affinity import best_groupings, rank_correlation
 from mtl_tf.study.gains import HELPS, HURTS, NOT_BEYOND, SAME, UNCONTROLLED, UNSURE
 from mtl_tf.study.matrix import matrices
+from mtl_tf.study.partner_classes import count_partner_classes, unique_and_shared
 from mtl_tf.study.plan import corpora_of, study_tasks
 from mtl_tf.study.predictors import FEWEST_PAIRS, by_origin, correlate, pair_features, predict_gains
 from mtl_tf.study.results import load_rows
@@ -31,7 +33,13 @@ _SAMPLES = 10_000
 
 
 def write_report(
-    study: Study, table: pd.DataFrame, gains: pd.DataFrame, measurements: pd.DataFrame, affinity: pd.DataFrame
+    study: Study,
+    table: pd.DataFrame,
+    gains: pd.DataFrame,
+    measurements: pd.DataFrame,
+    affinity: pd.DataFrame,
+    added: pd.DataFrame,
+    division: FoldData,
 ) -> Path:
     """Writes `report.html` from the tables of a study, research question by research question.
 
@@ -41,6 +49,8 @@ def write_report(
         gains: see `find_gains`.
         measurements: one row per task.
         affinity: see `affinities`.
+        added: see `added_gains`.
+        division: of the clips, of one fold.
 
     Returns:
         The page's path.
@@ -56,7 +66,7 @@ def write_report(
     first = gains[gains["model"] == (gains["model"].iloc[0] if len(gains) else "")]
     pairs = pair_features(first, measurements)
     corpora = {name: corpora_of(study.config, name) for name in study_tasks(study.config)}
-    changes = class_changes(study.folder, table)
+    changes = count_partner_classes(class_changes(study.folder, table), division)
     write_table(changes, study.folder / files.CLASSES)
     done = table[table["status"] == "completed"]
     page = environment.get_template("study.html.j2").render(
@@ -81,6 +91,8 @@ def write_report(
         curves=_inline(figures.curves(_histories(study, table), study.metrics)) if len(gains) else "",
         measurements=measurements.to_dict("records"),
         origins=by_origin(first),
+        added=added.to_dict("records"),
+        unique=unique_and_shared(changes),
         overlaps=[row for row in gains.to_dict("records") if row["left_out"]],
         matrices=matrices(load_rows(place), corpora) if (place := study.folder / files.CORPORA).is_file() else [],
         correlations=correlate(pairs).head(_MOST_CORRELATIONS).to_dict("records"),

@@ -83,7 +83,8 @@ def costs(table: pd.DataFrame, tasks: Sequence[str]) -> pd.DataFrame:
     Returns:
         One row per set of two tasks or more and setting: `tasks`, `setting`, and for each of `COSTS` the mean of the
         shared network, `COST_of_singles` (of networks of single tasks: the sum of parameters, sizes and times, the
-        largest memory, the mean variance of embeddings), NaN where a task was not trained alone.
+        largest memory, the mean variance of embeddings) and `COST_of_one` (the mean of these networks), NaN where a
+        task was not trained alone.
     """
     columns = [*COSTS, *KEPT_APART]
     numbers = plain_cells(table).reindex(columns=["setting", "tasks", *columns]).astype(dict.fromkeys(columns, float))
@@ -97,6 +98,7 @@ def costs(table: pd.DataFrame, tasks: Sequence[str]) -> pd.DataFrame:
         for cost in COSTS:
             own = [means[cost].get((setting, name), np.nan) for name in members]
             row |= {cost: values[cost], f"{cost}_of_singles": max(own) if cost == "peak_memory_mb" else sum(own)}
+            row[f"{cost}_of_one"] = float(np.mean(own))
         for name in KEPT_APART:
             row |= {name: values[name]}
             row[f"{name}_of_singles"] = np.mean([means[name].get((setting, task), np.nan) for task in members])

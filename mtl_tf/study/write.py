@@ -11,6 +11,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
 from mtl_tf.runs.walk import Prepared
 from mtl_tf.study import names as files
+from mtl_tf.study.added import added_gains
 from mtl_tf.study.affinity import affinities
 from mtl_tf.study.cell import Cell
 from mtl_tf.study.gains import find_gains
@@ -63,11 +64,14 @@ def write_study(study: Study, cells: Sequence[Cell], folds: Sequence[int | None]
         write_table(corpus_matrix(answers, corpora, same_within), study.folder / files.CORPORA)
     else:
         (study.folder / files.CORPORA).unlink(missing_ok=True)
+    added = added_gains(answers, same_within)
+    if len(added):
+        write_table(added, study.folder / files.ADDED)
     measured = measurements(study, table, ready)
     write_table(measured, study.folder / files.MEASUREMENTS)
     affinity = affinities(study.folder, table, study_tasks(study.config), gains)
     write_table(affinity, study.folder / files.AFFINITY)
-    write_report(study, table, gains, measured, affinity)
+    write_report(study, table, gains, measured, affinity, added, ready.divisions[0])
 
 
 def shared_clips(division: FoldData, task: str, partners: Sequence[str]) -> float:
