@@ -28,7 +28,8 @@ from mtl_tf.published import published_figures
 from mtl_tf.tasks.metrics import TRACKED, metrics_of
 
 _SECTION_OF = {"corpus": "corpora.", "task": "tasks.", "experiment": "", "protocol": ""}
-RESERVED = ("waveform", "frontend", "trunk", "embedding", "start_s")  # layers and outputs of every model
+# Inputs, layers and outputs of models, and the beginning of the names of layers that change clips.
+RESERVED = ("waveform", "length", "partner", "share", "augment", "frontend", "trunk", "embedding", "start_s")
 
 
 def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None) -> RunConfig:

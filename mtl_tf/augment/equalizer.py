@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from mtl_tf.augment.augmentation import Augmentation
-from mtl_tf.augment.spectrum import filtered, frequencies
+from mtl_tf.augment.spectrum import filtered, frequencies, with_power_of
 from mtl_tf.construct import Size
 
 LOWEST = 0.01  # of half the sample rate, where the curve begins
@@ -34,9 +34,7 @@ class Equalizer(Augmentation):
         ends = ops.arange(self.lines + 1, dtype="float32") / self.lines
         near = ops.maximum(1.0 - self.lines * ops.abs(octave[None] - ends[:, None]), 0.0)  # (ends, frequencies)
         gain_db = ops.matmul(self.draw(values, self.lines + 1, -self.gain_db, self.gain_db), near)
-        found = filtered(values, 10.0 ** (gain_db / 20.0)) * valid
-        before, after = (ops.sum(ops.square(part), axis=1, keepdims=True) for part in (values, found))
-        return found * ops.sqrt(before / ops.maximum(after, 1e-20))
+        return with_power_of(values, filtered(values, 10.0 ** (gain_db / 20.0)) * valid)
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""

@@ -5,6 +5,7 @@ from keras import ops
 from pydantic import PositiveFloat
 
 from mtl_tf.augment.augmentation import Augmentation
+from mtl_tf.augment.spectrum import with_power_of
 from mtl_tf.construct import Probability
 
 
@@ -57,9 +58,7 @@ class Reverb(Augmentation):
         length = samples + tail
         (real, imaginary), (own, turned) = (ops.rfft(part, fft_length=length) for part in (values, response))
         found = ops.irfft((real * own - imaginary * turned, real * turned + imaginary * own), fft_length=length)
-        found = found[:, :samples] * valid
-        before, after = (ops.sum(ops.square(part), axis=1, keepdims=True) for part in (values, found))
-        return found * ops.sqrt(before / ops.maximum(after, 1e-20))
+        return with_power_of(values, found[:, :samples] * valid)
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""

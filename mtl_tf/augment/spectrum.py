@@ -1,4 +1,4 @@
-"""Filters whole clips by a Fourier transform."""
+"""Filters whole clips by a Fourier transform, and keeps their power."""
 
 from keras import ops
 
@@ -29,3 +29,17 @@ def filtered(values, response):
     samples = ops.shape(values)[1]
     real, imaginary = ops.rfft(values, fft_length=samples)
     return ops.irfft((real * response, imaginary * response), fft_length=samples)
+
+
+def with_power_of(values, found):
+    """Gives changed clips the power that they had.
+
+    Args:
+        values: float32 (batch, samples), as they were.
+        found: float32 (batch, samples), as they are.
+
+    Returns:
+        The second, float32 (batch, samples), each clip times a factor; silence stays silence.
+    """
+    before, after = (ops.sum(ops.square(part), axis=1, keepdims=True) for part in (values, found))
+    return found * ops.sqrt(before / ops.maximum(after, 1e-20))
