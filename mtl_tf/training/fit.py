@@ -148,7 +148,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
             )
         except tf.errors.OpError as error:
             raise source.explain(error) from error
-    if options.average_weights and not epochs:
+    if options.average_weights:  # a run that had ended already was not given the mean by Keras
         model.optimizer.finalize_variable_values(model.trainable_variables)
     alone = whole if raw is not None else model.plain() if isinstance(model, BalancedModel) else model
     alone = without_augmentations(alone, build_run_model(config, fold)) if augmentations else alone

@@ -187,6 +187,23 @@ def test_what_is_saved_is_the_plain_network_with_the_trained_weights(options, sm
     assert not equal(last.get_weights(), weights(tmp_path / "plain" / "last.keras"))
 
 
+@pytest.mark.parametrize("patience", ["null", "1"])
+def test_a_run_that_had_ended_is_saved_with_the_mean_of_its_weights_again(patience, small_run, tmp_path):
+    """Started again after its last epoch, or after the one at which it stopped early."""
+    options = ["training.average_weights=0.9", f"training.early_stopping_patience={patience}"]
+    overrides = [
+        *small_run,
+        *options,
+        *(["training.epochs=9"] if patience == "1" else []),
+        "training.monitor=digit.uar",
+    ]
+    train(overrides, tmp_path / "run")
+    found = weights(tmp_path / "run" / "last.keras")
+    (tmp_path / "run" / "last.keras").unlink()
+    train(overrides, tmp_path / "run")
+    assert equal(weights(tmp_path / "run" / "last.keras"), found)
+
+
 @pytest.mark.parametrize("steps", [3, 8])
 def test_several_steps_in_one_execution_are_the_same_steps(steps, small_run, tmp_path):
     overrides = [*small_run, "training.epochs=2", "model.dropout=0.0", f"training.steps_per_epoch={steps}"]
