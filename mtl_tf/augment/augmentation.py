@@ -16,12 +16,14 @@ class Augmentation(keras.layers.Layer):
     Attributes:
         on_features: whether the layer stands behind the front end, and changes features, or before it, and changes the
             waveform.
+        moves_time: whether sounds are at another time afterwards; such a layer returns what is valid, too.
 
     Args:
         prob: share of the clips that are changed.
     """
 
     on_features = False
+    moves_time = False
 
     def __init__(self, prob: Probability = 0.5, **kwargs) -> None:
         super().__init__(**(kwargs | {"dtype": "float32"}))
@@ -32,7 +34,8 @@ class Augmentation(keras.layers.Layer):
         """Changes every clip.
 
         Args:
-            values: float32 (batch, samples), zero where padded; or (batch, frames, bins).
+            values: float32 (batch, samples), zero where padded; or (batch, frames, bins), of pictures with one axis
+                more.
             valid: float32 (batch, samples) or (batch, frames), 0 where padded.
 
         Returns:
@@ -44,7 +47,7 @@ class Augmentation(keras.layers.Layer):
         """Changes some clips in training.
 
         Args:
-            values: float (batch, samples) or (batch, frames, bins).
+            values: float (batch, samples), (batch, frames, bins) or (batch, frames, bins, channels).
             valid: of a waveform int (batch,), how many samples of each clip count, None for all; of features bool
                 (batch, frames), False where padded.
             training: False or None returns the values as they are.
@@ -54,10 +57,9 @@ class Augmentation(keras.layers.Layer):
         """
         if not training or not self.prob:
             return values
-        own = _own(values, valid)
-        wide = own[..., None] if self.on_features else own
-        chosen = self.draw(values) < self.prob  # (batch, 1)
-        chosen = chosen[..., None] if self.on_features else chosen
+        own = own_values(values, valid)
+        wide = over(own, values)
+        chosen = over(self.draw(values) < self.prob, values)
         return ops.where(chosen & (wide > 0), self.change(values * wide, own), values)
 
     def draw(self, values, count: int = 1, low: float = 0.0, high: float = 1.0):
@@ -83,7 +85,12 @@ class Augmentation(keras.layers.Layer):
         return super().get_config() | {"prob": self.prob}
 
 
-def _own(values, valid):
+def over(values, whole):
+    """Gives (batch, frames) or (batch, 1) as many axes as what it is to be multiplied with."""
+    return ops.reshape(values, (*ops.shape(values), *[1] * (len(whole.shape) - len(values.shape))))
+
+
+def own_values(values, valid):
     """Returns float32, 1 where a sample or frame is no padding: (batch, samples) or (batch, frames)."""
     if valid is None:
         return ops.ones(ops.shape(values)[:2])

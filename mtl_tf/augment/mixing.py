@@ -4,6 +4,7 @@ import keras
 from keras import ops
 from pydantic import PositiveFloat
 
+from mtl_tf.augment.augmentation import over
 from mtl_tf.construct import Probability
 
 WINDOW_S = 0.1  # of the loudest stretch of a clip
@@ -21,6 +22,7 @@ class Mixing(keras.layers.Layer):
     """
 
     on_features = False
+    moves_time = False
 
     def __init__(self, prob: Probability = 0.5, concentration: PositiveFloat = 1.0, **kwargs) -> None:
         super().__init__(**(kwargs | {"dtype": "float32"}))
@@ -105,7 +107,7 @@ class MixFeatures(Mixing):
         """Mixes features.
 
         Args:
-            values: float32 (batch, frames, bins).
+            values: float32 (batch, frames, bins), of pictures with one axis more.
             valid: bool (batch, frames), False where padded.
             partner: int (batch,), place of the other clip in the batch; None: nothing is mixed.
             share: float32 (batch,) in (0, 1], of the clip itself.
@@ -116,28 +118,39 @@ class MixFeatures(Mixing):
         if partner is None:
             return values, valid
         alone = share >= 1.0
-        weight = share[:, None, None]
+        weight = over(share, values)
         mixed = weight * values + (1.0 - weight) * ops.take(values, partner, axis=0)
         either = valid | (ops.take(valid, partner, axis=0) & ~alone[:, None])
-        return ops.where(alone[:, None, None], values, mixed), either
+        return ops.where(over(alone, values), values, mixed), either
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
 class Doubled(keras.layers.Layer):
     """Repeats the answers of a batch, once for the labels of the clips and once for those of their partners."""
 
-    def call(self, answers, partner=None):
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True  # a mask that comes along is not needed: losses know what is padding
+
+    def compute_mask(self, inputs, previous_mask=None) -> None:
+        """Ends a mask that comes along, which would be of half of the rows."""
+        return None
+
+    def call(self, answers, partner=None, others=None):
         """Repeats along the batch where there are partners.
 
         Args:
             answers: float (batch, ...).
             partner: int (batch,), or None.
+            others: float (batch, ...), the answers at the times of the partner; None: the same answers.
 
         Returns:
             float (2 * batch, ...), or the answers as they are.
         """
-        return answers if partner is None else ops.concatenate([answers, answers], axis=0)
+        if partner is None:
+            return answers
+        return ops.concatenate([answers, answers if others is None else others], axis=0)
 
-    def compute_output_shape(self, answers_shape, partner_shape=None) -> tuple:
+    def compute_output_shape(self, answers_shape, partner_shape=None, others_shape=None) -> tuple:
         """Returns the shape of the answers."""
         return answers_shape

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 from pydantic import NonNegativeInt
 
-from mtl_tf.augment.augmentation import Augmentation
+from mtl_tf.augment.augmentation import Augmentation, over
 from mtl_tf.construct import Probability
 
 
@@ -52,7 +52,7 @@ class SpecAugment(Augmentation):
         heard = ops.ones((1, bins))
         for _ in range(self.bin_masks):
             heard = heard * self._outside(values, bins, float(self.widest_bins), float(bins))
-        return values * kept[:, :, None] * heard[:, None, :]
+        return values * over(kept, values) * over(heard[:, None, :], values)
 
     def _outside(self, values, size, longest, room):
         """Draws a stretch for each clip: float32 (batch, size), 0 within."""

@@ -6,6 +6,7 @@ import keras
 
 from mtl_tf.augment.augmentation import Augmentation
 from mtl_tf.augment.mixing import Doubled, Mixing
+from mtl_tf.augment.warp import AtFirstTempo
 from mtl_tf.construct import UNFIT, construct
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.frontend import FrontEnd
@@ -19,6 +20,7 @@ from mtl_tf.models.fu2020 import AttentionCNNBLSTM
 from mtl_tf.models.gresnet import GResNet
 from mtl_tf.models.heads import classification_head
 from mtl_tf.models.mel_cnn import MelCNN
+from mtl_tf.models.residual_cnn import ResidualCNN
 from mtl_tf.models.resnet18 import ResNet18
 from mtl_tf.models.shared_dnn import SharedDNN
 from mtl_tf.models.steps import model_steps
@@ -26,8 +28,10 @@ from mtl_tf.models.svm import SupportVectors
 from mtl_tf.models.vgg11 import VGG11
 from mtl_tf.tasks.task import Task
 
+STATISTICS = ("mean", "deviation")
 TRUNKS = {
     "compact_cnn": CompactCNN,
+    "residual_cnn": ResidualCNN,
     "branched_cnn": BranchedCNN,
     "gresnet": GResNet,
     "cab_cnn": CABCNN,
@@ -75,7 +79,9 @@ def build_model(
     Returns:
         `keras.Model({"waveform", "length"}, {task name: probabilities})`: float32 (batch, samples) of any number and
         int32 (batch,), how many samples of each clip count, None for all, to float32 (batch, classes) for every task,
-        or (batch, steps, classes) for those that ask every step; what steps of padding hold means nothing.
+        or (batch, steps, classes) for those that ask every step; what steps of padding hold means nothing. With a front
+        end that takes the statistics of groups of clips there are two inputs more, `mean` and `deviation`, float32
+        (batch, bins) or None.
 
     Raises:
         UserError: the front end's output is not what the trunk takes, the trunk's options cannot be built, or its
@@ -92,18 +98,37 @@ def build_model(
     waveform = keras.Input((None,), name="waveform", dtype="float32")
     length = keras.Input((), name="length", dtype="int32", optional=True)
     inputs: dict = {"waveform": waveform, "length": length}
+    if frontend.takes_statistics:
+        for name in STATISTICS:
+            inputs[name] = keras.Input((frontend.num_bins,), name=name, dtype="float32", optional=True)
+    statistics = [inputs[name] for name in STATISTICS if name in inputs]
     if any(isinstance(layer, Mixing) for layer in augmentations):
         inputs["partner"] = keras.Input((), name="partner", dtype="int32", optional=True)
         inputs["share"] = keras.Input((), name="share", dtype="float32", optional=True)
-    heard = _augment([layer for layer in augmentations if not layer.on_features], waveform, length, inputs)
-    features, mask = _augment([layer for layer in augmentations if layer.on_features], *frontend(*heard), inputs)
+    before = [layer for layer in augmentations if not layer.on_features]
+    waveform, length, _ = _augment(before, waveform, length, inputs)
+    behind = [layer for layer in augmentations if layer.on_features]
+    for layer in behind:
+        if layer.moves_time and of_frames:
+            layer.keeps_all = True  # the end of a clip that was cut off would answer nothing
+    features, mask, tempo = _augment(behind, *frontend(waveform, length, *statistics), inputs)
     attach = getattr(trunk, "attach_heads", dense_heads)
     try:
         embedding = trunk(features, frame_mask=mask)
         embedding, steps = (embedding[0], embedding[1]) if of_frames else (embedding, None)
         heads = (attach(embedding, of_clips) if of_clips else {}) | dense_heads(steps, of_frames)
+        others: dict = {}
+        if tempo is not None:
+            for name in of_frames:
+                in_time = AtFirstTempo(trunk.step_frames, trunk.first_step_frame, name=f"{name}_in_time")
+                if "partner" in inputs:
+                    others[name] = in_time(heads[name], tempo, inputs["partner"])
+                heads[name] = in_time(heads[name], tempo)
         if "partner" in inputs:
-            heads = {name: Doubled(name=f"{name}_twice")(head, inputs["partner"]) for name, head in heads.items()}
+            heads = {
+                name: Doubled(name=f"{name}_twice")(head, inputs["partner"], others.get(name))
+                for name, head in heads.items()
+            }
         return keras.Model(inputs, {name: heads[name] for name in tasks})
     except UNFIT as error:
         reason = " ".join(str(error).split())
@@ -111,12 +136,16 @@ def build_model(
 
 
 def _augment(layers: Sequence[Augmentation | Mixing], values, valid, inputs: dict) -> tuple:
+    """Returns values, what of them is valid, and how many times as fast each clip became, None where it stays."""
+    tempo = None
     for layer in layers:
         if isinstance(layer, Mixing):
             values, valid = layer(values, valid, inputs["partner"], inputs["share"])
+        elif layer.moves_time:
+            values, valid, tempo = layer(values, valid)
         else:
             values = layer(values, valid)
-    return values, valid
+    return values, valid, tempo
 
 
 def dense_heads(embedding, tasks: dict[str, Task]) -> dict:
@@ -148,19 +177,22 @@ def without_augmentations(trained: keras.Model, plain: keras.Model) -> keras.Mod
     return plain
 
 
-def answer(model: keras.Model, waveform, length=None, training: bool = False) -> dict:
+def answer(model: keras.Model, waveform, length=None, training: bool = False, mean=None, deviation=None) -> dict:
     """Asks a model of `build_model`.
 
     Args:
-        model: of `build_model`.
+        model: of `build_model`, or one with its inputs.
         waveform: float32 (batch, samples).
         length: int32 (batch,), how many samples of each clip count; None: all.
         training: drop values and the like.
+        mean: float32 (batch, bins), of the group of each clip, where the front end takes it; None: of training clips.
+        deviation: float32 (batch, bins), None where mean is.
 
     Returns:
         Task to probabilities (batch, classes).
     """
-    return model({"waveform": waveform, "length": length}, training=training)
+    given = {"waveform": waveform, "length": length, "mean": mean, "deviation": deviation}
+    return model({name: given.get(name) for name in model.input}, training=training)
 
 
 def count_parameters(model: keras.Model) -> int:

@@ -24,7 +24,7 @@ from mtl_tf.data.pipeline import evaluation_dataset, training_dataset
 from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
-from mtl_tf.frontends.frontend import FrontEnd
+from mtl_tf.frontends.frontend import CLIP, FrontEnd
 from mtl_tf.models.build import build_model, build_trunk, count_parameters, without_augmentations
 from mtl_tf.models.steps import steps_of
 from mtl_tf.progress import say
@@ -34,6 +34,7 @@ from mtl_tf.training.balanced_model import BalancedModel
 from mtl_tf.training.callbacks import EpochKeeper, EpochLogs, RichProgress, best_checkpoint, exhausted, last_checkpoint
 from mtl_tf.training.checkpoint import save_model
 from mtl_tf.training.compile import compile_model
+from mtl_tf.training.group_statistics import frontend_raw
 from mtl_tf.training.on_features import features_model, finish_features, raw_features
 
 _BLOCK = 256  # clips whose kept features are looked at together
@@ -91,7 +92,8 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         clips_per_epoch=options.steps_per_epoch and options.steps_per_epoch * config.pipeline.batch_size,
     )
     validation_positions = fold.positions(VALIDATION)
-    augmentations = build_augmentations(config.augment_options(), config.frontend.sample_rate)
+    frequencies_hz = build_frontend(config.frontend.name, config.options("frontend")).frequencies_hz
+    augmentations = build_augmentations(config.augment_options(), config.frontend.sample_rate, frequencies_hz)
     partners = next((Partners(own.prob, own.concentration) for own in augmentations if isinstance(own, Mixing)), None)
     whole = build_run_model(config, fold, augmentations)
     frontend, step_times = whole.get_layer("frontend"), steps_of(whole, fold.tasks)
@@ -101,7 +103,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
     model = compile_model(whole if raw is None else features_model(whole), config, fold, steps)
     history = last_checkpoint(folder).restore(model)
     if not history or raw is not None:
-        say("measuring the features of the training clips", config.quiet or frontend.normalize == "none")
+        say("measuring the features of the training clips", config.quiet or not hasattr(frontend, "mean"))
         fit_normalization(frontend, source, positions, config, raw)
     features = None if raw is None else finish_features(frontend, raw, used, source, config.pipeline)
     first = len(history)
@@ -201,7 +203,7 @@ def fit_normalization(
         config: of the run.
         raw: the features, where they are kept.
     """
-    if frontend.normalize == "none":
+    if frontend.normalize == "none" or frontend.normalize_over == CLIP:
         return
     key = ("mean and deviation", str(config.frontend), positions.tobytes(), raw is None)
     if key not in source.measured:
@@ -210,7 +212,7 @@ def fit_normalization(
             blocks = np.array_split(positions, -(-len(positions) // _BLOCK))
             batches = (raw.of(block, source)[:2] for block in blocks)
         else:
-            batches = map_batches(lambda inputs: frontend.raw(**inputs), source, positions, config.pipeline)
+            batches = map_batches(frontend_raw(frontend), source, positions, config.pipeline)
         for features, mask in batches:
             frames = features[mask].astype(np.float64)  # (valid frames, bins)
             count += len(frames)

@@ -1,0 +1,168 @@
+"""Faster and slower, higher and lower clips."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+from pydantic import NonNegativeFloat
+
+from mtl_tf.augment.augmentation import Augmentation, over, own_values
+
+PITCHES = 33  # how many moves there are to draw from
+
+
+@keras.saving.register_keras_serializable(package="mtl_tf")
+class Warp(Augmentation):
+    """Stretches the features of a clip in time, and moves them along the frequencies, each by a factor of its own.
+
+    Moving all frequencies by a factor is what another length of the vocal tract does (Jaitly and Hinton 2013); the
+    stretch in time is that of speed perturbation (Ko et al. 2015). Both are drawn evenly in the logarithm. Shapes: see
+    `Augmentation`. Departures: features are interpolated linearly in place of the waveform, which takes a hundredth of
+    the time; what a slower clip has beyond the frames of the batch is cut off, and what a faster one lacks is padding.
+
+    Args:
+        frequencies_hz: centre of each bin, rising; None: bins are no frequencies, and none are moved.
+        tempo: largest change of speed, as a share: 0.1 draws between 1/1.1 and 1.1; 0: none.
+        semitones: largest move along the frequencies, in semitones; 0: none.
+        keeps_all: no clip becomes slower; set by `mtl_tf.models.build` where a task asks every step.
+        **kwargs: see `Augmentation`.
+    """
+
+    on_features = True
+    moves_time = True
+    fixed_options = frozenset({"frequencies_hz", "keeps_all"})
+
+    def __init__(
+        self,
+        frequencies_hz: Sequence[float] | None = None,
+        tempo: NonNegativeFloat = 0.1,
+        semitones: NonNegativeFloat = 1.5,
+        keeps_all: bool = False,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.frequencies_hz = None if frequencies_hz is None else [float(each) for each in frequencies_hz]
+        self.tempo, self.semitones, self.keeps_all = tempo, semitones, keeps_all
+        if semitones and frequencies_hz is not None:
+            factors = 2.0 ** (np.linspace(-semitones, semitones, PITCHES) / 12.0)
+            self._moves = np.stack([_move(np.array(self.frequencies_hz), factor) for factor in factors])
+
+    def call(self, values, valid=None, training=None):
+        """Changes some clips in training.
+
+        Args:
+            values: float (batch, frames, bins), of pictures with one axis more.
+            valid: bool (batch, frames), False where padded.
+            training: False or None returns the clips as they are.
+
+        Returns:
+            float32, shaped like values; what is valid; and float32 (batch, 1), how many times as fast each clip is.
+        """
+        if valid is None:
+            valid = own_values(values, valid) > 0
+        as_it_is = ops.ones_like(values[:, :1, 0] if len(values.shape) == 3 else values[:, :1, 0, 0])
+        if not training or not self.prob:
+            return values, valid, as_it_is
+        chosen = self.draw(values) < self.prob  # (batch, 1)
+        values = ops.where(over(valid, values), values, 0.0)
+        if self.semitones and self.frequencies_hz is not None:
+            drawn = ops.minimum(ops.cast(ops.floor(self.draw(values)[:, 0] * PITCHES), "int32"), PITCHES - 1)
+            drawn = ops.where(chosen[:, 0], drawn, PITCHES // 2)  # the middle one moves nothing
+            moves = ops.take(ops.convert_to_tensor(self._moves), drawn, axis=0)  # (batch, bins, bins)
+            values = ops.einsum("btf,bfk->btk" if len(values.shape) == 3 else "btfc,bfk->btkc", values, moves)
+        if not self.tempo:
+            return values, valid, as_it_is
+        largest = float(np.log(1.0 + self.tempo))
+        lowest = 0.0 if self.keeps_all else -largest
+        tempo = ops.where(chosen, ops.exp(self.draw(values, low=lowest, high=largest)), 1.0)
+        return *read_at(values, valid, tempo), tempo
+
+    def compute_output_shape(self, values_shape, valid_shape=None) -> tuple:
+        """Returns the shapes of values, of what is valid and of the tempo."""
+        return values_shape, valid_shape, (values_shape[0], 1)
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments."""
+        names = ("frequencies_hz", "tempo", "semitones", "keeps_all")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+@keras.saving.register_keras_serializable(package="mtl_tf")
+class AtFirstTempo(keras.layers.Layer):
+    """Puts the answers for steps of clips whose tempo was changed back to where they belong in the clips as they were.
+
+    Args:
+        step_frames: how many frames become one step.
+        first_step_frame: where the first step has its middle, in frames from that of the first frame.
+    """
+
+    def __init__(self, step_frames: int, first_step_frame: float, **kwargs) -> None:
+        super().__init__(**(kwargs | {"dtype": "float32"}))
+        self.step_frames, self.first_step_frame = step_frames, first_step_frame
+        self.supports_masking = True  # a mask that comes along is not needed: losses know what is padding
+
+    def compute_mask(self, inputs, previous_mask=None) -> None:
+        """Ends a mask that comes along, which is of other times."""
+        return None
+
+    def call(self, answers, tempo, partner=None):
+        """Reads answers where they were before.
+
+        Args:
+            answers: float (batch, steps, classes).
+            tempo: float (batch, 1), how many times as fast each clip became.
+            partner: int (batch,); the answers are read at the times of these clips; None: of each clip itself.
+
+        Returns:
+            float (batch, steps, classes).
+        """
+        if partner is not None:
+            tempo = ops.take(tempo, partner, axis=0)
+        step = ops.cumsum(ops.ones_like(answers[:1, :, 0]), axis=1) - 1.0
+        frame = (step * self.step_frames + self.first_step_frame) / tempo
+        place = ops.maximum((frame - self.first_step_frame) / self.step_frames, 0.0)  # (batch, steps)
+        return _between(answers, place, ops.ones_like(place) * (ops.cast(ops.shape(answers)[1], "float32") - 1.0))
+
+    def compute_output_shape(self, answers_shape, tempo_shape=None, partner_shape=None) -> tuple:
+        """Returns the shape of the answers."""
+        return answers_shape
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments."""
+        names = ("step_frames", "first_step_frame")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+def read_at(values, valid, tempo):
+    """Reads each clip at `tempo` times the speed.
+
+    Args:
+        values: float (batch, frames, ...).
+        valid: bool (batch, frames), the clip's own frames first.
+        tempo: float (batch, 1).
+
+    Returns:
+        float (batch, frames, ...), 0 where padded, and bool (batch, frames).
+    """
+    frame = ops.cumsum(ops.ones_like(ops.cast(valid[:1], "float32")), axis=1) - 1.0  # (1, frames)
+    last = ops.maximum(ops.sum(ops.cast(valid, "float32"), axis=1, keepdims=True) - 1.0, 0.0)  # (batch, 1)
+    place = frame * tempo
+    own = place <= last
+    return ops.where(over(own, values), _between(values, place, last), 0.0), own
+
+
+def _between(values, place, last):
+    """Interpolates linearly along the second axis, no further than `last`, float (batch, 1) or (batch, steps)."""
+    place = ops.minimum(place, last)
+    below = ops.floor(place)
+    first = ops.cast(below, "int32")
+    second = ops.cast(ops.minimum(below + 1.0, last), "int32")
+    low, high = (ops.take_along_axis(values, over(index, values), axis=1) for index in (first, second))
+    return low + over(place - below, values) * (high - low)
+
+
+def _move(frequencies_hz: np.ndarray, factor: float) -> np.ndarray:
+    """Returns float32 (bins, bins): features times it have each frequency `factor` times as high."""
+    place = np.interp(frequencies_hz / factor, frequencies_hz, np.arange(len(frequencies_hz)))
+    return np.stack([np.maximum(1.0 - np.abs(row - place), 0.0) for row in range(len(place))]).astype(np.float32)
