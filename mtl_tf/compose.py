@@ -25,11 +25,24 @@ from mtl_tf.files import write_whole
 from mtl_tf.idle import drop_idle_keys
 from mtl_tf.overrides import Override, read_override, remove_value, set_value, typed_value
 from mtl_tf.published import published_figures
+from mtl_tf.recipes import GROUP, OF_EXPERIMENT, read_recipe
 from mtl_tf.tasks.metrics import TRACKED, metrics_of
 
 _SECTION_OF = {"corpus": "corpora.", "task": "tasks.", "experiment": "", "protocol": ""}
 # Inputs, layers and outputs of models, and the beginning of the names of layers that change clips.
-RESERVED = ("waveform", "length", "partner", "share", "augment", "frontend", "trunk", "embedding", "start_s")
+RESERVED = (
+    "waveform",
+    "length",
+    "mean",
+    "deviation",
+    "partner",
+    "share",
+    "augment",
+    "frontend",
+    "trunk",
+    "embedding",
+    "start_s",
+)
 
 
 def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None) -> RunConfig:
@@ -65,7 +78,11 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
     experiment = arguments.get("experiment", Override("experiment", "")).text
     if not re.fullmatch(r"[\w/]+", experiment):
         raise UserError("give one experiment=NAME." + nearest_hint("", choices("experiment", dirs)))
-    chosen = [_choose(key, override, dirs) for key, override in arguments.items() if key in GROUPS]
+    typed = arguments.pop(GROUP, None)
+    recipe = read_recipe(Path(experiment).name, None if typed is None else typed.text, dirs, arguments)
+    groups = {key: override for key, override in arguments.items() if key in GROUPS}
+    groups |= {key: Override(key, text) for key, text in recipe.groups.items()}
+    chosen = [_choose(key, override, dirs) for key, override in groups.items()]
     for key in arguments.keys() - set(GROUPS):
         _check_section(key)
     try:
@@ -79,7 +96,10 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
     name = Path(experiment).name
     for key, value in composed.pop("variants", {}).get(name, {}).items():
         set_value(composed, key, value)
-    composed["experiment"] = name
+    composed.pop(OF_EXPERIMENT, None)
+    for key, value in recipe.values.items():
+        set_value(composed, key, value)
+    composed |= {"experiment": name, "recipe": recipe.name}
     composed.setdefault("published", published_figures(CONFIG_DIR / "published", name))
     for key, override in arguments.items():
         if key in GROUPS:
@@ -92,7 +112,7 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
             raise UserError(f"{key}={{}}: give keys of it one by one")
         set_value(composed, key, value)
     for section in ("frontend", "model"):
-        composed[section] = _known_options(section, composed.get(section) or {}, arguments)
+        composed[section] = _known_options(section, composed.get(section) or {}, {*arguments, *recipe.groups})
     _check_augment(composed.get("augment") or {})
     known = {group: choices(group, dirs) for group in ("task", "corpus")}
     drop_idle_keys(composed, set(arguments), known, note or (lambda text: print(f"note: {text}", file=sys.stderr)))

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from mtl_tf.compose import compose
 from mtl_tf.config import AuditConfig, CorpusConfig, LabelsConfig, RunConfig, StudyConfig, TaskConfig
 from mtl_tf.config_files import GROUPS, choices, config_dirs, file_of
+from mtl_tf.recipes import GROUP as RECIPE
 from mtl_tf.values import as_typed
 
 WIDTH = 120
@@ -26,7 +27,7 @@ def help_text(overrides: Sequence[str] = ()) -> str:
     """
     lines = ["Groups (group=choice; corpus and task take lists, as in task=[emotion,speaker]):"]
     dirs = config_dirs(overrides)
-    lines += [f"  {group:<11} {', '.join(_by_folder(choices(group, dirs)))}" for group in GROUPS]
+    lines += [f"  {group:<11} {', '.join(_by_folder(choices(group, dirs)))}" for group in (*GROUPS, RECIPE)]
     lines += [
         "",
         "Files of your own for these groups: config_dir=DIR, or MTL_TF_CONFIG, names a folder that is searched first.",

@@ -56,6 +56,7 @@ class RunConfig(Section):
     """Everything that determines a run."""
 
     experiment: str = Field(description="file in configs/experiment that the run starts from")
+    recipe: str | None = Field(None, description="name of the recipe, which says how well the model is trained")
     protocol: str | None = Field(None, description="name of the evaluation protocol, where an experiment has several")
     protocols: list[str] = Field([], description="all protocols of the experiment, which its report shows side by side")
     seed: Seed = Field(0, description="seed of initial weights, shuffling and dropout")

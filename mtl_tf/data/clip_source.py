@@ -64,6 +64,8 @@ class ClipSource:
         longest: int64, how many samples of each clip are used at most.
         sample_rate: of the result, in Hz.
         stores: decoded audio to read in place of the files, with the position of each clip in its store; or None.
+        statistics: by name what the model is given beside each clip, float32 (clips, values), such as those of its
+            speaker; see `mtl_tf.training.group_statistics`.
         measured: what was measured of its samples, by what it was; so that runs on the same clips measure it once.
     """
 
@@ -75,6 +77,7 @@ class ClipSource:
     longest: np.ndarray
     sample_rate: int
     stores: list[tuple[ClipStore, int]] | None = field(default=None)
+    statistics: dict[str, np.ndarray] = field(default_factory=dict)
     measured: dict[Hashable, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -21,8 +21,8 @@ def map_batches(
     """Applies a function to whole clips, batch by batch, as a graph.
 
     Args:
-        function: takes `waveform`, float32 (batch, samples), and `length`, int32 (batch,); gives tensors, in any
-            nesting.
+        function: takes `waveform`, float32 (batch, samples), `length`, int32 (batch,), and the source's statistics,
+            float32 (batch, values); gives tensors, in any nesting.
         source: samples of all clips.
         positions: which of them.
         config: batch size.
@@ -33,11 +33,11 @@ def map_batches(
     Raises:
         UserError: a clip cannot be decoded.
     """
-    signature = [{"waveform": tf.TensorSpec([None, None], tf.float32), "length": tf.TensorSpec([None], tf.int32)}]
+    batches = evaluation_dataset(source, positions, {}, {}, config)
     # Asked for once: TensorFlow takes one function for each fold for a function that is traced again and again.
-    compute = tf.function(function, input_signature=signature).get_concrete_function()
+    compute = tf.function(function, input_signature=[batches.element_spec[0]]).get_concrete_function()
     try:
-        for inputs, _, _ in evaluation_dataset(source, positions, {}, {}, config):
+        for inputs, _, _ in batches:
             yield tf.nest.map_structure(np.asarray, compute(inputs))
     except tf.errors.OpError as error:
         raise source.explain(error) from error

@@ -42,7 +42,7 @@ def training_dataset(
     Returns:
         Batches `({waveform: float32 (batch, samples), length: int32 (batch,)}, {task: int32 (batch,)}, {task: float32
         (batch,)})`; `length` is how many samples of each clip are not padding. The last batch of an epoch may be
-        smaller. With partners see `mtl_tf.data.partners`.
+        smaller. With partners see `mtl_tf.data.partners`. The source's statistics are inputs, too.
     """
     num_samples = round(config.clip_s * source.sample_rate)
     frames = {name: values for name, values in labels.items() if isinstance(values, FrameLabels)}
@@ -113,6 +113,7 @@ def _batches(
     kind = "fixed" if num_samples is None else config.batch_length
     shortest = kind == "shortest"
     width = None if kind != "fixed" else num_samples
+    statistics = _tensors(source.statistics)
 
     def load(positions: np.ndarray, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return pad_batch([source.samples(position) for position in positions], crops, num_samples, kind)
@@ -134,7 +135,7 @@ def _batches(
 
     def labelled(waveform: tf.Tensor, length: tf.Tensor, starts: tf.Tensor, positions: tf.Tensor) -> tuple:
         waveform = tf.ensure_shape(waveform, [None, width])
-        inputs = {"waveform": waveform, "length": tf.ensure_shape(length, [None])}
+        inputs = {"waveform": waveform, "length": tf.ensure_shape(length, [None])} | _gather(statistics, positions)
         targets = _gather(labels, positions)
         if frames:
             samples = tf.shape(waveform)[1]
@@ -225,7 +226,7 @@ def add_noise(
     level_db = tf.random.stateless_uniform([count, 1], seeds[0], *noise_db)
     chosen = tf.random.stateless_uniform([count, 1], seeds[1]) < 0.5
     noise = tf.random.stateless_normal(tf.shape(waveform), seeds[2]) * 10.0 ** (level_db / 20.0)
-    return {
+    return inputs | {
         "waveform": waveform + tf.where(chosen, noise, 0.0),
         "length": tf.where(chosen[:, 0], samples, length),
     }

@@ -15,6 +15,7 @@ from mtl_tf.evaluation.event_scores import score_events
 from mtl_tf.evaluation.events import ClipEvents, clip_events
 from mtl_tf.evaluation.scores import majority_scores, score_task
 from mtl_tf.evaluation.tags import Decisions, answered_tags, find_decisions, score_tags
+from mtl_tf.models.build import answer
 from mtl_tf.tasks.steps import Steps
 from mtl_tf.tasks.tags import tags_of
 from mtl_tf.tasks.task import Task
@@ -50,12 +51,10 @@ def predict_clips(
         UserError: a clip cannot be decoded.
     """
     if steps is None:
-        return map_clips(
-            lambda inputs: model(inputs, training=False), source, positions, config, batches_per_call, clock
-        )
+        return map_clips(lambda inputs: answer(model, **inputs), source, positions, config, batches_per_call, clock)
     found: dict[str, list[np.ndarray]] = {}
     for answers, length in map_batches(
-        lambda inputs: (model(inputs, training=False), inputs["length"]), source, positions, config
+        lambda inputs: (answer(model, **inputs), inputs["length"]), source, positions, config
     ):
         own = [steps.count(int(count)) for count in length]
         for name, values in answers.items():

@@ -6,7 +6,7 @@ import numpy as np
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.pipeline import pad_batch
-from mtl_tf.models.build import embedding_of
+from mtl_tf.models.build import answer, embedding_of
 
 NUM_CLIPS = 32
 
@@ -39,7 +39,8 @@ def embedding_variance(
     clips = [source.samples(position)[:longest] for position in chosen]
     waveform, length, _ = pad_batch(clips, np.zeros(len(clips)), None)
     embed = keras.Model(model.input, embedding_of(model))
-    values = np.asarray(embed({"waveform": waveform, "length": length}, training=False), np.float64)
+    known = {name: values[chosen] for name, values in source.statistics.items()}
+    values = np.asarray(answer(embed, waveform, length, **known), np.float64)
     squares = np.square(values).mean(axis=0)
     alive = squares > 0
     return float((values[:, alive].var(axis=0) / squares[alive]).mean()) if alive.any() else None

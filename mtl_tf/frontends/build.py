@@ -5,15 +5,21 @@ from mtl_tf.frontends.envelope import Envelope
 from mtl_tf.frontends.filter_bank_summary import FilterBankSummary
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.frontends.log_mel import LogMel
+from mtl_tf.frontends.mfcc import MFCC
+from mtl_tf.frontends.opensmile import OpenSmile
+from mtl_tf.frontends.pcen import PCEN
 from mtl_tf.frontends.picture import Picture
 from mtl_tf.frontends.spectrogram import Spectrogram
 
 FRONT_ENDS = {
     "log_mel": LogMel,
     "spectrogram": Spectrogram,
+    "mfcc": MFCC,
+    "pcen": PCEN,
     "envelope": Envelope,
     "filter_bank_summary": FilterBankSummary,
     "picture": Picture,
+    "opensmile": OpenSmile,
 }
 
 

@@ -4,6 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
+TRAINING, CLIP = "training", "clip"  # of normalize_over
+LEAST_DEVIATION = 1e-5
+
 
 class FrontEnd(keras.layers.Layer):
     """Base of the layers from waveform to features.
@@ -17,6 +20,9 @@ class FrontEnd(keras.layers.Layer):
         sample_rate: of the waveform, in Hz.
         normalize: `none`, or subtract the mean and divide by the standard deviation `per_bin` or over all bins
             (`global`). The statistics are weights, set once by `set_statistics` from training clips.
+        normalize_over: whose statistics: those of the `training` clips; of each `clip`, its own; or of all clips that
+            share a value of a column of the manifest, such as `speaker`, which `call` is then given, and in whose place
+            those of the training clips stand where it is not.
         num_frames: bring every clip to this many frames; None: as many as the longest clip of the batch has.
         fit: how: `pad` cuts at the end or pads, `resize` stretches the clip's own frames by linear interpolation.
         padding_value: value of padded frames, after normalisation.
@@ -29,13 +35,14 @@ class FrontEnd(keras.layers.Layer):
         self,
         sample_rate: int,
         normalize: str = "per_bin",
+        normalize_over: str = "training",
         num_frames: int | None = None,
         fit: str = "pad",
         padding_value: float = 0.0,
         **kwargs,
     ) -> None:
         super().__init__(**(kwargs | {"dtype": "float32"}))
-        self.sample_rate, self.normalize = sample_rate, normalize
+        self.sample_rate, self.normalize, self.normalize_over = sample_rate, normalize, normalize_over
         self.num_frames, self.fit, self.padding_value = num_frames, fit, padding_value
         if normalize not in ("none", "per_bin", "global"):
             raise ValueError(f"normalize={normalize}: give none, per_bin or global")
@@ -45,6 +52,11 @@ class FrontEnd(keras.layers.Layer):
             raise ValueError(f"num_frames={num_frames}: give at least 1, or null for all frames")
         if fit == "resize" and num_frames is None:
             raise ValueError("fit=resize needs num_frames")
+
+    @property
+    def takes_statistics(self) -> bool:
+        """Whether `call` may be given the statistics of the group of clips that a clip belongs to."""
+        return self.normalize != "none" and self.normalize_over not in (TRAINING, CLIP)
 
     @property
     def num_bins(self) -> int:
@@ -144,30 +156,39 @@ class FrontEnd(keras.layers.Layer):
             waveform = ops.where(ops.arange(samples, dtype="int32")[None, :] < length[:, None], waveform, 0.0)
         return self.transform(waveform, length), self.frame_mask(waveform, length)
 
-    def call(self, waveform, length=None):
+    def call(self, waveform, length=None, mean=None, deviation=None):
         """Computes features and their mask.
 
         Args:
             waveform: float (batch, samples).
             length: int (batch,), samples of each clip that count; None: all.
+            mean: float (batch, num_bins), of the group of each clip, see `normalize_over`; None: of the training clips.
+            deviation: float (batch, num_bins), standard deviation; None where mean is.
 
         Returns:
             float32 (batch, frames, num_bins), and bool (batch, frames), False on padding.
         """
-        return self.finish(*self.raw(waveform, length))
+        return self.finish(*self.raw(waveform, length), mean, deviation)
 
-    def finish(self, features, mask):
+    def finish(self, features, mask, mean=None, deviation=None):
         """Normalises, cuts and pads what `raw` gives.
 
         Args:
             features: float32 (batch, frames, num_bins).
             mask: bool (batch, frames).
+            mean: see `call`.
+            deviation: see `call`.
 
         Returns:
             What `call` returns.
         """
         if self.normalize != "none":
-            features = (features - self.mean) / self.deviation
+            if self.normalize_over == CLIP:
+                mean, deviation = self.measure(features, mask)
+            if mean is None:
+                features = (features - self.mean) / self.deviation
+            else:
+                features = (features - mean[:, None]) / deviation[:, None]
         features = ops.where(mask[:, :, None], features, self.padding_value)
         if self.num_frames is None:
             return features, mask
@@ -177,7 +198,7 @@ class FrontEnd(keras.layers.Layer):
             )
         return self._cut_or_pad(features, self.padding_value), self._cut_or_pad(mask, False)
 
-    def compute_output_shape(self, waveform_shape, length_shape=None) -> tuple:
+    def compute_output_shape(self, waveform_shape, length_shape=None, mean_shape=None, deviation_shape=None) -> tuple:
         """Returns (batch, frames, bins) and (batch, frames); frames is None where the number of samples is."""
         samples = waveform_shape[1]
         frames = self.num_frames if samples is None else self.frames_for(samples)
@@ -190,15 +211,48 @@ class FrontEnd(keras.layers.Layer):
             mean: float (bins,).
             deviation: float (bins,), standard deviation.
         """
-        if self.normalize == "global":
-            total = np.sqrt(np.mean(np.square(deviation) + np.square(mean - mean.mean())))
-            mean, deviation = np.full_like(mean, mean.mean()), np.full_like(deviation, total)
+        mean, deviation = self.spread(mean, deviation)
         self.mean.assign(mean)
-        self.deviation.assign(np.maximum(deviation, 1e-5))
+        self.deviation.assign(deviation)
+
+    def spread(self, mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Makes of the statistics of every bin what features are normalised by.
+
+        Args:
+            mean: float (..., bins).
+            deviation: float (..., bins), standard deviation.
+
+        Returns:
+            The same, at least 0.00001 for a deviation; with `normalize=global` of all bins together in each.
+        """
+        if self.normalize == "global":
+            middle = mean.mean(axis=-1, keepdims=True)
+            total = np.sqrt(np.mean(np.square(deviation) + np.square(mean - middle), axis=-1, keepdims=True))
+            mean, deviation = np.broadcast_to(middle, mean.shape), np.broadcast_to(total, mean.shape)
+        return mean, np.maximum(deviation, LEAST_DEVIATION)
+
+    def measure(self, features, mask, axes: tuple[int, ...] = (1,)):
+        """Finds in the graph what features are normalised by, where it is no statistic of the training clips.
+
+        Args:
+            features: float32 (batch, frames, num_bins), of `raw`.
+            mask: bool (batch, frames).
+            axes: 1 to take the frames of each clip together, and 0 to take all clips together.
+
+        Returns:
+            Mean and standard deviation, float32 (batch, num_bins) each, or (1, num_bins) of all clips together.
+        """
+        own = ops.cast(mask, "float32")[:, :, None]
+        whole = (*axes, 2) if self.normalize == "global" else axes
+        count = ops.sum(own, axis=axes, keepdims=True) * (self.num_bins if self.normalize == "global" else 1.0)
+        mean = ops.sum(features * own, axis=whole, keepdims=True) / ops.maximum(count, 1.0)
+        variance = ops.sum(ops.square(features - mean) * own, axis=whole, keepdims=True) / ops.maximum(count, 1.0)
+        every_bin = ops.zeros((1, self.num_bins))
+        return mean[:, 0] + every_bin, ops.maximum(ops.sqrt(variance[:, 0]), LEAST_DEVIATION) + every_bin
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
-        names = ("sample_rate", "normalize", "num_frames", "fit", "padding_value")
+        names = ("sample_rate", "normalize", "normalize_over", "num_frames", "fit", "padding_value")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
     def _cut_or_pad(self, values, fill):

@@ -31,7 +31,7 @@ class Picture(Spectrogram):
         ValueError: an unknown colour map, or no `top_db`.
     """
 
-    fixed_options = frozenset({"output", "normalize", "num_frames", "fit", "padding_value"})
+    fixed_options = frozenset({"output", "normalize", "normalize_over", "num_frames", "fit", "padding_value"})
 
     def __init__(
         self, sample_rate: int, size: Size | tuple[Size, Size] = 224, color_map: str | None = "viridis", **kwargs
@@ -53,7 +53,7 @@ class Picture(Spectrogram):
         """Three where the picture is coloured, else one."""
         return 1 if self._colors is None else 3
 
-    def finish(self, features, mask):
+    def finish(self, features, mask, mean=None, deviation=None):
         """Draws the picture of every clip."""
         level = features  # (batch, frames, n_fft // 2 + 1)
         highest = ops.max(ops.where(mask[:, :, None], level, -1e9), axis=(1, 2), keepdims=True)
@@ -66,7 +66,7 @@ class Picture(Spectrogram):
         index = ops.cast(ops.round(level * (len(self._colors) - 1)), "int32")
         return ops.take(ops.convert_to_tensor(self._colors, "float32"), index, axis=0), whole
 
-    def compute_output_shape(self, waveform_shape, length_shape=None) -> tuple:
+    def compute_output_shape(self, waveform_shape, length_shape=None, mean_shape=None, deviation_shape=None) -> tuple:
         """Returns (batch, width, height, channels) and (batch, width)."""
         return (waveform_shape[0], self._width, self._height, self.num_channels), (waveform_shape[0], self._width)
 

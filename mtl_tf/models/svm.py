@@ -9,10 +9,11 @@ from mtl_tf.construct import Size
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
 class SupportVectors(keras.layers.Layer):
-    """Radial kernel between a clip and every training clip; the head on it is the machine's weighted sum.
+    """Kernel between a clip and every training clip; the head on it is the machine's weighted sum.
 
-    Input float (batch, windows, values), from the front end `filter_bank_summary`, and mask (batch, windows); output
-    (batch, num_vectors), exp(-gamma * |x - v|^2) of the mean x over the windows. scikit-learn finds the weights
+    Input float (batch, windows, values), from the front end `filter_bank_summary` or `opensmile`, and mask (batch,
+    windows); output (batch, num_vectors): of the mean x over the windows exp(-gamma * |x - v|^2) with the radial
+    kernel, gamma * x . v with the linear one. scikit-learn finds the weights
     (`mtl_tf/training/fit_svm.py`): one machine for each class against the rest. The softmax of their decision values is
     reported as probability; its order is theirs, its size means nothing.
 
@@ -22,6 +23,7 @@ class SupportVectors(keras.layers.Layer):
 
     Args:
         c: penalty of scikit-learn's `SVC`.
+        kernel: `rbf` or `linear`.
         gamma: of the kernel; None: one over the number of values times their variance, scikit-learn's `scale`.
         class_weight: `none`, or `balanced` where rare classes weigh more.
         num_vectors: number of training clips, set by the run.
@@ -34,6 +36,7 @@ class SupportVectors(keras.layers.Layer):
     def __init__(
         self,
         c: PositiveFloat = 1.0,
+        kernel: str = "rbf",
         gamma: PositiveFloat | None = None,
         class_weight: str = "balanced",
         num_vectors: Size = 1,
@@ -42,6 +45,9 @@ class SupportVectors(keras.layers.Layer):
         super().__init__(**kwargs)
         if class_weight not in ("none", "balanced"):
             raise ValueError(f"class_weight={class_weight}: give none or balanced")
+        if kernel not in ("rbf", "linear"):
+            raise ValueError(f"kernel={kernel}: give rbf or linear")
+        self.kernel = kernel
         self.c, self.gamma, self.class_weight, self.num_vectors = c, gamma, class_weight, num_vectors
 
     def build(self, input_shape) -> None:
@@ -61,6 +67,8 @@ class SupportVectors(keras.layers.Layer):
         """Maps (batch, windows, values) to (batch, num_vectors)."""
         x = self.summarise(features, frame_mask)
         products = ops.matmul(x, ops.transpose(self.vectors))
+        if self.kernel == "linear":
+            return self.kernel_gamma * products
         squares = ops.sum(ops.square(x), axis=1, keepdims=True) + ops.sum(ops.square(self.vectors), axis=1)
         return ops.exp(-self.kernel_gamma * ops.maximum(squares - 2.0 * products, 0.0))
 
@@ -70,5 +78,5 @@ class SupportVectors(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
-        names = ("c", "gamma", "class_weight", "num_vectors")
+        names = ("c", "kernel", "gamma", "class_weight", "num_vectors")
         return super().get_config() | {name: getattr(self, name) for name in names}

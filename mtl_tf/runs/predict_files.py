@@ -38,6 +38,7 @@ def predict_files(
     files: Sequence[Path],
     windows: Windows | None = None,
     out: Path | str | None = None,
+    enrol: Path | str | None = None,
 ) -> None:
     """Prints one JSON line per file, or per window of each file; events of all windows are one line more.
 
@@ -48,6 +49,8 @@ def predict_files(
         files: WAV, FLAC, OGG or MP3, of any sample rate and number of channels.
         windows: how to cut long files.
         out: file for the answers, see `AnswerFile`; None: none.
+        enrol: clip, or folder of clips, of the speaker (or other group) of all files, whose features are normalised by
+            these clips where the run normalises over groups; None: by the training clips.
 
     Raises:
         UserError: the run is not finished, windows are too short, or `out` cannot hold the answers; or, after all files
@@ -65,6 +68,7 @@ def predict_files(
     say("loading TensorFlow and the model, some ten seconds", quiet=not sys.stderr.isatty())
     from mtl_tf.models.build import answer
     from mtl_tf.models.steps import steps_of
+    from mtl_tf.runs.enrol import statistics_of
     from mtl_tf.runs.load_model import load_model  # takes seconds, too long for a mistyped name
 
     model = load_model(folder)
@@ -74,6 +78,7 @@ def predict_files(
         raise UserError(f"window_s={windows.window_s:g} is shorter than one analysis frame of {shortest / rate:.3f} s")
     longest, steps = longest_clip(config), steps_of(model, tasks)
     finders = event_finders(tasks, steps, decisions)
+    ask = partial(answer, model, **statistics_of(model.get_layer("frontend"), enrol))
     failed = []
 
     def put(record: dict, window_s: float | None = None) -> None:
@@ -100,7 +105,7 @@ def predict_files(
         if unfit:
             print(warning_line(file, unfit, lengths, windows is None), file=sys.stderr)
         gathered: dict[str, list[tuple[float, np.ndarray, np.ndarray]]] = {name: [] for name in finders}
-        for start_s, part, answers in _answer(partial(answer, model), shortest, steps, parts):
+        for start_s, part, answers in _answer(ask, shortest, steps, parts):
             place = {"file": str(file)} | ({} if start_s is None else {"start_s": start_s})
             trusted = {} if unfit or is_silent(part, lengths) else thresholds
             middles_s = steps.of(max(len(part), shortest)).middles_s if finders else []

@@ -23,6 +23,7 @@ from mtl_tf.runs.merge import merge_scores
 from mtl_tf.runs.read import load_classes, load_config, load_decisions, load_division, part_folders
 from mtl_tf.tables import write_table
 from mtl_tf.tasks.labels import class_names, index_labels, task_of
+from mtl_tf.training.group_statistics import fit_group_statistics
 
 
 def evaluate_run(folder: Path, data_root: str | None = None) -> dict[str, dict[str, object]]:
@@ -79,6 +80,7 @@ def _evaluate_part(folder: Path, data_root: str | None) -> tuple[dict[str, dict[
     )
     tasks = {name: task_of(name, options, classes[name]) for name, options in config.trained_tasks.items()}
     steps = steps_of(model, tasks)
+    fit_group_statistics(config, manifest, source)
     probabilities = predict_clips(model, source, positions, config.pipeline, config.training.steps_per_execution, steps)
     results, answers = {}, []
     for name, options in config.trained_tasks.items():

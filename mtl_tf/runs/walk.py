@@ -34,6 +34,7 @@ from mtl_tf.runs.merge import merge_parts
 from mtl_tf.tables import write_table
 from mtl_tf.training.fit import train_fold
 from mtl_tf.training.fit_svm import train_svm
+from mtl_tf.training.group_statistics import fit_group_statistics
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,7 @@ def _announce_findings(data: RunData, folds: list[FoldData]) -> None:
 def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSource, folder: Path) -> None:
     write_json({name: list(task.classes) for name, task in fold.tasks.items()}, folder / names.CLASSES)
     write_json(clip_lengths(data, fold, config), folder / names.LENGTHS)
+    known = fit_group_statistics(config, data.manifest, source)
     if config.model.name == "svm":
         trained = train_svm(config, fold, source, folder)
     else:
@@ -232,7 +234,7 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
                 "unlabelled": fold.num_unlabelled(),
             },
             "task_weights": fold.task_weights,
-            "notes": fold.notes,
+            "notes": [*fold.notes, *known],
             "decoders": {name: int(count) for name, count in decoders.items()},
             "embedding_variance": embedding_variance(trained.model, source, positions, config.pipeline),
             "cost": {

@@ -134,7 +134,8 @@ def _export(
             _declare_classifiers(staged)
             extra = staged / "assets.extra"
             extra.mkdir()
-            warm_up.write_warm_up(extra, target.name, sorted(signatures), sample_rate, config.pipeline.clip_s)
+            bins = model.get_layer("frontend").num_bins
+            warm_up.write_warm_up(extra, target.name, sorted(signatures), sample_rate, config.pipeline.clip_s, bins)
         except (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError) as error:  # full, or a limit on file sizes
             raise OSError(errno.ENOSPC, "No space left on device", str(target)) from error
         (extra / DETAILS).write_text(text, encoding="utf-8")

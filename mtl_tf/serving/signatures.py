@@ -8,9 +8,10 @@ import keras
 import tensorflow as tf
 
 from mtl_tf.data.decode import LOUDEST
+from mtl_tf.models.build import STATISTICS, embedding_of
 from mtl_tf.models.build import answer as model_answer
-from mtl_tf.models.build import embedding_of
 from mtl_tf.models.steps import model_steps
+from mtl_tf.serving.enrolment import checked_statistics, enrol
 from mtl_tf.serving.wav_bytes import WavDecoder
 
 WINDOWS_AT_ONCE, SECONDS_AT_ONCE = 16, 160  # computed together, so that memory is bounded
@@ -39,13 +40,17 @@ class ServedModel(tf.Module):
     | `from_wav_bytes` | `wav` string (batch,), as `WavDecoder` reads them | as `serving_default` |
     | `classify_NAME` | `inputs` string (batch,), Example protos | `classes` string, `scores` float32 (batch, classes) |
     | `classify` | the same | classes of all tasks as `TASK/CLASS` |
+    | `enrol` | as `with_length`, clips of a speaker | `mean`, `deviation` float32 (1, bins) |
+    | `with_statistics` | `waveform`, `length`, `mean`, `deviation` float32 (batch, bins) | as `serving_default` |
     | `about` | `question` string (batch,), anything | `details` string (batch,): the same JSON as in `model.json` |
 
     Waveforms are at the model's sample rate, in [-1, 1]. `serving_default` takes every sample as given, zeros at the
     end too. Clips of different lengths in one batch need `with_length`: `length` says how many samples of each clip
     count, and what follows them may be anything; it has a signature of its own, as not every server and loader leaves
-    an input of a signature out. `start_s` is float32 (windows,), the other answers of `windows` are float32 (windows,
-    classes); of the last window what lies beyond the end is not counted. A question of every step is answered by
+    an input of a signature out. `enrol` and `with_statistics` are there where the front end normalises over a speaker
+    or another group of clips; the other signatures normalise by the training clips then. `start_s` is float32
+    (windows,), the other answers of `windows` are float32 (windows, classes); of the last window what lies beyond the
+    end is not counted. A question of every step is answered by
     (batch, steps, classes), and beside it stands `time_s`, float32 (batch, steps): the middle of each step, in seconds,
     from the start of the recording in `windows`, and -1 for a step that is padding, whose answer means nothing. The
     `classify` signatures answer questions of whole clips alone. An Example holds `wav` (bytes) or `waveform` (floats).
@@ -91,6 +96,7 @@ class ServedModel(tf.Module):
         self._of_clips = [task for task, output in model.output.items() if not _is_of_frames(output)]
         if len(self._of_clips) < len(model.output):
             self._steps = model_steps(frontend, model.get_layer("trunk"))
+        self._model, self._frontend = model, frontend
         self._answer = self._checked(_with_steps(model, model.output))
         self._one_task = {
             task: self._checked(_with_steps(model, {task: output})) for task, output in model.output.items()
@@ -112,16 +118,37 @@ class ServedModel(tf.Module):
             lambda question: {"details": tf.fill(tf.shape(question), self._details)},
             tf.TensorSpec([None], tf.string, name="question"),
         )
+        if self._frontend.takes_statistics:
+            served |= self._of_groups()
         if self._of_clips:
             served["classify"] = self._classifier(self._answer, self._of_clips)
         for task in self._of_clips:
             served[f"classify_{task}"] = self._classifier(self._one_task[task], [task])
         return served
 
-    def _checked(self, model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], Answers]:
-        compute = tf.autograph.experimental.do_not_convert(partial(model_answer, model))
+    def _of_groups(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
+        """Makes the signatures that learn of a speaker, or another group of clips, and that use what was learned."""
+        known = [tf.TensorSpec([None, self._frontend.num_bins], tf.float32, name=name) for name in STATISTICS]
+        answer = self._checked(_with_steps(self._model, self._model.output), *known)
+        measured = self._checked(enrol(self._frontend))
+        with_known = _signature(
+            lambda waveform, length, *known: answer(
+                waveform, _checked_length(waveform, length), *checked_statistics(waveform, *known)
+            ),
+            WAVEFORM,
+            LENGTH,
+            *known,
+        )
+        enrolled = _signature(
+            lambda waveform, length: measured(waveform, _checked_length(waveform, length)), WAVEFORM, LENGTH
+        )
+        return {"with_statistics": with_known, "enrol": enrolled}
 
-        def answer(waveform: tf.Tensor, length: tf.Tensor) -> Answers:
+    def _checked(self, model: keras.Model | Callable[..., Answers], *more: tf.TensorSpec) -> Callable[..., Answers]:
+        compute = partial(model_answer, model) if isinstance(model, keras.Model) else model
+        compute = tf.autograph.experimental.do_not_convert(compute)
+
+        def answer(waveform: tf.Tensor, length: tf.Tensor, *known: tf.Tensor) -> Answers:
             # What is not counted may be anything, and is not looked at.
             waveform = tf.where(tf.range(tf.shape(waveform)[1]) < length[:, None], waveform, 0.0)
             waveform = tf.debugging.check_numerics(waveform, "waveform holds values that are not finite")
@@ -139,7 +166,8 @@ class ServedModel(tf.Module):
                 waveform = tf.identity(waveform)
             short = tf.maximum(self._shortest - tf.shape(waveform)[1], 0)
             length = tf.minimum(length, tf.shape(waveform)[1])
-            outputs = compute(tf.pad(waveform, [[0, 0], [0, short]]), length)
+            statistics = dict(zip(STATISTICS, known, strict=False))  # none, where those of the training clips serve
+            outputs = compute(tf.pad(waveform, [[0, 0], [0, short]]), length, **statistics)
             valid = outputs.pop(VALID, None)
             answers = {
                 name: tf.debugging.check_numerics(values, f"{name} is not finite") for name, values in outputs.items()
@@ -152,7 +180,7 @@ class ServedModel(tf.Module):
             return answers | {TIME: tf.where(valid, middles_s, PADDING_S)}
 
         # One function for all signatures that call it, so that the model is in the export once.
-        return tf.function(answer, input_signature=[WAVEFORM, LENGTH]).get_concrete_function()
+        return tf.function(answer, input_signature=[WAVEFORM, LENGTH, *more]).get_concrete_function()
 
     def _from_wav_bytes(self, wav: tf.Tensor) -> Answers:
         waveforms = tf.map_fn(lambda item: self._used(*item), (wav, tf.range(tf.size(wav))), fn_output_signature=RAGGED)

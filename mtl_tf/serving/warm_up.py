@@ -15,7 +15,9 @@ BATCH_SIZES = (1, 4, 16)
 LONGEST_WAV_S = 0.5  # every byte of a WAV is in the file
 
 
-def write_warm_up(folder: Path, name: str, signatures: Sequence[str], sample_rate: int, clip_s: float) -> None:
+def write_warm_up(
+    folder: Path, name: str, signatures: Sequence[str], sample_rate: int, clip_s: float, num_bins: int
+) -> None:
     """Writes requests to every signature in several batch sizes, as TF Serving's prediction logs.
 
     Args:
@@ -24,16 +26,19 @@ def write_warm_up(folder: Path, name: str, signatures: Sequence[str], sample_rat
         signatures: of the model.
         sample_rate: of the model, in Hz.
         clip_s: length of the clips, in seconds.
+        num_bins: of the features.
     """
     with tf.io.TFRecordWriter(str(folder / FILE)) as writer:
         for size in BATCH_SIZES:
             for signature in signatures:
                 seconds = min(clip_s, LONGEST_WAV_S) if signature.startswith(("classify", "from")) else clip_s
                 clips = np.full((size, round(seconds * sample_rate)), 0.01, np.float32)
-                writer.write(_logged(name, signature, clips, sample_rate, clip_s).SerializeToString())
+                writer.write(_logged(name, signature, clips, sample_rate, clip_s, num_bins).SerializeToString())
 
 
-def signature_inputs(signature: str, clips: np.ndarray, sample_rate: int, clip_s: float) -> dict[str, np.ndarray]:
+def signature_inputs(
+    signature: str, clips: np.ndarray, sample_rate: int, clip_s: float, num_bins: int = 1
+) -> dict[str, np.ndarray]:
     """Makes the inputs of one signature from clips.
 
     Args:
@@ -41,6 +46,7 @@ def signature_inputs(signature: str, clips: np.ndarray, sample_rate: int, clip_s
         clips: float32 (batch, samples).
         sample_rate: in Hz.
         clip_s: length of a window, in seconds.
+        num_bins: of the features, for `with_statistics`.
     """
     if signature == "windows":
         seconds = {"window_s": np.float32(clip_s), "hop_s": np.float32(clip_s / 2)}
@@ -49,8 +55,11 @@ def signature_inputs(signature: str, clips: np.ndarray, sample_rate: int, clip_s
         return {"question": np.array([b""] * len(clips), object)}
     if signature == "from_wav_bytes":
         return {"wav": np.array([wav_bytes(clip, sample_rate) for clip in clips], object)}
-    length = {"length": np.full(len(clips), clips.shape[1], np.int32)} if signature == "with_length" else {}
-    return {"waveform": clips, **length}
+    length = {"length": np.full(len(clips), clips.shape[1], np.int32)}
+    if signature == "with_statistics":
+        ones = np.ones((len(clips), num_bins), np.float32)
+        return {"waveform": clips, **length, "mean": ones, "deviation": ones}
+    return {"waveform": clips, **(length if signature in ("with_length", "enrol") else {})}
 
 
 def clip_example(clip: np.ndarray, sample_rate: int) -> tf.train.Example:
@@ -67,7 +76,7 @@ def wav_bytes(waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -
 
 
 def _logged(
-    name: str, signature: str, clips: np.ndarray, sample_rate: int, clip_s: float
+    name: str, signature: str, clips: np.ndarray, sample_rate: int, clip_s: float, num_bins: int
 ) -> prediction_log_pb2.PredictionLog:
     if signature.startswith("classify"):
         request = classification_pb2.ClassificationRequest()
@@ -76,7 +85,7 @@ def _logged(
         return prediction_log_pb2.PredictionLog(classify_log=prediction_log_pb2.ClassifyLog(request=request))
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = name, signature
-    for key, values in signature_inputs(signature, clips, sample_rate, clip_s).items():
+    for key, values in signature_inputs(signature, clips, sample_rate, clip_s, num_bins).items():
         request.inputs[key].CopyFrom(_compact(values))
     return prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
 

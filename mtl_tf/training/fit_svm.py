@@ -15,7 +15,7 @@ from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.manifest import TRAIN, VALIDATION
 from mtl_tf.data.mapping import map_clips
 from mtl_tf.frontends.build import build_frontend
-from mtl_tf.models.build import build_model, build_trunk
+from mtl_tf.models.build import answer, build_model, build_trunk
 from mtl_tf.models.svm import SupportVectors
 from mtl_tf.runs import names
 from mtl_tf.tables import write_table
@@ -89,8 +89,12 @@ def one_against_rest(
     weights = np.zeros((len(values), num_classes), np.float32)
     offsets = np.full(num_classes, -1e3, np.float32)
     balance = None if trunk.class_weight == "none" else trunk.class_weight
+    linear = trunk.kernel == "linear"
+    known = gamma * values.astype(np.float64) @ values.T if linear else values  # once for all classes
     for number in np.unique(labels):
-        machine = SVC(C=trunk.c, kernel="rbf", gamma=gamma, class_weight=balance).fit(values, labels == number)
+        machine = SVC(C=trunk.c, kernel="precomputed" if linear else "rbf", gamma=gamma, class_weight=balance).fit(
+            known, labels == number
+        )
         weights[machine.support_, number] = machine.dual_coef_[0]
         offsets[number] = machine.intercept_[0]
     return weights, offsets
@@ -103,7 +107,7 @@ def _scores(model: keras.Model, source: ClipSource, fold: FoldData, config: RunC
         positions = fold.positions(part)
         if not len(positions):
             continue
-        probabilities = map_clips(lambda inputs: model(inputs, training=False), source, positions, config.pipeline)
+        probabilities = map_clips(lambda inputs: answer(model, **inputs), source, positions, config.pipeline)
         losses = []
         for name, task in fold.tasks.items():
             scored = fold.weights[name][positions] > 0

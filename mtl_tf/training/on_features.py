@@ -11,6 +11,8 @@ from mtl_tf.data.assemble import RunData
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.kept_features import ClipFeatures, RawFeatures
 from mtl_tf.frontends.frontend import FrontEnd
+from mtl_tf.models.build import STATISTICS
+from mtl_tf.training.group_statistics import frontend_raw
 
 MOST_BYTES = 2**29
 _AT_ONCE = 256
@@ -46,7 +48,7 @@ def raw_features(
     if int(seconds.max() * rate) > num_samples or max(raw, finished) > MOST_BYTES:
         return None
     key = ("features", str(config.frontend), num_samples)
-    return source.measured.setdefault(key, RawFeatures(num_samples, lambda inputs: frontend.raw(**inputs)))
+    return source.measured.setdefault(key, RawFeatures(num_samples, frontend_raw(frontend)))
 
 
 def finish_features(
@@ -69,8 +71,9 @@ def finish_features(
         positions, source, lambda longest: frontend.count_frames(raw.num_samples if fixed else longest)
     )
     finish = tf.function(frontend.finish)
+    columns = [found, mask, *(source.statistics[name][positions] for name in STATISTICS if name in source.statistics)]
     parts = [
-        [np.asarray(values) for values in finish(found[begin : begin + _AT_ONCE], mask[begin : begin + _AT_ONCE])]
+        [np.asarray(values) for values in finish(*(column[begin : begin + _AT_ONCE] for column in columns))]
         for begin in range(0, len(found), _AT_ONCE)
     ]
     features, mask = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))

@@ -1,0 +1,74 @@
+"""Recipes: how well a model is trained, as one choice that goes with every experiment."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mtl_tf.config_files import GROUPS, choices, file_of
+from mtl_tf.errors import UserError, nearest_hint
+
+GROUP = "recipe"
+OF_EXPERIMENT, DEFAULT = "recipes", "recipe"  # keys of an experiment's file
+_CHOSEN = ("frontend", "model", "augment")  # groups that a recipe may choose from
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a recipe sets.
+
+    Attributes:
+        name: of the recipe; None: none was chosen.
+        groups: group to choice, as typed.
+        values: dotted key to value.
+    """
+
+    name: str | None = None
+    groups: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def read_recipe(experiment: str, typed: str | None, dirs: Sequence[Path], given: Collection[str]) -> Recipe:
+    """Reads the recipe of a run.
+
+    Its keys are those of `configs/recipe/NAME.yaml` and, before these, of the experiment's own section `recipes.NAME`.
+    Keys named like a group choose from it.
+
+    Args:
+        experiment: name of the experiment.
+        typed: name of the recipe; None: the one that the experiment's file names under `recipe`, if any.
+        dirs: folders of the groups.
+        given: keys and groups that were typed, which a recipe leaves alone.
+
+    Raises:
+        UserError: there is no such recipe, or a file of it is damaged.
+    """
+    own = {}
+    if experiment in choices("experiment", dirs):
+        own = _read(file_of("experiment", experiment, dirs))
+    name = own.get(DEFAULT) if typed is None else typed
+    if name in (None, "null", ""):
+        return Recipe()
+    known = choices(GROUP, dirs)
+    if name not in known:
+        raise UserError(f"no recipe is called {name}.{nearest_hint(str(name), known)}")
+    keys = _read(file_of(GROUP, name, dirs)) | (own.get(OF_EXPERIMENT, {}).get(name) or {})
+    groups = {key: _as_typed(keys.pop(key)) for key in GROUPS if key in keys and key in _CHOSEN}
+    # What belongs to a choice of the recipe's falls with it where another one is typed.
+    idle = {group for group in groups if group in given}
+    values = {key: value for key, value in keys.items() if key.partition(".")[0] not in idle}
+    return Recipe(name, {group: text for group, text in groups.items() if group not in idle}, values)
+
+
+def _as_typed(choice: Any) -> str:
+    return f"[{','.join(choice)}]" if isinstance(choice, list) else str(choice)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    return values if isinstance(values, dict) else {}
