@@ -283,12 +283,16 @@ def _check_references(config: RunConfig) -> None:
             raise UserError(f"training.loss_weights names the task {name}.{nearest_hint(name, config.tasks)}")
     if config.training.jit_compile and config.training.deterministic:
         raise UserError("training.jit_compile=true needs training.deterministic=false: XLA gives no such promise")
+    if config.training.monitor == "last" and config.training.early_stopping_patience:
+        raise UserError("training.monitor=last has no score to stop by; give training.early_stopping_patience=null")
     task, _, metric = config.training.monitor.partition(".")
     asked = config.tasks.get(task)
     tracked = TRACKED if asked is None else metrics_of(TRACKED, asked.exclusive, asked.of_frames)
-    if config.training.monitor not in ("mean", "loss") and (task not in config.trained_tasks or metric not in tracked):
+    if config.training.monitor not in ("mean", "loss", "last") and (
+        task not in config.trained_tasks or metric not in tracked
+    ):
         raise UserError(
-            f"training.monitor={config.training.monitor}: give mean, loss, or one of "
+            f"training.monitor={config.training.monitor}: give mean, loss, last, or one of "
             f"{', '.join(config.trained_tasks)} with "
             f".{', .'.join(tracked)}"
         )

@@ -8,6 +8,7 @@ Usage: scripts/benchmark.py pipeline [num_clips=512] [clip_s=3.0] [file_rate=480
        scripts/benchmark.py tasks [models=gresnet,...,alexnet,...] [rounds=9] [out=FILE.json]
        scripts/benchmark.py tune [experiment=fsdd] [trials=6] [epochs=3] [data_root=DIR] [out=FILE.json]
        scripts/benchmark.py study [experiment=fsdd_and_esc10] [tasks=[...]] [seeds=3] [epochs=3] [singles=4] [out=...]
+       scripts/benchmark.py augment [model=residual_cnn] [augment=[warp,...]] [rounds=9] [out=FILE.json]
        scripts/benchmark.py balancing [num_tasks=3] [rounds=9] [out=FILE.json]
        scripts/benchmark.py gpu [models=...] [batch_size=0] [policy=float32] [out=FILE.json]
 
@@ -21,6 +22,7 @@ serve: clients asking an exported model in TensorFlow's C loader, and in ONNX Ru
 tasks: one request for four tasks beside one for a single task and beside four models of one task.
 tune: a search with two workers beside the same search with one (extra tune).
 study: a study beside its cells one by one through train.py, of which so many are timed.
+augment: a training step with each augmentation, and with those of augment= together, beside one without.
 balancing: a training step with each method beside one that adds the losses.
 gpu: front end and training step on Keras's JAX backend, on the device that JAX finds, TensorFlow not needed;
     batch_size=0 takes the paper's, policy is float32 or mixed_bfloat16.

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REAL_AUDIO = Path(os.environ.get("MTL_TF_DATA", ROOT.parent / "shared" / "data"))
 SMALL_RUN = (
     "experiment=fsdd",
+    "recipe=plain",
     "pipeline.noise_db=null",
     "tasks.digit.classes=['0','1']",
     "pipeline.clip_s=0.5",

@@ -28,8 +28,12 @@ MISTAKES = {
     ("experiment=fsdd", "corpus=fsd"): "no corpus is called fsd. Did you mean fsdd?",
     ("experiment=fsdd", "training.epochs=many"): "training.epochs='many': input should be a valid integer",
     ("experiment=fsdd", "split.strategy=kfold"): "split.strategy='kfold'",
+    ("experiment=fsdd", "training.monitor=last", "training.early_stopping_patience=3"): "has no score to stop by",
     ("experiment=fsdd", "training.monitor=digits.uar"): "training.monitor=digits.uar",
-    ("experiment=fsdd", "training.monitor=loss.uar"): "give mean, loss, or one of digit, speaker with .uar, .accuracy",
+    (
+        "experiment=fsdd",
+        "training.monitor=loss.uar",
+    ): "give mean, loss, last, or one of digit, speaker with .uar, .accuracy",
     ("experiment=fsdd", "training.loss_weights.digits=2"): "Did you mean digit?",
     ("experiment=fsdd", "task=[scene]"): "none of which is a corpus of this run",
     ("experiment=real_ravdess", "protocol=printed"): "has no protocol printed; leave protocol= away",

@@ -32,6 +32,7 @@ DEFAULTS = {
         "data_root": "",
         "out": "",
     },
+    "augment": {"model": "residual_cnn", "augment": "[warp,spec_augment,mix_features]", "rounds": 9, "out": ""},
     "balancing": {"num_tasks": 3, "rounds": 9, "out": ""},
     "gpu": {"models": ",".join(CASES), "batch_size": 0, "policy": "float32", "out": ""},
 }
@@ -63,6 +64,7 @@ def run_benchmark(arguments: list[str]) -> None:
         "tasks": _tasks,
         "tune": _tune,
         "study": _study,
+        "augment": _augment,
         "balancing": _balancing,
         "gpu": _gpu,
     }[what](values)
@@ -162,6 +164,18 @@ def _study(values: dict) -> None:
     print(f"one by one: {result.single_s:.0f} s each")
     print(f"ratio: {result.ratio:.2f}")
     _save([result], values["out"])
+
+
+def _augment(values: dict) -> None:
+    from mtl_tf.benchmarks.augment import measure_augmentations
+
+    together = [name for name in values["augment"].strip("[]").split(",") if name]
+    results = measure_augmentations(values["model"], together, values["rounds"])
+    _print_row("augment", "step, ms", "beside none")
+    _print_row(*["---"] * 3)
+    for row in results:
+        _print_row(row.augment, f"{1000 * row.step_s:.1f}", f"{row.ratio:.2f}")
+    _save(results, values["out"])
 
 
 def _balancing(values: dict) -> None:

@@ -34,6 +34,9 @@ class TrainingConfig(Section):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of a label that is spread over all classes, where one class is right"
     )
+    focal_loss: NonNegativeFloat = Field(
+        0.0, description="of tags: how much less those count that are answered well already, such as 2; 0: all alike"
+    )
     loss_weights: dict[str, NonNegativeFloat] = Field({}, description="task to weight of its loss; 1 where not given")
     task_weighting: Literal["equal", "by_labels", "by_log_classes"] = Field(
         "by_labels",
@@ -59,7 +62,7 @@ class TrainingConfig(Section):
     monitor: str = Field(
         "mean",
         description="validation score that chooses the best epoch: mean of the tasks' main_metric, loss, or "
-        f"TASK.METRIC, with {', '.join(metrics.TRACKED)}",
+        f"TASK.METRIC, with {', '.join(metrics.TRACKED)}; last: the last epoch is used",
     )
     stop_after_epoch: PositiveInt | None = Field(
         None,

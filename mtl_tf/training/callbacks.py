@@ -26,12 +26,14 @@ def monitored(logs: dict[str, float], monitor: str, main_metrics: dict[str, str]
 
     Args:
         logs: names as Keras gives them, such as `val_emotion_uar`.
-        monitor: `mean` of the tasks' main metrics, `loss`, or `TASK.METRIC`.
+        monitor: `mean` of the tasks' main metrics, `loss`, `TASK.METRIC`, or `last` for no choice.
         main_metrics: task to main metric, for the tasks that validation clips are labelled for.
 
     Returns:
-        The score, larger is better, so that losses are negative; NaN if validation has no clip for it.
+        The score, larger is better, so that losses are negative; NaN if validation has no clip for it, or for `last`.
     """
+    if monitor == "last":
+        return math.nan
     if monitor == "mean":
         names = [f"val_{task}_{metric}" for task, metric in main_metrics.items()]
     else:
@@ -52,7 +54,7 @@ class EpochKeeper(keras.callbacks.Callback):
     Args:
         folder: of the run.
         history: of the epochs done before this start.
-        monitor: `mean`, `loss` or `TASK.METRIC`.
+        monitor: `mean`, `loss`, `TASK.METRIC` or `last`.
         main_metrics: see `monitored`.
         patience: epochs without improvement before the end; None: train to the last epoch.
     """

@@ -81,7 +81,7 @@ def build_optimizer(options: TrainingConfig, steps_per_epoch: int) -> keras.opti
 
 def _loss_of(task: Task, options: TrainingConfig, class_weights: Sequence[float] | None) -> keras.losses.Loss:
     if not task.exclusive:
-        return TagLoss(options.reduction, class_weights)
+        return TagLoss(options.reduction, class_weights, options.focal_loss)
     if task.of_frames:
         return StepLoss(options.reduction, class_weights)
     return TaskLoss(options.reduction, class_weights, options.label_smoothing)

@@ -12,6 +12,7 @@ from mtl_tf.models.compact_cnn import segment_means
 from mtl_tf.models.fu2020 import AttentionCNNBLSTM
 from mtl_tf.models.heads import classification_head
 from mtl_tf.models.pooling import LocalAttentionPooling
+from mtl_tf.tasks.task import Task
 from mtl_tf.training.losses import TaskLoss
 
 RNG = np.random.default_rng(0)
@@ -113,6 +114,12 @@ def test_segment_means_by_hand():
     valid = np.array([[1, 1, 1, 1, 1, 1, 0, 0]], np.float32)
     means = np.asarray(segment_means(hidden, valid, 3))
     np.testing.assert_allclose(means[0, :, 0, 0], [1.5, 3.5, 5.5])
+
+
+def test_the_strong_small_network_is_small():
+    frontend = build_frontend("log_mel", {"sample_rate": 16000, "n_fft": 512, "hop_length": 160, "num_mel_bins": 64})
+    model = build_model(frontend, build_trunk("residual_cnn", {}), {"emotion": Task("emotion", tuple("abcdefgh"))})
+    assert count_parameters(model) <= 300_000
 
 
 @pytest.mark.parametrize("name", TRUNKS)

@@ -35,7 +35,9 @@ def noise(samples, batch=2):
 
 
 def test_the_trunks_that_have_steps():
-    assert {"compact_cnn", "mel_cnn", "gresnet", "fu2020", "cab_cnn", "crnn", "shared_dnn"} == set(STEPPED)
+    assert {"compact_cnn", "residual_cnn", "mel_cnn", "gresnet", "fu2020", "cab_cnn", "crnn", "shared_dnn"} == set(
+        STEPPED
+    )
 
 
 @pytest.mark.parametrize("name", STEPPED)

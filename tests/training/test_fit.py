@@ -364,6 +364,14 @@ def test_a_kill_between_two_checkpoints_keeps_the_epoch_that_history_calls_best(
     assert kept.name == f"best-{best}.npz"
 
 
+def test_the_last_epoch_is_kept_where_none_is_to_be_chosen(small_run, tmp_path):
+    train([*small_run, "training.monitor=last"], tmp_path / "run")
+    history = load_history(tmp_path / "run")
+    assert history["score"].isna().all() and history["val_digit_uar"].notna().all()
+    (kept,) = (tmp_path / "run" / "checkpoints").glob("best-*.npz")
+    assert kept.name == f"best-{len(history) - 1}.npz"
+
+
 @pytest.mark.parametrize(
     "options",
     [

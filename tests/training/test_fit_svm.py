@@ -30,6 +30,21 @@ def test_the_network_decides_as_scikit_learns_machine():
     assert (decisions.argmax(axis=1) == reference.predict(unseen)).all()
 
 
+def test_the_linear_kernel_decides_as_scikit_learns_machine():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(3, size=60)
+    values = (rng.standard_normal((60, 200)) + 0.3 * labels[:, None]).astype(np.float32)
+    trunk = SupportVectors(num_vectors=60, kernel="linear", class_weight="none", c=0.5)
+    trunk.build((None, 1, 200))
+    trunk.vectors.assign(values)
+    trunk.kernel_gamma.assign(0.01)
+    weights, offsets = one_against_rest(trunk, values, labels, 3, 0.01)
+    reference = OneVsRestClassifier(SVC(kernel="linear", C=0.5)).fit(0.1 * values, labels)
+    unseen = rng.standard_normal((40, 200)).astype(np.float32)
+    decisions = np.asarray(trunk(unseen[:, None])) @ weights + offsets
+    np.testing.assert_allclose(decisions, reference.decision_function(0.1 * unseen), atol=1e-3)
+
+
 def test_a_run_with_it_is_a_run_like_others(small_run, tmp_path):
     rest = [text for text in small_run if not text.startswith(("model.", "frontend."))]
     folder = run_experiment(compose([*rest, "model=svm", "frontend=filter_bank_summary"]))

@@ -79,3 +79,12 @@ def test_mean_average_precision_is_exact_where_answers_are_far_apart():
     assert float(metric.result()) == pytest.approx(expected, abs=1e-5)
     copy = type(metric).from_config(metric.get_config())
     assert float(copy.result()) == 0.0 and isinstance(copy, keras.metrics.Metric)
+
+
+@pytest.mark.parametrize("focus", [0.0, 0.5, 2.0])
+def test_the_focal_loss_is_that_of_keras(focus):
+    rng = np.random.default_rng(2)
+    targets = rng.integers(0, 2, (5, 4)).astype(np.float32)
+    values = rng.uniform(0.01, 0.99, (5, 4)).astype(np.float32)
+    expected = keras.losses.BinaryFocalCrossentropy(gamma=focus)(targets, values)
+    np.testing.assert_allclose(float(TagLoss("per_batch", focus=focus)(targets, values)), float(expected), rtol=1e-4)

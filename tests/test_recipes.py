@@ -1,0 +1,77 @@
+"""Recipes: what they set, and what is typed wins over them."""
+
+import pytest
+
+from mtl_tf import config_files
+from mtl_tf.compose import compose
+from mtl_tf.errors import UserError
+from mtl_tf.training.compile import build_optimizer
+
+EXPERIMENT = """# @package _global_
+defaults:
+  - override /corpus: [fsdd]
+  - override /task: [digit]
+  - override /frontend: log_mel
+  - override /model: compact_cnn
+pipeline:
+  clip_s: 1.0
+training:
+  epochs: 5
+recipe: mine
+recipes:
+  mine:
+    model: crnn
+    model.recurrent_units: 7
+    training.epochs: 9
+"""
+RECIPE = "augment: [gain]\naugment.gain.low_db: -3.0\ntraining.epochs: 8\ntraining.learning_rate: 0.5\n"
+
+
+@pytest.fixture
+def own(tmp_path):
+    for group, name, text in (("experiment", "words", EXPERIMENT), ("recipe", "mine", RECIPE)):
+        (tmp_path / group).mkdir()
+        (tmp_path / group / f"{name}.yaml").write_text(text)
+    return ["experiment=words", f"config_dir={tmp_path}"]
+
+
+def test_an_experiment_names_its_recipe_and_has_values_of_its_own_for_it(own):
+    config = compose(own)
+    assert config.recipe == "mine" and config.model.name == "crnn" and config.model.recurrent_units == 7
+    assert config.training.epochs == 9 and config.training.learning_rate == 0.5
+    assert config.augment["gain"].low_db == -3.0
+
+
+def test_without_a_recipe_the_experiment_is_as_its_other_keys_say(own):
+    for text in ("recipe=plain", "recipe=null"):
+        config = compose([*own, text])
+        assert config.model.name == "compact_cnn" and config.training.epochs == 5 and not config.augment
+    assert compose([*own, "recipe=null"]).recipe is None
+
+
+def test_what_is_typed_wins(own):
+    config = compose([*own, "training.epochs=2", "model=mel_cnn", "augment=[]"])
+    assert config.training.epochs == 2 and config.model.name == "mel_cnn" and not config.augment
+    assert config.training.learning_rate == 0.5
+    assert compose([*own, "model.recurrent_units=3"]).model.recurrent_units == 3
+
+
+def test_mistakes_are_explained(own):
+    with pytest.raises(UserError, match=r"no recipe is called strng\. Did you mean strong"):
+        compose(["experiment=fsdd", "recipe=strng"])
+    with pytest.raises(UserError, match=r"unknown key model\.recurrent_unit\."):
+        compose([*own, "model.recurrent_unit=3"])
+
+
+@pytest.mark.parametrize(
+    "name", sorted({path: name for name, path in config_files.choices("experiment").items()}.values())
+)
+def test_every_file_of_an_experiment_goes_with_the_strong_recipe(name):
+    config = compose([f"experiment={name}", "recipe=strong"])
+    assert config.recipe == "strong" and config.augment
+    build_optimizer(config.training, 10)
+
+
+def test_papers_are_trained_as_they_say_unless_asked():
+    for name in ("fu2020_multitask", "zeng2018_gresnet_multitask", "lu2020_cab_cnn_5s", "georgiev2017"):
+        assert compose([f"experiment={name}"]).recipe is None
