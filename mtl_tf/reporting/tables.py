@@ -48,6 +48,9 @@ def print_scores(folder: Path, name: str = names.METRICS) -> None:
                 values = [percent(scores[key], scores.get(f"{key}_std")) for key in keys]
                 guess = [percent(scores["majority"]["accuracy"])] if guesses else []
                 table.add_row(task, *values, percent(scores["chance"]), *guess, str(scores["n"]))
+                if "ensemble" in scores:
+                    together = [percent(scores["ensemble"][key]) for key in keys]
+                    table.add_row("  their answers averaged", *together, "", "", str(scores["n"]))
         if table.row_count:
             _console().print(table)
 

@@ -22,7 +22,7 @@ def merge_parts(folder: Path, kind: str, numbers: list[int]) -> None:
     `folds` or `repeats` each one's own. Folds, which test different clips, have confusion matrix, intervals and
     per-class scores of all test clips together besides (where they have the same classes); repeats, which test the same
     clips, have those of the one with the best accuracy, mAP or frame F1 (`best`), chosen on the test clips as papers
-    do.
+    do. Repeats have under `ensemble`, where one class is right, the scores of the mean of their answers, too.
 
     Args:
         folder: of the run.
@@ -77,7 +77,7 @@ def merge_scores(parts: list[dict[str, dict]], predictions: pd.DataFrame, kind: 
     for task in parts[0]:
         scores = [part[task] for part in parts]
         answers = predictions[predictions["task"] == task]
-        own = _merge_folds(scores, answers) if kind == "fold" else _best(scores)
+        own = _merge_folds(scores, answers) if kind == "fold" else _best(scores) | _ensemble(scores, answers)
         merged[task] = own | _means(scores)
     return merged
 
@@ -108,6 +108,20 @@ def _best(scores: list[dict]) -> dict[str, object]:
     judged = next(name for name in ("accuracy", "map", "frame_f1") if name in scores[0])
     best = max(scores, key=lambda score: score[judged])
     return best | {"best": {name: best[name] for name in _names(best)}}
+
+
+def _ensemble(scores: list[dict], predictions: pd.DataFrame) -> dict[str, object]:
+    """Scores the mean of the answers of all repeats, which test the same clips."""
+    if "uar" not in scores[0] or any(score["classes"] != scores[0]["classes"] for score in scores):
+        return {}
+    classes = tuple(scores[0]["classes"])
+    index = {name: position for position, name in enumerate(classes)}
+    clips = predictions.groupby("clip_id", sort=False)
+    values = np.stack([np.mean(np.stack(rows), axis=0) for _, rows in clips["probabilities"]])
+    labels, groups = clips["label"].first().map(index).to_numpy(int), clips["group"].first().to_numpy(object)
+    scored = score_task(labels, values, classes, groups)
+    wanted = [*_names(scored), *(f"{name}_interval" for name in _names(scored))]
+    return {"ensemble": {name: scored[name] for name in wanted if name in scored}}
 
 
 def _names(scores: dict) -> list[str]:

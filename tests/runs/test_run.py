@@ -268,6 +268,12 @@ def test_repeats_differ_by_their_seed_and_the_best_is_named(small_run):
     assert found["test"]["digit"]["best"]["accuracy"] == max(values)
     assert found["test"]["digit"]["n"] == 20
     assert load_config(folder / "repeats" / "2").seed == 2
+    tables = [pd.read_parquet(folder / "repeats" / str(number) / "predictions.parquet") for number in range(3)]
+    tables = [table[table["task"] == "digit"].set_index("clip_id") for table in tables]
+    mean = sum(np.stack(table.loc[tables[0].index, "probabilities"]) for table in tables)
+    right = np.array(["0", "1"])[mean.argmax(axis=1)] == tables[0]["label"].to_numpy()
+    assert found["test"]["digit"]["ensemble"]["accuracy"] == pytest.approx(right.mean())
+    assert "the answers of all repeats averaged" in (folder / "report.html").read_text()
     histories = [load_history(folder / "repeats" / str(number))["loss"][0] for number in range(3)]
     assert len(set(histories)) == 3
     assert "mean" in (folder / "report.html").read_text() and "3 repeats" in (folder / "report.html").read_text()
