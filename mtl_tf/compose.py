@@ -79,7 +79,8 @@ def compose(overrides: Sequence[str], note: Callable[[str], None] | None = None)
     if not re.fullmatch(r"[\w/]+", experiment):
         raise UserError("give one experiment=NAME." + nearest_hint("", choices("experiment", dirs)))
     typed = arguments.pop(GROUP, None)
-    recipe = read_recipe(Path(experiment).name, None if typed is None else typed.text, dirs, arguments)
+    texts = {key: override.text for key, override in arguments.items()}
+    recipe = read_recipe(Path(experiment).name, None if typed is None else typed.text, dirs, texts)
     groups = {key: override for key, override in arguments.items() if key in GROUPS}
     groups |= {key: Override(key, text) for key, text in recipe.groups.items()}
     chosen = [_choose(key, override, dirs) for key, override in groups.items()]

@@ -1,6 +1,6 @@
 """Recipes: how well a model is trained, as one choice that goes with every experiment."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from mtl_tf.errors import UserError, nearest_hint
 
 GROUP = "recipe"
 OF_EXPERIMENT, DEFAULT = "recipes", "recipe"  # keys of an experiment's file
-_CHOSEN = ("frontend", "model", "augment")  # groups that a recipe may choose from
+AUGMENT = "augment"
+_CHOSEN = ("frontend", "model", AUGMENT)  # groups that a recipe may choose from
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Recipe:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def read_recipe(experiment: str, typed: str | None, dirs: Sequence[Path], given: Collection[str]) -> Recipe:
+def read_recipe(experiment: str, typed: str | None, dirs: Sequence[Path], given: Mapping[str, str]) -> Recipe:
     """Reads the recipe of a run.
 
     Its keys are those of `configs/recipe/NAME.yaml` and, before these, of the experiment's own section `recipes.NAME`.
@@ -40,7 +41,7 @@ def read_recipe(experiment: str, typed: str | None, dirs: Sequence[Path], given:
         experiment: name of the experiment.
         typed: name of the recipe; None: the one that the experiment's file names under `recipe`, if any.
         dirs: folders of the groups.
-        given: keys and groups that were typed, which a recipe leaves alone.
+        given: keys and groups that were typed, with their values, which a recipe leaves alone.
 
     Raises:
         UserError: there is no such recipe, or a file of it is damaged.
@@ -57,9 +58,14 @@ def read_recipe(experiment: str, typed: str | None, dirs: Sequence[Path], given:
     keys = _read(file_of(GROUP, name, dirs)) | (own.get(OF_EXPERIMENT, {}).get(name) or {})
     groups = {key: _as_typed(keys.pop(key)) for key in GROUPS if key in keys and key in _CHOSEN}
     # What belongs to a choice of the recipe's falls with it where another one is typed.
-    idle = {group for group in groups if group in given}
-    values = {key: value for key, value in keys.items() if key.partition(".")[0] not in idle}
-    return Recipe(name, {group: text for group, text in groups.items() if group not in idle}, values)
+    idle = {group for group in groups if group in given and group != AUGMENT}
+    changing = [own.strip() for own in given.get(AUGMENT, groups.get(AUGMENT, "")).strip("[]").split(",")]
+    values = {
+        key: value
+        for key, value in keys.items()
+        if key.split(".")[0] not in idle and (key.split(".")[0] != AUGMENT or key.split(".")[1] in changing)
+    }
+    return Recipe(name, {group: text for group, text in groups.items() if group not in given}, values)
 
 
 def _as_typed(choice: Any) -> str:

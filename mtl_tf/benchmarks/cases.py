@@ -77,9 +77,11 @@ COMPARED = CASES | {
     "vgg11": _picture_case(224, 3),
     "resnet18": _picture_case(224, 3),
     "attention_cnn": _picture_case(256, 1),
+    "compact_cnn": Case(16, (240, 64), {"emotion": 8, "speaker": 24}, "adam", "log_mel", clip_s=2.4),
+    "residual_cnn": Case(16, (240, 64), {"emotion": 8, "speaker": 24}, "adam", "log_mel", clip_s=2.4),
     "mel_cnn": Case(32, (300, 64), {"emotion": 8, "speaker": 24}, "adam", "log_mel"),
 }
-"""The papers' models and those that they compare with, the latter on few pictures, since they are large."""
+"""The papers' models, those that they compare with, the latter on few pictures, since they are large, and our own."""
 
 MODELS = tuple(name for name, case in COMPARED.items() if case.model is None)
 """The models, each once."""

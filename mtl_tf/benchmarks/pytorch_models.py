@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from mtl_tf.benchmarks.pytorch_comparison_models import COMPARISON_TRUNKS
+from mtl_tf.benchmarks.pytorch_small_models import CompactCNN, ResidualCNN
 
 
 class GResNet(nn.Module):
@@ -199,6 +200,8 @@ def uncounted_operations(model: nn.Module, features: torch.Tensor) -> int:
 
 
 _TRUNKS = COMPARISON_TRUNKS | {
+    "compact_cnn": CompactCNN,
+    "residual_cnn": ResidualCNN,
     "gresnet": GResNet,
     "gresnet_residual": partial(GResNet, block="residual"),
     "gresnet_plain": partial(GResNet, block="plain"),

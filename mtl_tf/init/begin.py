@@ -32,7 +32,9 @@ KEYS = ("name", "config_dir", "task", "levels", "audio_dir", "force", "prepared_
 COLUMNS = tuple(f"columns.{column}" for column in ALIASES)
 DEFAULT_DIR = "my_configs"
 LEFT_OUT = (*get_args(UnusableClip), "duplicate", "too_short")
-TRAINING = {"epochs": 40, "learning_rate": 0.001, "learning_rate_schedule": "cosine"}
+# The network and its recipe were chosen on validation clips of Arabic Speech Commands, of speakers unknown to training.
+TRAINING = {"epochs": 40, "learning_rate_schedule": "cosine"}
+RATES = {"crnn": 0.001, "residual_cnn": 0.002}
 
 
 def begin(arguments: Sequence[str]) -> str:
@@ -94,11 +96,13 @@ def begin(arguments: Sequence[str]) -> str:
         say(f"note: {line}")
     say(f"tested on {sentence}")
     of_frames = any(task.of_frames for task in tasks)
-    experiment = propose_lengths(usable, of_frames) | division | {"training": TRAINING}
+    model = "crnn" if of_frames else "residual_cnn"
+    training = {"training": TRAINING | {"learning_rate": RATES[model]}, "recipe": "strong"}
+    experiment = propose_lengths(usable, of_frames) | division | training
     texts = {
         f"corpus/{name}.yaml": corpus_text(name, options),
         **{f"task/{task.name}.yaml": task_text(task, name) for task in tasks},
-        f"experiment/{name}.yaml": experiment_text(name, options, tasks, experiment),
+        f"experiment/{name}.yaml": experiment_text(name, options, tasks, model, experiment),
     }
     there = [str(own / file) for file in texts if (own / file).exists()]
     if there and values.get("force", "false") != "true":

@@ -25,14 +25,6 @@ FEW_CLASSES = 10  # of events, which are a task however few clips there are
 HIGHEST_RATE_HZ = 16000
 MOST_NAMED = 8
 LONGEST_S, LONGEST_OF_FRAMES_S = 5.0, 10.0
-# Chosen on validation clips of Arabic Speech Commands, speakers that training does not have.
-MODEL = {
-    "filters": [24, 48, 96, 192],
-    "embedding_units": 256,
-    "feature_noise": 0.3,
-    "bin_mask_bins": 12,
-    "time_mask_frames": 12,
-}
 WORD_S = 2.0  # clips up to this length are taken for words, in which the order of sounds matters
 
 
@@ -279,6 +271,6 @@ def propose_lengths(manifest: pd.DataFrame, of_frames: bool = False) -> dict[str
         }
     return {
         "frontend": {"sample_rate": rate, **windows, "normalize": "global"},
-        "model": {"time_segments": 6 if clip_s <= WORD_S else 1, **MODEL},
+        "model": {"time_segments": 6 if clip_s <= WORD_S else 1},
         "pipeline": {"clip_s": round(clip_s, 2), "batch_size": 16, "noise_db": [-80, -30], "shards": True},
     }

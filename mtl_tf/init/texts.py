@@ -27,10 +27,12 @@ def task_text(task: ProposedTask, corpus: str) -> str:
     return "\n".join([*lines, f"labels: {as_typed({corpus: labels})}"]) + "\n"
 
 
-def experiment_text(name: str, options: CorpusConfig, tasks: Sequence[ProposedTask], keys: dict[str, object]) -> str:
+def experiment_text(
+    name: str, options: CorpusConfig, tasks: Sequence[ProposedTask], model: str, keys: dict[str, object]
+) -> str:
     """Writes `experiment/NAME.yaml`."""
     chosen = ", ".join(task.name for task in tasks)
     lines = ["# @package _global_", f"# Proposed by scripts/init.py for {options.path}", "defaults:"]
     lines += [f"  - override /corpus: [{name}]", f"  - override /task: [{chosen}]"]
-    lines += ["  - override /model: crnn"] * any(task.of_frames for task in tasks)
+    lines.append(f"  - override /model: {model}")
     return "\n".join([*lines, *(f"{key}: {as_typed(value)}" for key, value in keys.items())]) + "\n"
