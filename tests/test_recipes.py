@@ -75,3 +75,11 @@ def test_every_file_of_an_experiment_goes_with_the_strong_recipe(name):
 def test_papers_are_trained_as_they_say_unless_asked():
     for name in ("fu2020_multitask", "zeng2018_gresnet_multitask", "lu2020_cab_cnn_5s", "georgiev2017"):
         assert compose([f"experiment={name}"]).recipe is None
+
+
+@pytest.mark.parametrize("name", ["real_ravdess", "esc10", "emodb", "arabic_speech_commands", "fsdd"])
+def test_shipped_experiments_are_strong_and_keep_their_plain_form(name):
+    strong, plain = (compose([f"experiment={name}", *rest]) for rest in ([], ["recipe=plain"]))
+    assert strong.recipe == "strong" and strong.model.name == "residual_cnn" and strong.training.average_weights
+    assert plain.model.name == "compact_cnn" and not plain.augment and not plain.training.average_weights
+    assert strong.tasks == plain.tasks and strong.corpora == plain.corpora
