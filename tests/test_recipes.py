@@ -68,7 +68,7 @@ def test_mistakes_are_explained(own):
 )
 def test_every_file_of_an_experiment_goes_with_the_strong_recipe(name):
     config = compose([f"experiment={name}", "recipe=strong"])
-    assert config.recipe == "strong" and config.augment
+    assert config.recipe == "strong" and config.training.average_weights
     build_optimizer(config.training, 10)
 
 

@@ -29,7 +29,7 @@ class TrainingConfig(Section):
         ge=0,
         lt=1,
         description="validation, and the saved network, have a running mean of the weights, of which each step keeps "
-        "this share, such as 0.99; 0: the weights themselves",
+        "this share, such as 0.99, less in a training of few steps; 0: the weights themselves",
     )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of a label that is spread over all classes, where one class is right"

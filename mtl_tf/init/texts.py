@@ -6,6 +6,8 @@ from mtl_tf.config import CorpusConfig
 from mtl_tf.init.propose import ProposedTask
 from mtl_tf.values import as_typed
 
+DEFAULT_MODEL = "residual_cnn"  # of configs/run.yaml
+
 
 def corpus_text(name: str, options: CorpusConfig) -> str:
     """Writes `corpus/NAME.yaml`."""
@@ -34,5 +36,5 @@ def experiment_text(
     chosen = ", ".join(task.name for task in tasks)
     lines = ["# @package _global_", f"# Proposed by scripts/init.py for {options.path}", "defaults:"]
     lines += [f"  - override /corpus: [{name}]", f"  - override /task: [{chosen}]"]
-    lines.append(f"  - override /model: {model}")
+    lines += [f"  - override /model: {model}"] * (model != DEFAULT_MODEL)
     return "\n".join([*lines, *(f"{key}: {as_typed(value)}" for key, value in keys.items())]) + "\n"

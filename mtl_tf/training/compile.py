@@ -17,6 +17,8 @@ from mtl_tf.training.metrics import tracked_metrics
 from mtl_tf.training.step_loss import StepLoss
 from mtl_tf.training.tag_loss import TagLoss
 
+FEWEST_MEANS = 10  # so many times as long as the mean of the weights reaches back training has to be
+
 
 def compile_model(model: keras.Model, config: RunConfig, fold: FoldData, steps_per_epoch: int) -> keras.Model:
     """Compiles the model of a run, or the part of it that is trained.
@@ -71,7 +73,9 @@ def build_optimizer(options: TrainingConfig, steps_per_epoch: int) -> keras.opti
     values = {"learning_rate": rate, "weight_decay": options.weight_decay or None}
     values["global_clipnorm"] = options.clip_norm
     if options.average_weights:
-        values |= {"use_ema": True, "ema_momentum": options.average_weights}
+        # The mean begins with the first weights, of which little may be left at the end of a short training.
+        longest = 1.0 - FEWEST_MEANS / max(options.epochs * steps_per_epoch, FEWEST_MEANS)
+        values |= {"use_ema": True, "ema_momentum": min(options.average_weights, longest)}
     if options.optimizer == "adamw" and not options.weight_decay:
         del values["weight_decay"]
     if options.optimizer == "sgd":

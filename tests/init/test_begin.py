@@ -61,7 +61,7 @@ def test_two_corpora_with_the_same_column_make_one_run(tmp_path):
     scores = load_metrics(run_experiment(compose(["experiment=hums", *both])))["test"]
     assert {name: scores[name]["n"] for name in ("beeps", "hums")} == {"beeps": 4, "hums": 6}
     lines = [line for path in (tmp_path / "own").rglob("*.yaml") for line in path.read_text().splitlines()]
-    assert len(lines) <= 36
+    assert len(lines) <= 38
     with pytest.raises(
         UserError, match=r"split\.strategy: each corpus of this run has a division of its own; give corpora"
     ):

@@ -37,11 +37,17 @@ def test_long_gradients_are_shortened():
     np.testing.assert_allclose(weights[1], [-0.4], atol=1e-6)
 
 
+@pytest.mark.parametrize(("epochs", "steps", "kept"), [(100, 100, 0.98), (5, 4, 0.5), (2, 3, 0.0)])
+def test_the_mean_reaches_back_over_a_tenth_of_the_training_at_most(epochs, steps, kept):
+    options = TrainingConfig(epochs=epochs, average_weights=0.98)
+    assert build_optimizer(options, steps).ema_momentum == pytest.approx(kept)
+
+
 def test_the_mean_of_the_weights_is_the_one_by_hand_and_the_weights_come_back():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     options = TrainingConfig(optimizer="sgd", learning_rate=0.1, average_weights=0.8)
-    model.compile(build_optimizer(options, 1), "mse")
+    model.compile(build_optimizer(options, 1000), "mse")
     rng, mean = np.random.default_rng(0), None
     for step in range(6):
         model.train_on_batch(rng.normal(size=(4, 3)), rng.normal(size=(4, 2)))
