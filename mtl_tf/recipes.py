@@ -44,7 +44,7 @@ def read_recipe(experiment: str, typed: str | None, dirs: Sequence[Path], given:
         given: keys and groups that were typed, with their values, which a recipe leaves alone.
 
     Raises:
-        UserError: there is no such recipe, or a file of it is damaged.
+        UserError: there is no such recipe, a file of it is damaged or holds no keys.
     """
     own = {}
     if experiment in choices("experiment", dirs):
@@ -53,9 +53,12 @@ def read_recipe(experiment: str, typed: str | None, dirs: Sequence[Path], given:
     if name in (None, "null", ""):
         return Recipe()
     known = choices(GROUP, dirs)
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise UserError(f"no recipe is called {name}.{nearest_hint(str(name), known)}")
-    keys = _read(file_of(GROUP, name, dirs)) | (own.get(OF_EXPERIMENT, {}).get(name) or {})
+    sections = own.get(OF_EXPERIMENT) or {}
+    if not isinstance(sections, dict) or not isinstance(sections.get(name) or {}, dict):
+        raise UserError(f"experiment {experiment}: {OF_EXPERIMENT}.{name} must hold keys, such as training.epochs: 40")
+    keys = _read(file_of(GROUP, name, dirs)) | (sections.get(name) or {})
     groups = {key: _as_typed(keys.pop(key)) for key in GROUPS if key in keys and key in _CHOSEN}
     # What belongs to a choice of the recipe's falls with it where another one is typed.
     idle = {group for group in groups if group in given and group != AUGMENT}
@@ -77,4 +80,6 @@ def _read(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    return values if isinstance(values, dict) else {}
+    if not isinstance(values, dict):
+        raise UserError(f"{path} holds no keys; give it some, or remove it")
+    return values

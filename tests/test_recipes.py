@@ -6,6 +6,7 @@ from mtl_tf import config_files
 from mtl_tf.compose import compose
 from mtl_tf.errors import UserError
 from mtl_tf.training.compile import build_optimizer
+from mtl_tf.tuning.experiment_file import write_experiment
 
 EXPERIMENT = """# @package _global_
 defaults:
@@ -54,6 +55,38 @@ def test_what_is_typed_wins(own):
     assert config.training.epochs == 2 and config.model.name == "mel_cnn" and not config.augment
     assert config.training.learning_rate == 0.5
     assert compose([*own, "model.recurrent_units=3"]).model.recurrent_units == 3
+
+
+def test_what_a_search_found_is_not_overruled_by_the_recipe_it_began_with(own, tmp_path):
+    found = compose([*own, "training.learning_rate=0.25", "training.average_weights=0.5"])
+    write_experiment(found, "found", tmp_path / "experiment" / "found.yaml")
+    again = compose(["experiment=found", own[1]])
+    assert again == found.model_copy(update={"experiment": "found", "recipe": None})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("recipes: 3\n", "recipes.mine must hold keys"),
+        ("recipes: {mine: [gain]}\n", "recipes.mine must hold keys"),
+        ("recipe: [mine]\n", "no recipe is called"),
+    ],
+)
+def test_a_damaged_section_is_explained(own, tmp_path, text, message):
+    path = tmp_path / "experiment" / "words.yaml"
+    name = text.partition(":")[0]
+    kept = (
+        path.read_text().split(f"\n{name}:")[0] if name == "recipes" else path.read_text().replace("recipe: mine\n", "")
+    )
+    path.write_text(f"{kept}\n{text}")
+    with pytest.raises(UserError, match=message):
+        compose(own)
+
+
+def test_a_recipe_without_keys_is_named(own, tmp_path):
+    (tmp_path / "recipe" / "mine.yaml").write_text("")
+    with pytest.raises(UserError, match=r"mine\.yaml holds no keys"):
+        compose(own)
 
 
 def test_mistakes_are_explained(own):

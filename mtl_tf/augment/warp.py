@@ -18,8 +18,8 @@ class Warp(Augmentation):
 
     Moving all frequencies by a factor is what another length of the vocal tract does (Jaitly and Hinton 2013); the
     stretch in time is that of speed perturbation (Ko et al. 2015). Both are drawn evenly in the logarithm. Shapes: see
-    `Augmentation`. Departures: features are interpolated linearly in place of the waveform, which takes a hundredth of
-    the time; what a slower clip has beyond the frames of the batch is cut off, and what a faster one lacks is padding.
+    `Augmentation`. Departures: features are interpolated linearly in place of the waveform; what a slower clip has
+    beyond the frames of the batch is cut off, and what a faster one lacks is padding.
 
     Args:
         frequencies_hz: centre of each bin, rising; None: bins are no frequencies, and none are moved.

@@ -59,6 +59,11 @@ class FrontEnd(keras.layers.Layer):
         return self.normalize != "none" and self.normalize_over not in (TRAINING, CLIP)
 
     @property
+    def is_fitted(self) -> bool:
+        """Whether statistics of the training clips are to be set, for all clips or where no others are given."""
+        return self.normalize != "none" and self.normalize_over != CLIP
+
+    @property
     def num_bins(self) -> int:
         """Number of values per frame."""
         raise NotImplementedError
@@ -105,7 +110,7 @@ class FrontEnd(keras.layers.Layer):
 
     def build(self, waveform_shape, length_shape=None) -> None:
         """Creates the statistics, mean 0 and standard deviation 1."""
-        if self.normalize != "none":
+        if self.is_fitted:
             shape = (self.num_bins,)
             self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
             self.deviation = self.add_weight(shape=shape, initializer="ones", trainable=False, name="deviation")

@@ -17,7 +17,8 @@ class ResidualCNN(SteppedTrunk):
     """A stem that halves time and frequency, then residual blocks, each at half the resolution of the one before.
 
     The block is that of He et al. 2016 (two 3x3 convolutions with batch normalisation, and a 1x1 convolution beside
-    them), after 2x2 max pooling in place of strides, whose results would depend on how much padding follows a clip.
+    them, here without), after 2x2 max pooling in place of strides, whose results would depend on how much padding
+    follows a clip.
 
     Time is pooled by means over stretches of the clip and, with weights that the network learns, by the mean and
     deviation of each channel (attentive statistics pooling, Okabe, Koshinaka and Shinoda 2018, section 3).
@@ -33,7 +34,7 @@ class ResidualCNN(SteppedTrunk):
         filters: of each block.
         time_segments: the clip is cut into so many stretches of equal length and each is averaged apart, which keeps
             the order of sounds in a word; 1 for sounds without order.
-        attention_units: of the layer that finds the weights of the steps; 0: all steps weigh alike.
+        attention_units: of the layer that finds the weights of the steps.
         embedding_units: width of the output.
         dropout: share of values dropped in training, before and after the embedding.
     """

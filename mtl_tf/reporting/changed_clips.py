@@ -47,7 +47,7 @@ def write_changed_clips(config: RunConfig, path: Path) -> Path:
     )
     frontend = build_frontend(config.frontend.name, config.options("frontend"))
     frontend(waveform, length)
-    if hasattr(frontend, "mean"):
+    if frontend.is_fitted:
         raw, mask = (np.asarray(values) for values in frontend.raw(waveform, length))
         frontend.set_statistics(raw[mask].mean(axis=0), raw[mask].std(axis=0))
     names = ready.data.manifest["clip_id"].to_numpy(object)[chosen]

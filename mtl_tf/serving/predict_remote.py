@@ -27,8 +27,11 @@ def predict_remote(values: dict[str, str], files: Sequence[Path]) -> None:
         files: WAV, FLAC, OGG or MP3.
 
     Raises:
-        UserError: the server is away or refuses; or, after all files were tried, some could not be decoded.
+        UserError: `enrol` is given; the server is away or refuses; or, after all files were tried, some could not be
+            decoded.
     """
+    if "enrol" in values:
+        raise UserError("enrol is for run=DIR; a server has the signatures enrol and with_statistics")
     windows = Windows.from_keys(values)
     written = AnswerFile(Path(values["out"]), files) if "out" in values else None
     timeout_s = positive_number("timeout_s", values.get("timeout_s", "30"))

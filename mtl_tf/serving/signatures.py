@@ -12,19 +12,17 @@ from mtl_tf.models.build import STATISTICS, embedding_of
 from mtl_tf.models.build import answer as model_answer
 from mtl_tf.models.steps import model_steps
 from mtl_tf.serving.enrolment import checked_statistics, enrol
+from mtl_tf.serving.request_checks import Answers, checked_length, few_enough, make_signature
 from mtl_tf.serving.wav_bytes import WavDecoder
 
 WINDOWS_AT_ONCE, SECONDS_AT_ONCE = 16, 160  # computed together, so that memory is bounded
 MOST_WINDOWS = 36_000  # an hour at ten a second
 LONGEST_STEP_S = 3600.0
-MOST_SECONDS = 3600  # of the clips of a request, each counted as the longest
 WAVEFORM = tf.TensorSpec([None, None], tf.float32, name="waveform")
 WAV = tf.TensorSpec([], tf.string)
 RAGGED = tf.RaggedTensorSpec([None], tf.float32, ragged_rank=0)
 LENGTH = tf.TensorSpec([None], tf.int32, name="length")
 VALID, TIME, PADDING_S = "valid_steps", "time_s", -1.0
-
-Answers = dict[str, tf.Tensor]
 
 
 class ServedModel(tf.Module):
@@ -107,14 +105,14 @@ class ServedModel(tf.Module):
         """Makes every signature, by its name."""
         functions = {"serving_default": self._answer, "embedding": self._embed}
         functions |= {f"task_{task}": answer for task, answer in self._one_task.items()}
-        served = {name: _signature(_every_sample(answer), WAVEFORM) for name, answer in functions.items()}
-        served["with_length"] = _signature(
-            lambda waveform, length: self._answer(waveform, _checked_length(waveform, length)), WAVEFORM, LENGTH
+        served = {name: make_signature(_every_sample(answer), WAVEFORM) for name, answer in functions.items()}
+        served["with_length"] = make_signature(
+            lambda waveform, length: self._answer(waveform, checked_length(waveform, length)), WAVEFORM, LENGTH
         )
         seconds = [tf.TensorSpec([], tf.float32, name=name) for name in ("window_s", "hop_s")]
-        served["windows"] = _signature(self._windows, tf.TensorSpec([None], tf.float32, name="waveform"), *seconds)
-        served["from_wav_bytes"] = _signature(self._from_wav_bytes, tf.TensorSpec([None], tf.string, name="wav"))
-        served["about"] = _signature(
+        served["windows"] = make_signature(self._windows, tf.TensorSpec([None], tf.float32, name="waveform"), *seconds)
+        served["from_wav_bytes"] = make_signature(self._from_wav_bytes, tf.TensorSpec([None], tf.string, name="wav"))
+        served["about"] = make_signature(
             lambda question: {"details": tf.fill(tf.shape(question), self._details)},
             tf.TensorSpec([None], tf.string, name="question"),
         )
@@ -131,16 +129,16 @@ class ServedModel(tf.Module):
         known = [tf.TensorSpec([None, self._frontend.num_bins], tf.float32, name=name) for name in STATISTICS]
         answer = self._checked(_with_steps(self._model, self._model.output), *known)
         measured = self._checked(enrol(self._frontend))
-        with_known = _signature(
+        with_known = make_signature(
             lambda waveform, length, *known: answer(
-                waveform, _checked_length(waveform, length), *checked_statistics(waveform, *known)
+                waveform, checked_length(waveform, length), *checked_statistics(waveform, *known)
             ),
             WAVEFORM,
             LENGTH,
             *known,
         )
-        enrolled = _signature(
-            lambda waveform, length: measured(waveform, _checked_length(waveform, length)), WAVEFORM, LENGTH
+        enrolled = make_signature(
+            lambda waveform, length: measured(waveform, checked_length(waveform, length)), WAVEFORM, LENGTH
         )
         return {"with_statistics": with_known, "enrol": enrolled}
 
@@ -162,7 +160,7 @@ class ServedModel(tf.Module):
             with tf.control_dependencies([not_empty, in_range]):
                 waveform = waveform[:, : self._longest]
             seconds = tf.size(waveform, out_type=tf.int64) // self._sample_rate
-            with tf.control_dependencies([_few_enough(seconds)]):
+            with tf.control_dependencies([few_enough(seconds)]):
                 waveform = tf.identity(waveform)
             short = tf.maximum(self._shortest - tf.shape(waveform)[1], 0)
             length = tf.minimum(length, tf.shape(waveform)[1])
@@ -193,7 +191,7 @@ class ServedModel(tf.Module):
         """Pads clips to the longest, unless a few bytes would so become more than memory holds."""
         seconds = waveforms.bounding_shape(out_type=tf.int64)
         seconds = seconds[0] * seconds[1] // self._sample_rate
-        with tf.control_dependencies([_few_enough(seconds)]):
+        with tf.control_dependencies([few_enough(seconds)]):
             return waveforms.to_tensor(), tf.cast(waveforms.row_lengths(), tf.int32)
 
     def _windows(self, waveform: tf.Tensor, window_s: tf.Tensor, hop_s: tf.Tensor) -> Answers:
@@ -265,44 +263,11 @@ class ServedModel(tf.Module):
             scores = tf.concat([answers[task] for task in tasks], axis=1)
             return {"classes": tf.repeat(names[None], tf.shape(scores)[0], axis=0), "scores": scores}
 
-        return _signature(classify, tf.TensorSpec([None], tf.string, name="inputs"))
-
-
-def _few_enough(seconds: tf.Tensor) -> tf.Operation:
-    message = f"clips as long as the longest come to more than {MOST_SECONDS} s, ask for fewer at once, or in windows;"
-    return tf.debugging.Assert(seconds <= MOST_SECONDS, [message, seconds])
-
-
-def _signature(function: Callable[..., Answers], *inputs: tf.TensorSpec) -> tf.types.experimental.PolymorphicFunction:
-    """Makes a signature that refuses an input with another number of axes by its name, which loaders do not."""
-
-    def checked(*values: tf.Tensor) -> Answers:
-        return function(*(_with_axes(value, spec) for value, spec in zip(values, inputs, strict=True)))
-
-    return tf.function(checked, input_signature=inputs)
-
-
-def _with_axes(value: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
-    """Checks the shape; the placeholder, whose name is in the error, keeps it from being taken for granted."""
-    return tf.ensure_shape(tf.compat.v1.placeholder_with_default(value, None, name=f"input_{spec.name}"), spec.shape)
+        return make_signature(classify, tf.TensorSpec([None], tf.string, name="inputs"))
 
 
 def _every_sample(answer: Callable[[tf.Tensor, tf.Tensor], Answers]) -> Callable[[tf.Tensor], Answers]:
     return lambda waveform: answer(waveform, tf.fill(tf.shape(waveform)[:1], tf.shape(waveform)[1]))
-
-
-def _checked_length(waveform: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-    """Refuses lengths that are none of the waveform."""
-    clips, samples = tf.unstack(tf.shape(waveform))
-    fits = tf.reduce_all((length >= 1) & (length <= samples))
-    message = ["length must be from 1 to the samples of the waveform,", samples, "; it is", length]
-    one_each = tf.size(length) == clips
-    checks = [
-        tf.debugging.Assert(fits, message),
-        tf.debugging.Assert(one_each, ["length must hold one number per clip; it holds", tf.size(length)]),
-    ]
-    with tf.control_dependencies(checks):
-        return tf.identity(length)
 
 
 def _is_of_frames(output) -> bool:

@@ -24,7 +24,7 @@ from mtl_tf.data.pipeline import evaluation_dataset, training_dataset
 from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
-from mtl_tf.frontends.frontend import CLIP, FrontEnd
+from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.build import build_model, build_trunk, count_parameters, without_augmentations
 from mtl_tf.models.steps import steps_of
 from mtl_tf.progress import say
@@ -103,7 +103,7 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
     model = compile_model(whole if raw is None else features_model(whole), config, fold, steps)
     history = last_checkpoint(folder).restore(model)
     if not history or raw is not None:
-        say("measuring the features of the training clips", config.quiet or not hasattr(frontend, "mean"))
+        say("measuring the features of the training clips", config.quiet or not frontend.is_fitted)
         fit_normalization(frontend, source, positions, config, raw)
     features = None if raw is None else finish_features(frontend, raw, used, source, config.pipeline)
     first = len(history)
@@ -203,7 +203,7 @@ def fit_normalization(
         config: of the run.
         raw: the features, where they are kept.
     """
-    if frontend.normalize == "none" or frontend.normalize_over == CLIP:
+    if not frontend.is_fitted:
         return
     key = ("mean and deviation", str(config.frontend), positions.tobytes(), raw is None)
     if key not in source.measured:

@@ -11,14 +11,15 @@ from mtl_tf.files import write_whole
 _LEFT_OUT = {
     *("experiment", "fold", "data_root", "prepared_dir", "runs_dir"),
     *("resume", "score_test", "report_audio", "quiet"),
+    "recipe",  # whose values are among the others, and would go before what was found
 }
 
 
 def write_experiment(config: RunConfig, remark: str, path: Path) -> None:
     """Writes a file for `configs/experiment` that stands on its own.
 
-    Composed under any name, it gives the same configuration but for that name, the folders and the fold, whatever
-    becomes of the experiment that the search began with.
+    Composed under any name, it gives the same configuration but for that name, the folders, the fold and the name
+    of the recipe, whatever becomes of the experiment that the search began with.
 
     Args:
         config: of the run.
