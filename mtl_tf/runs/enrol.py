@@ -7,7 +7,9 @@ import numpy as np
 
 from mtl_tf.data.decode import load_clip
 from mtl_tf.errors import UserError
+from mtl_tf.frontends.frame_sums import FrameSums
 from mtl_tf.frontends.frontend import FrontEnd
+from mtl_tf.models.build import STATISTICS
 from mtl_tf.progress import say
 
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
@@ -44,15 +46,12 @@ def statistics_of(frontend: FrontEnd, enrol: Path | str | None) -> dict[str, np.
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES)
     if not files:
         raise UserError(f"enrol={enrol}: there is no audio file; give a clip or a folder of clips")
-    count, total, squares = 0, 0.0, 0.0
+    sums = FrameSums()
     for file in files:
         samples = load_clip(file, frontend.sample_rate, warn=say)
         if len(samples) < frontend.min_samples:
             raise UserError(f"{file} is shorter than one analysis frame")
         features, mask = frontend.raw(samples[None])
-        frames = np.asarray(features)[np.asarray(mask)].astype(np.float64)
-        count, total, squares = count + len(frames), total + frames.sum(axis=0), squares + np.square(frames).sum(axis=0)
-    mean = total / count
-    deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 0.0))
-    values = [np.asarray(each, np.float32)[None] for each in frontend.spread(mean, deviation)]
-    return dict(zip(("mean", "deviation"), values, strict=True))
+        sums.add(np.asarray(features)[np.asarray(mask)])
+    values = [np.asarray(each, np.float32)[None] for each in frontend.spread(*sums.statistics())]
+    return dict(zip(STATISTICS, values, strict=True))

@@ -24,6 +24,7 @@ from mtl_tf.data.pipeline import evaluation_dataset, training_dataset
 from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
+from mtl_tf.frontends.frame_sums import FrameSums
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.build import build_model, build_trunk, count_parameters, without_augmentations
 from mtl_tf.models.steps import steps_of
@@ -207,19 +208,15 @@ def fit_normalization(
         return
     key = ("mean and deviation", str(config.frontend), positions.tobytes(), raw is None)
     if key not in source.measured:
-        count, total, squares = 0.0, 0.0, 0.0
+        sums = FrameSums()
         if raw is not None:
             blocks = np.array_split(positions, -(-len(positions) // _BLOCK))
             batches = (raw.of(block, source)[:2] for block in blocks)
         else:
             batches = map_batches(frontend_raw(frontend), source, positions, config.pipeline)
         for features, mask in batches:
-            frames = features[mask].astype(np.float64)  # (valid frames, bins)
-            count += len(frames)
-            total += frames.sum(axis=0)
-            squares += np.square(frames).sum(axis=0)
-        mean = total / count
-        source.measured[key] = mean, np.sqrt(np.maximum(squares / count - np.square(mean), 0.0))
+            sums.add(features[mask])
+        source.measured[key] = sums.statistics()
     frontend.set_statistics(*source.measured[key])
 
 

@@ -11,6 +11,7 @@ from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.mapping import map_batches
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.frontends.build import build_frontend
+from mtl_tf.frontends.frame_sums import FrameSums
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.build import STATISTICS
 
@@ -64,17 +65,11 @@ def frontend_raw(frontend: FrontEnd) -> Callable[[dict[str, tf.Tensor]], tuple[t
 def _measure(
     frontend: FrontEnd, source: ClipSource, groups: np.ndarray, config: RunConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    positions = np.arange(len(groups))
-    count = np.zeros((groups.max() + 1, 1))
-    total, squares = (np.zeros((len(count), frontend.num_bins)) for _ in range(2))
-    place = 0
+    sums = [FrameSums() for _ in range(groups.max() + 1)]
+    clips = iter(groups)
     source.statistics = {}
-    for features, mask in map_batches(frontend_raw(frontend), source, positions, config.pipeline):
-        for frames, own in zip(features.astype(np.float64), mask, strict=True):
-            group, place = groups[place], place + 1
-            count[group] += own.sum()
-            total[group] += frames[own].sum(axis=0)
-            squares[group] += np.square(frames[own]).sum(axis=0)
-    mean = total / np.maximum(count, 1)
-    deviation = np.sqrt(np.maximum(squares / np.maximum(count, 1) - np.square(mean), 0.0))
+    for features, mask in map_batches(frontend_raw(frontend), source, np.arange(len(groups)), config.pipeline):
+        for frames, own in zip(features, mask, strict=True):
+            sums[next(clips)].add(frames[own])
+    mean, deviation = (np.stack(values) for values in zip(*(each.statistics() for each in sums), strict=True))
     return tuple(np.asarray(values, np.float32) for values in frontend.spread(mean, deviation))
