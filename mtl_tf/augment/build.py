@@ -4,11 +4,16 @@ import inspect
 from collections.abc import Mapping, Sequence
 
 from mtl_tf.augment.augmentation import Augmentation
+from mtl_tf.augment.codec import Codec
 from mtl_tf.augment.equalizer import Equalizer
 from mtl_tf.augment.gain import Gain
-from mtl_tf.augment.mixing import MixFeatures, Mixing, MixWaveforms
+from mtl_tf.augment.mix_style import MixStyle
+from mtl_tf.augment.mixing import CutFeatures, MixFeatures, Mixing, MixWaveforms
 from mtl_tf.augment.noise import Noise
+from mtl_tf.augment.recorded_noise import RecordedNoise
+from mtl_tf.augment.recorded_reverb import RecordedReverb
 from mtl_tf.augment.reverb import Reverb
+from mtl_tf.augment.roll import Roll
 from mtl_tf.augment.spec_augment import SpecAugment
 from mtl_tf.augment.warp import Warp
 from mtl_tf.construct import construct
@@ -18,11 +23,17 @@ AUGMENTATIONS = {
     "gain": Gain,
     "equalizer": Equalizer,
     "reverb": Reverb,
+    "recorded_reverb": RecordedReverb,
     "noise": Noise,
+    "recorded_noise": RecordedNoise,
+    "codec": Codec,
+    "roll": Roll,
     "warp": Warp,
+    "mix_style": MixStyle,
     "spec_augment": SpecAugment,
     "mix_waveforms": MixWaveforms,
     "mix_features": MixFeatures,
+    "cut_features": CutFeatures,
 }
 
 
@@ -47,5 +58,7 @@ def build_augmentations(
         given = values | {key: value for key, value in surroundings.items() if key in needed}
         layers.append(construct(f"augment.{name}", AUGMENTATIONS, name, given, f"augment_{name}"))
     if sum(isinstance(layer, Mixing) for layer in layers) > 1:
-        raise UserError("augment: clips can be mixed in one way only; choose mix_waveforms or mix_features")
+        raise UserError(
+            "augment: clips can be mixed in one way only; choose one of mix_waveforms, mix_features and cut_features"
+        )
     return sorted(layers, key=lambda layer: (layer.on_features, isinstance(layer, Mixing)))

@@ -23,6 +23,7 @@ class Mixing(keras.layers.Layer):
 
     on_features = False
     moves_time = False
+    one_answer = False  # whether the shares are true of a clip as a whole only, and not of each of its steps
 
     def __init__(self, prob: Probability = 0.5, concentration: PositiveFloat = 1.0, **kwargs) -> None:
         super().__init__(**(kwargs | {"dtype": "float32"}))
@@ -122,6 +123,49 @@ class MixFeatures(Mixing):
         mixed = weight * values + (1.0 - weight) * ops.take(values, partner, axis=0)
         either = valid | (ops.take(valid, partner, axis=0) & ~alone[:, None])
         return ops.where(over(alone, values), values, mixed), either
+
+
+@keras.saving.register_keras_serializable(package="mtl_tf")
+class CutFeatures(Mixing):
+    """CutMix on features (Yun et al. 2019): a stretch of time of a clip is another clip's.
+
+    The stretch is as long as the share of the other clip, and lies anywhere in the clip. Departures: the stretch has
+    all bins, as a sound has; and where the other clip is over, it is read from its start again.
+
+    Args:
+        **kwargs: see `Mixing`.
+    """
+
+    on_features = True
+    one_answer = True
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.seed = keras.random.SeedGenerator()
+
+    def call(self, values, valid, partner=None, share=None):
+        """Mixes features.
+
+        Args:
+            values: float32 (batch, frames, bins), of pictures with one axis more.
+            valid: bool (batch, frames), False where padded.
+            partner: int (batch,), place of the other clip in the batch; None: nothing is mixed.
+            share: float32 (batch,) in (0, 1], of the clip itself.
+
+        Returns:
+            float32 (batch, frames, bins), and valid.
+        """
+        if partner is None:
+            return values, valid
+        frames = ops.sum(ops.cast(valid, "float32"), axis=1, keepdims=True)  # (batch, 1)
+        length = (1.0 - share[:, None]) * frames
+        start = keras.random.uniform(ops.shape(frames), seed=self.seed) * (frames - length)
+        frame = ops.cumsum(ops.ones_like(valid, dtype="float32"), axis=1) - 1.0
+        theirs = ops.maximum(ops.take(frames, partner, axis=0), 1.0)
+        other = ops.take(values, partner, axis=0)
+        other = ops.take_along_axis(other, over(ops.cast(ops.mod(frame, theirs), "int32"), values), axis=1)
+        cut = (frame + 0.5 >= start) & (frame + 0.5 < start + length)
+        return ops.where(over(cut, values), other, values), valid
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")

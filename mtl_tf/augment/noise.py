@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from mtl_tf.augment.augmentation import Augmentation
-from mtl_tf.augment.spectrum import filtered, frequencies
+from mtl_tf.augment.spectrum import added_at, filtered, frequencies
 
 LOWEST = 0.002  # of half the sample rate: below, noise of a steep colour has no more power, as it would be all it has
 
@@ -47,11 +47,7 @@ class Noise(Augmentation):
             exponent = self.draw(values, low=self.low_exponent, high=self.high_exponent)
             frequency = ops.maximum(frequencies(values), LOWEST)[None]
             noise = filtered(noise, ops.exp(-exponent / 2.0 * ops.log(frequency)))
-        count = ops.maximum(ops.sum(valid, axis=1, keepdims=True), 1.0)
-        noise *= valid
-        power, own = (ops.sum(ops.square(part), axis=1, keepdims=True) / count for part in (values, noise))
-        ratio = 10.0 ** (self.draw(values, low=self.low_snr_db, high=self.high_snr_db) / 10.0)
-        return values + noise * ops.sqrt(power / (ratio * ops.maximum(own, 1e-20)))
+        return added_at(values, noise, valid, self.draw(values, low=self.low_snr_db, high=self.high_snr_db))
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""

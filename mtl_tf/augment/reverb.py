@@ -5,7 +5,7 @@ from keras import ops
 from pydantic import PositiveFloat
 
 from mtl_tf.augment.augmentation import Augmentation
-from mtl_tf.augment.spectrum import with_power_of
+from mtl_tf.augment.spectrum import convolved, with_power_of
 from mtl_tf.construct import Probability
 
 
@@ -47,7 +47,7 @@ class Reverb(Augmentation):
 
     def change(self, values, valid):
         """Convolves each clip with a tail of its own."""
-        batch, samples = ops.shape(values)[0], ops.shape(values)[1]
+        batch = ops.shape(values)[0]
         tail = max(round(self.high_s * self.sample_rate), 1)
         time_s = ops.arange(1, tail + 1, dtype="float32") / self.sample_rate
         decay_s = self.draw(values, low=self.low_s, high=self.high_s)
@@ -55,10 +55,7 @@ class Reverb(Augmentation):
         echoes /= ops.sqrt(ops.maximum(ops.sum(ops.square(echoes), axis=1, keepdims=True), 1e-20))
         echoes *= 10.0 ** (self.draw(values, low=self.low_db, high=self.high_db) / 20.0)
         response = ops.concatenate([ops.ones((batch, 1)), echoes], axis=1)
-        length = samples + tail
-        (real, imaginary), (own, turned) = (ops.rfft(part, fft_length=length) for part in (values, response))
-        found = ops.irfft((real * own - imaginary * turned, real * turned + imaginary * own), fft_length=length)
-        return with_power_of(values, found[:, :samples] * valid)
+        return with_power_of(values, convolved(values, response) * valid)
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""

@@ -1,4 +1,4 @@
-"""Filters whole clips by a Fourier transform, and keeps their power."""
+"""Filters and adds to whole clips, by a Fourier transform and by power."""
 
 from keras import ops
 
@@ -43,3 +43,38 @@ def with_power_of(values, found):
     """
     before, after = (ops.sum(ops.square(part), axis=1, keepdims=True) for part in (values, found))
     return found * ops.sqrt(before / ops.maximum(after, 1e-20))
+
+
+def added_at(values, noise, valid, snr_db):
+    """Adds noise to clips at a ratio of their powers, each the mean over the clip's own samples.
+
+    Args:
+        values: float32 (batch, samples).
+        noise: float32 (batch, samples).
+        valid: float32 (batch, samples), 0 where padded.
+        snr_db: float32 (batch, 1).
+
+    Returns:
+        float32 (batch, samples); silence stays silence.
+    """
+    count = ops.maximum(ops.sum(valid, axis=1, keepdims=True), 1.0)
+    noise = noise * valid
+    power, own = (ops.sum(ops.square(part), axis=1, keepdims=True) / count for part in (values, noise))
+    return values + noise * ops.sqrt(power / (10.0 ** (snr_db / 10.0) * ops.maximum(own, 1e-20)))
+
+
+def convolved(values, response):
+    """Convolves clips with responses, of which the first sample is the sound itself.
+
+    Args:
+        values: float32 (batch, samples).
+        response: float32 (batch, taps).
+
+    Returns:
+        float32 (batch, samples); what sounds after the end of a clip is cut.
+    """
+    samples = ops.shape(values)[1]
+    length = samples + ops.shape(response)[1] - 1
+    (real, imaginary), (own, turned) = (ops.rfft(part, fft_length=length) for part in (values, response))
+    found = ops.irfft((real * own - imaginary * turned, real * turned + imaginary * own), fft_length=length)
+    return found[:, :samples]

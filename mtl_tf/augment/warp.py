@@ -8,6 +8,7 @@ from keras import ops
 from pydantic import NonNegativeFloat
 
 from mtl_tf.augment.augmentation import Augmentation, over, own_values
+from mtl_tf.augment.moves import between, moves_of
 
 PITCHES = 33  # how many moves there are to draw from
 
@@ -57,13 +58,12 @@ class Warp(Augmentation):
             training: False or None returns the clips as they are.
 
         Returns:
-            float32, shaped like values; what is valid; and float32 (batch, 1), how many times as fast each clip is.
+            float32, shaped like values; what is valid; and the moves of `moves_of`, float32 (batch, 1, 3).
         """
         if valid is None:
             valid = own_values(values, valid) > 0
-        as_it_is = ops.ones_like(values[:, :1, 0] if len(values.shape) == 3 else values[:, :1, 0, 0])
         if not training or not self.prob:
-            return values, valid, as_it_is
+            return values, valid, moves_of(values)
         chosen = self.draw(values) < self.prob  # (batch, 1)
         values = ops.where(over(valid, values), values, 0.0)
         if self.semitones and self.frequencies_hz is not None:
@@ -72,65 +72,19 @@ class Warp(Augmentation):
             moves = ops.take(ops.convert_to_tensor(self._moves), drawn, axis=0)  # (batch, bins, bins)
             values = ops.einsum("btf,bfk->btk" if len(values.shape) == 3 else "btfc,bfk->btkc", values, moves)
         if not self.tempo:
-            return values, valid, as_it_is
+            return values, valid, moves_of(values)
         largest = float(np.log(1.0 + self.tempo))
         lowest = 0.0 if self.keeps_all else -largest
         tempo = ops.where(chosen, ops.exp(self.draw(values, low=lowest, high=largest)), 1.0)
-        return *read_at(values, valid, tempo), tempo
+        return *read_at(values, valid, tempo), moves_of(values, tempo)
 
     def compute_output_shape(self, values_shape, valid_shape=None) -> tuple:
-        """Returns the shapes of values, of what is valid and of the tempo."""
-        return values_shape, valid_shape, (values_shape[0], 1)
+        """Returns the shapes of values, of what is valid and of the moves."""
+        return values_shape, valid_shape, (values_shape[0], 1, 3)
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
         names = ("frequencies_hz", "tempo", "semitones", "keeps_all")
-        return super().get_config() | {name: getattr(self, name) for name in names}
-
-
-@keras.saving.register_keras_serializable(package="mtl_tf")
-class AtFirstTempo(keras.layers.Layer):
-    """Puts the answers for steps of clips whose tempo was changed back to where they belong in the clips as they were.
-
-    Args:
-        step_frames: how many frames become one step.
-        first_step_frame: where the first step has its middle, in frames from that of the first frame.
-    """
-
-    def __init__(self, step_frames: int, first_step_frame: float, **kwargs) -> None:
-        super().__init__(**(kwargs | {"dtype": "float32"}))
-        self.step_frames, self.first_step_frame = step_frames, first_step_frame
-        self.supports_masking = True  # a mask that comes along is not needed: losses know what is padding
-
-    def compute_mask(self, inputs, previous_mask=None) -> None:
-        """Ends a mask that comes along, which is of other times."""
-        return None
-
-    def call(self, answers, tempo, partner=None):
-        """Reads answers where they were before.
-
-        Args:
-            answers: float (batch, steps, classes).
-            tempo: float (batch, 1), how many times as fast each clip became.
-            partner: int (batch,); the answers are read at the times of these clips; None: of each clip itself.
-
-        Returns:
-            float (batch, steps, classes).
-        """
-        if partner is not None:
-            tempo = ops.take(tempo, partner, axis=0)
-        step = ops.cumsum(ops.ones_like(answers[:1, :, 0]), axis=1) - 1.0
-        frame = (step * self.step_frames + self.first_step_frame) / tempo
-        place = ops.maximum((frame - self.first_step_frame) / self.step_frames, 0.0)  # (batch, steps)
-        return _between(answers, place, ops.ones_like(place) * (ops.cast(ops.shape(answers)[1], "float32") - 1.0))
-
-    def compute_output_shape(self, answers_shape, tempo_shape=None, partner_shape=None) -> tuple:
-        """Returns the shape of the answers."""
-        return answers_shape
-
-    def get_config(self) -> dict:
-        """Returns the constructor arguments."""
-        names = ("step_frames", "first_step_frame")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
@@ -149,17 +103,7 @@ def read_at(values, valid, tempo):
     last = ops.maximum(ops.sum(ops.cast(valid, "float32"), axis=1, keepdims=True) - 1.0, 0.0)  # (batch, 1)
     place = frame * tempo
     own = place <= last
-    return ops.where(over(own, values), _between(values, place, last), 0.0), own
-
-
-def _between(values, place, last):
-    """Interpolates linearly along the second axis, no further than `last`, float (batch, 1) or (batch, steps)."""
-    place = ops.minimum(place, last)
-    below = ops.floor(place)
-    first = ops.cast(below, "int32")
-    second = ops.cast(ops.minimum(below + 1.0, last), "int32")
-    low, high = (ops.take_along_axis(values, over(index, values), axis=1) for index in (first, second))
-    return low + over(place - below, values) * (high - low)
+    return ops.where(over(own, values), between(values, place, last), 0.0), own
 
 
 def _move(frequencies_hz: np.ndarray, factor: float) -> np.ndarray:

@@ -6,7 +6,7 @@ import keras
 
 from mtl_tf.augment.augmentation import Augmentation
 from mtl_tf.augment.mixing import Doubled, Mixing
-from mtl_tf.augment.warp import AtFirstTempo
+from mtl_tf.augment.moves import AtFirstTimes
 from mtl_tf.construct import UNFIT, construct
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.frontend import FrontEnd
@@ -85,7 +85,7 @@ def build_model(
 
     Raises:
         UserError: the front end's output is not what the trunk takes, the trunk's options cannot be built, or its
-            heads answer with one class where a task has tags.
+            heads answer with one class where a task has tags; or clips are cut where a task asks every step.
     """
     of_clips = {name: task for name, task in tasks.items() if not task.of_frames}
     of_frames = {name: task for name, task in tasks.items() if task.of_frames}
@@ -93,6 +93,11 @@ def build_model(
     if tags and getattr(trunk, "one_class_only", False):
         raise UserError(f"task {tags[0]} has tags, and this model answers with one class alone; give another model=")
     if of_frames:
+        if any(isinstance(layer, Mixing) and layer.one_answer for layer in augmentations):
+            raise UserError(
+                f"task {next(iter(of_frames))} asks every step, and augment=cut_features goes with answers for whole "
+                "clips alone; choose mix_features or mix_waveforms"
+            )
         model_steps(frontend, trunk)  # says what is wrong where there are none
         trunk.return_steps = True
     waveform = keras.Input((None,), name="waveform", dtype="float32")
@@ -111,19 +116,20 @@ def build_model(
     for layer in behind:
         if layer.moves_time and of_frames:
             layer.keeps_all = True  # the end of a clip that was cut off would answer nothing
-    features, mask, tempo = _augment(behind, *frontend(waveform, length, *statistics), inputs)
+    features, mask, moves = _augment(behind, *frontend(waveform, length, *statistics), inputs)
     attach = getattr(trunk, "attach_heads", dense_heads)
     try:
         embedding = trunk(features, frame_mask=mask)
         embedding, steps = (embedding[0], embedding[1]) if of_frames else (embedding, None)
         heads = (attach(embedding, of_clips) if of_clips else {}) | dense_heads(steps, of_frames)
         others: dict = {}
-        if tempo is not None:
+        if moves:
+            moved = moves[0] if len(moves) == 1 else keras.layers.Concatenate(axis=1, name="moves")(moves)
             for name in of_frames:
-                in_time = AtFirstTempo(trunk.step_frames, trunk.first_step_frame, name=f"{name}_in_time")
+                in_time = AtFirstTimes(trunk.step_frames, trunk.first_step_frame, name=f"{name}_in_time")
                 if "partner" in inputs:
-                    others[name] = in_time(heads[name], tempo, inputs["partner"])
-                heads[name] = in_time(heads[name], tempo)
+                    others[name] = in_time(heads[name], moved, inputs["partner"])
+                heads[name] = in_time(heads[name], moved)
         if "partner" in inputs:
             heads = {
                 name: Doubled(name=f"{name}_twice")(head, inputs["partner"], others.get(name))
@@ -136,16 +142,17 @@ def build_model(
 
 
 def _augment(layers: Sequence[Augmentation | Mixing], values, valid, inputs: dict) -> tuple:
-    """Returns values, what of them is valid, and how many times as fast each clip became, None where it stays."""
-    tempo = None
+    """Returns values, what of them is valid, and where sounds were moved, in order."""
+    moves = []
     for layer in layers:
         if isinstance(layer, Mixing):
             values, valid = layer(values, valid, inputs["partner"], inputs["share"])
         elif layer.moves_time:
-            values, valid, tempo = layer(values, valid)
+            values, valid, moved = layer(values, valid)
+            moves.append(moved)
         else:
             values = layer(values, valid)
-    return values, valid, tempo
+    return values, valid, moves
 
 
 def dense_heads(embedding, tasks: dict[str, Task]) -> dict:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import soundfile
 from conftest import ROOT
 
 from mtl_tf.augment.build import AUGMENTATIONS, build_augmentations
@@ -16,8 +17,18 @@ SET_BY_THE_RUN = ("sample_rate", "frequencies_hz", "keeps_all")
 MIXING = [name for name in AUGMENTATIONS if name not in CHANGING]
 
 
+@pytest.fixture(autouse=True)
+def recordings(in_empty_folder, tmp_path):
+    """A folder of noise, for the augmentations that take recordings."""
+    rng = np.random.default_rng(5)
+    (tmp_path / "recordings").mkdir()
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(tmp_path / "recordings" / name, 0.1 * rng.normal(size=3000), RATE)
+
+
 def built(name, **options):
     keras.utils.set_random_seed(3)
+    options = ({"folder": "recordings"} if "recorded" in name else {}) | options
     return build_augmentations({name: options}, RATE, np.geomspace(50.0, 4000.0, BINS))[0]
 
 
@@ -43,6 +54,7 @@ def test_its_file_says_what_the_layer_does_by_default(name):
     layer = built(name)
     given = {key: value for key, value in shipped_options("augment", name).items() if key != "name"}
     own = {key: value for key, value in layer.get_config().items() if key not in ("name", "dtype", "trainable")}
+    own |= {"folder": None} if "folder" in own else {}
     assert given == {key: value for key, value in own.items() if key not in SET_BY_THE_RUN}
     assert (ROOT / "configs" / "augment" / f"{name}.yaml").read_text().startswith(f"# @package augment.{name}\n")
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mtl_tf.augment.build import build_augmentations
-from mtl_tf.augment.warp import AtFirstTempo, Warp, read_at
+from mtl_tf.augment.moves import AtFirstTimes, moves_of
+from mtl_tf.augment.warp import Warp, read_at
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_model, build_trunk
 from mtl_tf.tasks.task import Task
@@ -55,9 +56,9 @@ def test_bins_that_are_no_frequencies_stay():
 def test_tempo_and_its_limits():
     keras.utils.set_random_seed(0)
     values, valid = np.ones((400, 6, 2), np.float32), np.ones((400, 6), bool)
-    tempo = np.asarray(Warp(None, tempo=0.25, prob=1.0)(values, valid, training=True)[2])
+    tempo = np.asarray(Warp(None, tempo=0.25, prob=1.0)(values, valid, training=True)[2])[:, 0, 0]
     assert 1 / 1.25 <= tempo.min() < 0.82 and 1.22 < tempo.max() <= 1.25
-    tempo = np.asarray(Warp(None, tempo=0.25, prob=1.0, keeps_all=True)(values, valid, training=True)[2])
+    tempo = np.asarray(Warp(None, tempo=0.25, prob=1.0, keeps_all=True)(values, valid, training=True)[2])[:, 0, 0]
     assert 1.0 <= tempo.min() < 1.02
 
 
@@ -80,7 +81,8 @@ def test_answers_for_steps_are_where_the_sounds_were(speed):
     ramp = np.arange(frames, dtype=np.float32)[None, :, None]
     warped, own = read_at(ramp, np.ones((1, frames), bool), np.array([[speed]], np.float32))
     answers = np.asarray(warped).reshape(1, -1, step_frames, 1).mean(axis=2)
-    found = np.asarray(AtFirstTempo(step_frames, (step_frames - 1) / 2)(answers, np.array([[speed]], np.float32)))
+    moves = moves_of(ramp, tempo=np.array([[speed]], np.float32))
+    found = np.asarray(AtFirstTimes(step_frames, (step_frames - 1) / 2)(answers, moves))
     expected = ramp.reshape(1, -1, step_frames, 1).mean(axis=2)
     safe = int(np.asarray(own).sum() * speed) // step_frames - 3
     np.testing.assert_allclose(found[0, 1:safe], expected[0, 1:safe], atol=1e-3)
@@ -88,11 +90,11 @@ def test_answers_for_steps_are_where_the_sounds_were(speed):
 
 def test_answers_are_read_at_the_times_of_the_partner():
     answers = np.random.default_rng(0).normal(size=(2, 12, 3)).astype(np.float32)
-    tempo = np.array([[1.0], [1.2]], np.float32)
-    layer = AtFirstTempo(2, 0.5)
-    swapped = np.asarray(layer(answers, tempo, np.array([1, 0], np.int32)))
-    np.testing.assert_allclose(swapped, layer(answers, tempo[::-1].copy()), atol=1e-6)
-    np.testing.assert_allclose(np.asarray(layer(answers, tempo))[0], answers[0], atol=1e-6)
+    moves = np.asarray(moves_of(answers, tempo=np.array([[1.0], [1.2]], np.float32)))
+    layer = AtFirstTimes(2, 0.5)
+    swapped = np.asarray(layer(answers, moves, np.array([1, 0], np.int32)))
+    np.testing.assert_allclose(swapped, layer(answers, moves[::-1].copy()), atol=1e-6)
+    np.testing.assert_allclose(np.asarray(layer(answers, moves))[0], answers[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("mixed", [False, True])

@@ -1,0 +1,53 @@
+"""Reads a folder of recordings that augmentations add to clips."""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from mtl_tf.corpora.corpus import AUDIO_SUFFIXES, files_below
+from mtl_tf.data.decode import DecodeError, load_clip
+from mtl_tf.progress import say
+
+
+def read_recordings(folder: str | None, sample_rate: int, most_s: float) -> list[np.ndarray]:
+    """Reads the recordings below a folder, in the order of their names.
+
+    Files that cannot be read are named and left out. Where there is more than asked, each file gives its beginning.
+
+    Args:
+        folder: with WAV, FLAC, OGG or MP3 files, at any depth.
+        sample_rate: to give the samples at, in Hz.
+        most_s: how many seconds to keep, of all files together.
+
+    Returns:
+        float32 (samples,) each, none of them silent.
+
+    Raises:
+        ValueError: no folder is given, or it holds no recordings that can be heard.
+    """
+    if not folder:
+        raise ValueError("give the folder of the recordings, such as folder=/data/musan/noise")
+    place = Path(folder).expanduser()
+    if not place.is_dir():
+        raise ValueError(f"there is no folder {place}")
+    files = sorted(file for file in files_below(place) if file.suffix.lower() in AUDIO_SUFFIXES)
+    found, left_s = [], most_s
+    for number, file in enumerate(files):
+        share_s = left_s / (len(files) - number)
+        try:
+            about = soundfile.info(file)
+            frames = min(about.frames, max(round(share_s * about.samplerate), 1))
+            samples = load_clip(file, sample_rate, num_frames=frames)
+        except soundfile.SoundFileError as error:
+            say(f"left out: cannot decode {file}: {error}")
+            continue
+        except DecodeError as error:
+            say(f"left out: {error}")
+            continue
+        if np.abs(samples).max(initial=0.0) > 0:
+            found.append(samples)
+            left_s -= len(samples) / sample_rate
+    if not found:
+        raise ValueError(f"{place} holds no recordings that can be heard; give a folder of {', '.join(AUDIO_SUFFIXES)}")
+    return found
