@@ -28,6 +28,11 @@ class PipelineConfig(Section):
         description="how corpora share an epoch: by size, equally, by size**(1/temperature), or by mixing_weight",
     )
     temperature: PositiveFloat = Field(2.0, description="of mixing=temperature: 1 is proportional, large is balanced")
+    draw_evenly: str | None = Field(
+        None,
+        description="task or manifest column, such as emotion or speaker, of whose values an epoch has as many clips "
+        "each, within a corpus; clips of rare ones come several times; null: every clip once",
+    )
     decoder: Literal["auto", "soundfile"] = Field(
         "auto", description="auto: tensorflow-io in the graph for PCM WAVs the audit has vetted, soundfile for the rest"
     )

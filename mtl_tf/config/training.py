@@ -37,6 +37,14 @@ class TrainingConfig(Section):
     focal_loss: NonNegativeFloat = Field(
         0.0, description="of tags: how much less those count that are answered well already, such as 2; 0: all alike"
     )
+    teachers: list[str] = Field(
+        [],
+        description="folders of finished runs on the same division; the mean of their answers is learned beside the "
+        "labels; of a run with repeats, all of them teach",
+    )
+    teachers_share: float = Field(
+        0.7, ge=0, le=1, description="of teachers: their share of the loss of a task; the rest is that of the labels"
+    )
     loss_weights: dict[str, NonNegativeFloat] = Field({}, description="task to weight of its loss; 1 where not given")
     task_weighting: Literal["equal", "by_labels", "by_log_classes"] = Field(
         "by_labels",

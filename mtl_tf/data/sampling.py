@@ -1,10 +1,12 @@
 """Plans an epoch: which clips in which order, as a pure function of the run's seed and the epoch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from mtl_tf.errors import UserError
+from mtl_tf.errors import UserError, nearest_hint
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class EpochSampler:
         temperature: of `temperature`.
         seed: of the run.
         clips_per_epoch: None: as many as there are, which with `proportional` is every clip once.
+        group_of_clip: int array (clips,); within its share a corpus gives as many clips of each group, each group
+            passed through in random order, over and over. None: groups do not matter.
 
     Raises:
         UserError: the weights of `quota` are all zero.
@@ -31,6 +35,7 @@ class EpochSampler:
     temperature: float
     seed: int
     clips_per_epoch: int | None = None
+    group_of_clip: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Refuses impossible shares before training starts."""
@@ -67,7 +72,43 @@ class EpochSampler:
         drawn = []
         for corpus, count in enumerate(self.counts()):
             members = np.flatnonzero(self.corpus_of_clip == corpus)
-            passes = -(-count // len(members)) if len(members) else 0
-            drawn += [np.concatenate([rng.permutation(members) for _ in range(passes)])[:count]] if passes else []
+            if not len(members):
+                continue
+            for group, part in _even_parts(members, count, self.group_of_clip, rng):
+                passes = -(-part // len(group))
+                drawn += [np.concatenate([rng.permutation(group) for _ in range(passes)])[:part]] if passes else []
         order = rng.permutation(np.concatenate(drawn))
         return order.astype(np.int64), rng.random(len(order), dtype=np.float32)
+
+
+def groups_of(column: str, manifest: pd.DataFrame, labels: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Numbers the values of a column, or the classes of a task.
+
+    Args:
+        column: name of a task or of a column of the manifest.
+        manifest: one row per clip.
+        labels: task to int (clips,) where each clip has one class.
+
+    Returns:
+        int (clips,); clips without a value are one group more.
+
+    Raises:
+        UserError: there is neither such a task nor such a column.
+    """
+    values = manifest[column] if column in manifest else labels.get(column)
+    if values is None:
+        known = sorted({*labels, *manifest.columns})
+        raise UserError(f"pipeline.draw_evenly={column}: no such task or column.{nearest_hint(column, known)}")
+    return pd.factorize(pd.Series(np.asarray(values)), use_na_sentinel=False)[0]
+
+
+def _even_parts(
+    members: np.ndarray, count: int, group_of_clip: np.ndarray | None, rng: np.random.Generator
+) -> list[tuple[np.ndarray, int]]:
+    """Divides a number of clips among groups; whom the rest of the division goes to is drawn."""
+    if group_of_clip is None:
+        return [(members, count)]
+    groups = [members[group_of_clip[members] == group] for group in np.unique(group_of_clip[members])]
+    parts = np.full(len(groups), count // len(groups))
+    parts[rng.permutation(len(groups))[: count % len(groups)]] += 1
+    return list(zip(groups, parts.tolist(), strict=True))

@@ -65,6 +65,7 @@ def build_model(
     trunk: keras.layers.Layer,
     tasks: dict[str, Task],
     augmentations: Sequence[Augmentation | Mixing] = (),
+    teaching: keras.layers.Layer | None = None,
 ) -> keras.Model:
     """Builds the functional model.
 
@@ -75,6 +76,8 @@ def build_model(
         augmentations: of a model to be trained, in order: before the front end or behind it. Where clips are mixed the
             model has two inputs more, `partner`, int32 (batch,), and `share`, float32 (batch,), and answers twice as
             many rows, for the labels of the clips and of their partners; without partners it answers as ever.
+        teaching: of a model to be trained: takes the answers about whole clips, features and mask, and returns the
+            answers.
 
     Returns:
         `keras.Model({"waveform", "length"}, {task name: probabilities})`: float32 (batch, samples) of any number and
@@ -121,7 +124,9 @@ def build_model(
     try:
         embedding = trunk(features, frame_mask=mask)
         embedding, steps = (embedding[0], embedding[1]) if of_frames else (embedding, None)
-        heads = (attach(embedding, of_clips) if of_clips else {}) | dense_heads(steps, of_frames)
+        heads = attach(embedding, of_clips) if of_clips else {}
+        heads = heads if teaching is None else teaching(heads, features, mask)
+        heads |= dense_heads(steps, of_frames)
         others: dict = {}
         if moves:
             moved = moves[0] if len(moves) == 1 else keras.layers.Concatenate(axis=1, name="moves")(moves)

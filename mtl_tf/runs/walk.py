@@ -31,6 +31,7 @@ from mtl_tf.runs import names
 from mtl_tf.runs.folder import LABEL, run_folder
 from mtl_tf.runs.memory import peak_mb
 from mtl_tf.runs.merge import merge_parts
+from mtl_tf.runs.teachers import load_teachers
 from mtl_tf.tables import write_table
 from mtl_tf.training.fit import train_fold
 from mtl_tf.training.fit_svm import train_svm
@@ -81,7 +82,9 @@ def walk(
                 if len(numbers) > 1 and not config.quiet:
                     print(f"{kind} {number}, {numbers.index(number) + 1} of {len(numbers)}", file=sys.stderr)
                 own = config.model_copy(update={"seed": config.seed + number}) if kind == "repeat" else config
-                _run_fold(own, ready.data, division, ready.source, folder / place)
+                _run_fold(
+                    own, ready.data, division, ready.source, folder / place, number if kind == "fold" else own.fold or 0
+                )
                 gc.collect()
         if not config.score_test:
             return folder
@@ -192,14 +195,18 @@ def _announce_findings(data: RunData, folds: list[FoldData]) -> None:
         print(f"note: {note}", file=sys.stderr)
 
 
-def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSource, folder: Path) -> None:
+def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSource, folder: Path, number: int) -> None:
     write_json({name: list(task.classes) for name, task in fold.tasks.items()}, folder / names.CLASSES)
     write_json(clip_lengths(data, fold, config), folder / names.LENGTHS)
+    taught = [f"taught by {', '.join(config.training.teachers)}"] if config.training.teachers else []
     known = fit_group_statistics(config, data.manifest, source)
+    if config.model.name == "svm" and config.training.teachers:
+        raise UserError("training.teachers is for networks, and model=svm is none; leave one away")
     if config.model.name == "svm":
         trained = train_svm(config, fold, source, folder)
     else:
-        trained = train_fold(config, data, fold, source, folder)
+        teachers = load_teachers(config, data, fold, number)
+        trained = train_fold(config, data, fold, source, folder, teachers)
     validation, together = fold.positions(VALIDATION), config.training.steps_per_execution
     decisions: dict[str, Decisions] = {}
     steps = steps_of(trained.model, fold.tasks)
@@ -234,7 +241,7 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
                 "unlabelled": fold.num_unlabelled(),
             },
             "task_weights": fold.task_weights,
-            "notes": [*fold.notes, *known],
+            "notes": [*fold.notes, *known, *taught],
             "decoders": {name: int(count) for name, count in decoders.items()},
             "embedding_variance": embedding_variance(trained.model, source, positions, config.pipeline),
             "cost": {

@@ -16,6 +16,7 @@ from mtl_tf.training.losses import TaskLoss
 from mtl_tf.training.metrics import tracked_metrics
 from mtl_tf.training.step_loss import StepLoss
 from mtl_tf.training.tag_loss import TagLoss
+from mtl_tf.training.teaching import Teaching
 
 FEWEST_MEANS = 10  # so many times as long as the mean of the weights reaches back training has to be
 
@@ -35,13 +36,18 @@ def compile_model(model: keras.Model, config: RunConfig, fold: FoldData, steps_p
     measured = options.affinity_every is not None and len(losses) > 1
     balanced = measured or not isinstance(balancing, EqualWeighting)
     if balanced:
+        if options.teachers:
+            raise UserError(
+                "training.teachers goes with training.balancing=equal and without training.affinity_every; "
+                "leave one away"
+            )
         model = BalancedModel(model.input, model.output)
         affinity = AffinityMeter(list(losses), options.affinity_every) if measured else None
         model.balance(balancing, losses, fold.task_weights, affinity)
     model.compile(
         optimizer=build_optimizer(options, steps_per_epoch),
         loss=losses,
-        loss_weights=dict(fold.task_weights),
+        loss_weights=_label_weights(model, options, fold),
         weighted_metrics={
             name: tracked_metrics(task, prefix=f"{name}_" if len(fold.tasks) == 1 else "")
             for name, task in fold.tasks.items()
@@ -81,6 +87,13 @@ def build_optimizer(options: TrainingConfig, steps_per_epoch: int) -> keras.opti
     if options.optimizer == "sgd":
         values["momentum"] = options.momentum
     return keras.optimizers.get({"class_name": options.optimizer, "config": values})
+
+
+def _label_weights(model: keras.Model, options: TrainingConfig, fold: FoldData) -> dict[str, float]:
+    """What the labels of each task weigh: less where teachers answer beside them."""
+    taught = next((layer.tasks for layer in model.layers if isinstance(layer, Teaching)), {})
+    left = 1.0 - options.teachers_share
+    return {name: weight * (left if name in taught else 1.0) for name, weight in fold.task_weights.items()}
 
 
 def _loss_of(task: Task, options: TrainingConfig, class_weights: Sequence[float] | None) -> keras.losses.Loss:

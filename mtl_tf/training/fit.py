@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.data.mapping import map_batches
 from mtl_tf.data.partners import Partners, without_partners
 from mtl_tf.data.pipeline import evaluation_dataset, training_dataset
-from mtl_tf.data.sampling import EpochSampler
+from mtl_tf.data.sampling import EpochSampler, groups_of
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.frontends.frame_sums import FrameSums
@@ -37,6 +37,7 @@ from mtl_tf.training.checkpoint import save_model
 from mtl_tf.training.compile import compile_model
 from mtl_tf.training.group_statistics import frontend_raw
 from mtl_tf.training.on_features import features_model, finish_features, raw_features
+from mtl_tf.training.teaching import Teaching, check_teacher, teaching_of
 
 _BLOCK = 256  # clips whose kept features are looked at together
 
@@ -64,7 +65,14 @@ class TrainedModel:
         return float(np.median([row["seconds"] for row in self.history]))
 
 
-def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSource, folder: Path) -> TrainedModel:
+def train_fold(
+    config: RunConfig,
+    data: RunData,
+    fold: FoldData,
+    source: ClipSource,
+    folder: Path,
+    teachers: Mapping[str, keras.Model] | None = None,
+) -> TrainedModel:
     """Trains to the last epoch or until early stopping, carrying on from the folder's last checkpoint.
 
     The result does not depend on whether and where the run was interrupted.
@@ -75,9 +83,11 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         fold: their division, labels and weights.
         source: their samples.
         folder: of this fold; checkpoints, `history.csv`, `model.keras` (best epoch) and `last.keras` go there.
+        teachers: name to network whose answers are learned beside the labels.
 
     Raises:
-        UserError: a clip or a checkpoint cannot be read, or the loss or a weight is no longer finite.
+        UserError: a clip or a checkpoint cannot be read, the loss or a weight is no longer finite, or a teacher hears
+            something else than the network that is trained.
         OSError: the disk is full; earlier checkpoints are intact.
     """
     options = config.training
@@ -91,12 +101,14 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
         temperature=config.pipeline.temperature,
         seed=config.seed,
         clips_per_epoch=options.steps_per_epoch and options.steps_per_epoch * config.pipeline.batch_size,
+        group_of_clip=_groups(config.pipeline.draw_evenly, data, fold, positions),
     )
     validation_positions = fold.positions(VALIDATION)
     frequencies_hz = build_frontend(config.frontend.name, config.options("frontend")).frequencies_hz
     augmentations = build_augmentations(config.augment_options(), config.frontend.sample_rate, frequencies_hz)
     partners = next((Partners(own.prob, own.concentration) for own in augmentations if isinstance(own, Mixing)), None)
-    whole = build_run_model(config, fold, augmentations)
+    teaching = teaching_of(options, fold, teachers) if teachers else None
+    whole = build_run_model(config, fold, augmentations, teaching)
     frontend, step_times = whole.get_layer("frontend"), steps_of(whole, fold.tasks)
     used = np.concatenate([positions, validation_positions])
     waveform_stays = all(own.on_features and not isinstance(own, Mixing) for own in augmentations)
@@ -106,6 +118,8 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
     if not history or raw is not None:
         say("measuring the features of the training clips", config.quiet or not frontend.is_fitted)
         fit_normalization(frontend, source, positions, config, raw)
+    for name, teacher in (teachers or {}).items():
+        check_teacher(teacher, whole, name)
     features = None if raw is None else finish_features(frontend, raw, used, source, config.pipeline)
     first = len(history)
     last = min(options.epochs, options.stop_after_epoch or options.epochs)
@@ -154,12 +168,13 @@ def train_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSou
     if options.average_weights:  # a run that had ended already was not given the mean by Keras
         model.optimizer.finalize_variable_values(model.trainable_variables)
     alone = whole if raw is not None else model.plain() if isinstance(model, BalancedModel) else model
-    alone = without_augmentations(alone, build_run_model(config, fold)) if augmentations else alone
+    changed = bool(augmentations or teachers)
+    alone = without_augmentations(alone, build_run_model(config, fold)) if changed else alone
     save_model(alone, folder / names.LAST_MODEL)
     best = best_checkpoint(folder, history)
     if not best.restore(model, optimizer=False):
         raise UserError(f"{best.path} is missing; give resume=false to start anew")
-    alone = without_augmentations(whole, alone) if augmentations else alone
+    alone = without_augmentations(whole, alone) if changed else alone
     save_model(alone, folder / names.MODEL)
     return TrainedModel(alone, history, int(sampler.counts().sum()))
 
@@ -171,12 +186,15 @@ def announce(config: RunConfig, fold: FoldData, remark: str) -> None:
 
 
 def build_run_model(
-    config: RunConfig, fold: FoldData, augmentations: Sequence[Augmentation | Mixing] = ()
+    config: RunConfig,
+    fold: FoldData,
+    augmentations: Sequence[Augmentation | Mixing] = (),
+    teaching: Teaching | None = None,
 ) -> keras.Model:
-    """Builds the model of a run, to be trained with augmentations or to be used without."""
+    """Builds the model of a run, to be trained with augmentations and teachers or to be used without."""
     frontend = build_frontend(config.frontend.name, config.options("frontend"))
     trunk = build_trunk(config.model.name, config.options("model"))
-    return build_model(frontend, trunk, fold.tasks, augmentations)
+    return build_model(frontend, trunk, fold.tasks, augmentations, teaching)
 
 
 def seed_everything(seed: int, options: TrainingConfig) -> None:
@@ -222,6 +240,17 @@ def fit_normalization(
 
 def _only(values: dict[str, str], names: list[str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if name in names}
+
+
+def _groups(column: str | None, data: RunData, fold: FoldData, positions: np.ndarray) -> np.ndarray | None:
+    if column is None:
+        return None
+    known = {
+        name: np.where(fold.weights[name] > 0, fold.labels[name], -1)
+        for name, task in fold.tasks.items()
+        if task.exclusive and not task.of_frames
+    }
+    return groups_of(column, data.manifest, known)[positions]
 
 
 def _corpus_numbers(data: RunData, config: RunConfig) -> np.ndarray:

@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from mtl_tf.data.sampling import EpochSampler
+from mtl_tf.data.sampling import EpochSampler, groups_of
 from mtl_tf.errors import UserError
 
 CORPUS = np.array([0] * 900 + [1] * 90 + [2] * 10)
@@ -61,3 +62,34 @@ def test_a_small_corpus_is_repeated_evenly():
 def test_quota_without_any_weight_is_an_error():
     with pytest.raises(UserError, match="mixing_weight"):
         sampler("quota", weights=(0, 0, 0))
+
+
+def test_groups_are_drawn_evenly_within_their_corpus():
+    rng = np.random.default_rng(0)
+    group = rng.choice(4, 1000, p=[0.7, 0.2, 0.08, 0.02])
+    even = EpochSampler(CORPUS, np.ones(3), "proportional", 1.0, 0, group_of_clip=group)
+    order, _ = even.epoch(0)
+    for corpus in range(3):
+        drawn = order[CORPUS[order] == corpus]
+        present = np.unique(group[corpus == CORPUS])
+        counts = np.array([(group[drawn] == each).sum() for each in present])
+        assert counts.sum() == (corpus == CORPUS).sum() and np.ptp(counts) <= 1
+        for each in present:
+            times = np.bincount(drawn[group[drawn] == each], minlength=1000)[(corpus == CORPUS) & (group == each)]
+            assert np.ptp(times) <= 1  # every clip of a group as often as the others
+    assert np.array_equal(order, even.epoch(0)[0]) and not np.array_equal(order, even.epoch(1)[0])
+
+
+def test_over_epochs_no_group_of_a_small_corpus_is_left_out():
+    """Where an epoch has fewer clips than there are groups, chance decides anew in each."""
+    even = EpochSampler(np.zeros(50, int), np.ones(1), "proportional", 1.0, 0, 8, np.arange(50))
+    seen = np.unique(np.concatenate([even.epoch(number)[0] for number in range(60)]))
+    assert len(seen) == 50
+
+
+def test_groups_are_values_of_a_column_or_classes_of_a_task():
+    manifest = pd.DataFrame({"speaker": ["b", None, "a", "b"]})
+    assert groups_of("speaker", manifest, {}).tolist() == [0, 1, 2, 0]
+    assert groups_of("word", manifest, {"word": np.array([3, -1, 3, 0])}).tolist() == [0, 1, 0, 2]
+    with pytest.raises(UserError, match=r"draw_evenly=speakr: no such task or column.*speaker"):
+        groups_of("speakr", manifest, {})
