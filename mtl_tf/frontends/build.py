@@ -2,8 +2,10 @@
 
 from mtl_tf.construct import construct
 from mtl_tf.frontends.envelope import Envelope
+from mtl_tf.frontends.filter_bank import FilterBank
 from mtl_tf.frontends.filter_bank_summary import FilterBankSummary
 from mtl_tf.frontends.frontend import FrontEnd
+from mtl_tf.frontends.learned_bank import LearnedBank
 from mtl_tf.frontends.log_mel import LogMel
 from mtl_tf.frontends.mfcc import MFCC
 from mtl_tf.frontends.opensmile import OpenSmile
@@ -16,6 +18,8 @@ FRONT_ENDS = {
     "spectrogram": Spectrogram,
     "mfcc": MFCC,
     "pcen": PCEN,
+    "filter_bank": FilterBank,
+    "learned_bank": LearnedBank,
     "envelope": Envelope,
     "filter_bank_summary": FilterBankSummary,
     "picture": Picture,

@@ -1,5 +1,6 @@
 """Puts a front end, a trunk and one head per task together."""
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -208,8 +209,13 @@ def answer(model: keras.Model, waveform, length=None, training: bool = False, me
 
 
 def count_parameters(model: keras.Model) -> int:
-    """Counts the weights of trunk and heads; the statistics of the front end are none of the network's."""
-    return sum(layer.count_params() for layer in model.layers if not isinstance(layer, FrontEnd))
+    """Counts the weights of trunk, heads and learned filters; statistics of the front end are none of the network's."""
+    variables = [
+        variable
+        for layer in model.layers
+        for variable in (layer.trainable_variables if isinstance(layer, FrontEnd) else layer.variables)
+    ]
+    return sum(math.prod(variable.shape) for variable in variables)
 
 
 def embedding_of(model: keras.Model):

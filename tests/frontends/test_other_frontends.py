@@ -1,9 +1,10 @@
-"""MFCC and PCEN beside librosa, openSMILE's functionals beside its own package."""
+"""MFCC and PCEN beside librosa, other filters beside SciPy and librosa, openSMILE's functionals beside its package."""
 
+import keras
 import librosa
 import numpy as np
 import pytest
-from scipy.signal import lfilter
+from scipy.signal import freqz, gammatone, lfilter
 
 from mtl_tf.frontends.build import build_frontend
 
@@ -39,9 +40,64 @@ def test_regulated_energies_are_those_of_a_recursive_filter_and_in_the_end_libro
     np.testing.assert_allclose(found[60:], librosas.T[60:], atol=1e-2)
 
 
-@pytest.mark.parametrize("name", ["mfcc", "pcen"])
+OTHER = {key: value for key, value in OPTIONS.items() if key != "num_mel_bins"} | {"num_filters": 40}
+
+
+def test_gammatone_filters_are_scipys_and_as_far_apart_as_the_ears():
+    layer = build_frontend("filter_bank", OTHER | {"n_fft": 4096, "fmin_hz": 100.0, "fmax_hz": 6000.0})
+    hz = np.linspace(0, RATE / 2, 2049)
+    for index in (5, 20, 35):
+        centre = layer.frequencies_hz[index]
+        response = np.abs(freqz(*gammatone(centre, "iir", fs=RATE), worN=hz, fs=RATE)[1]) ** 2
+        ours = layer._filters[:, index]
+        near = np.abs(hz - centre) < 0.1 * centre
+        np.testing.assert_allclose(ours[near] / ours.max(), response[near] / response.max(), atol=0.05)
+    bandwidth = 24.7 * (4.37 * layer.frequencies_hz / 1000 + 1)
+    steps = np.diff(layer.frequencies_hz) / bandwidth[:-1]
+    assert np.ptp(steps) / steps.mean() < 0.1
+    np.testing.assert_allclose(layer.frequencies_hz[[0, -1]], [100.0, 6000.0], rtol=1e-6)
+
+
+def test_constant_q_filters_are_at_librosas_notes_and_hear_them():
+    options = {"shape": "constant_q", "n_fft": 4096, "fmin_hz": 110.0, "num_filters": 60, "filters_per_octave": 12}
+    layer = build_frontend("filter_bank", OTHER | options)
+    notes = librosa.cqt_frequencies(60, fmin=110.0, bins_per_octave=12)
+    np.testing.assert_allclose(layer.frequencies_hz, notes)
+    for note in (12, 30, 55):
+        tone = librosa.tone(notes[note], sr=RATE, length=RATE).astype(np.float32)
+        found = np.asarray(layer(tone[None])[0])[0, 50]
+        assert found.argmax() == note
+        np.testing.assert_allclose(found[note - 1], found[note + 1], atol=3.0)  # bells, as wide above as below
+
+
+def test_learned_filters_begin_as_mel_and_are_learned(waveform):
+    layer = build_frontend("learned_bank", OTHER | {"fmin_hz": 0.0})
+    found = np.asarray(layer(waveform[None])[0])[0]
+    mel = librosa.power_to_db(librosa.feature.melspectrogram(y=waveform, htk=False, **MEL)).T
+    assert np.corrcoef(found[5:, 5:].mean(axis=1), mel[5:, 5:].mean(axis=1))[0, 1] > 0.99
+    tones = np.stack([librosa.tone(hz, sr=RATE, length=4000) for hz in (900.0, 1000.0)]).astype(np.float32)
+    model = keras.Sequential([keras.Input((4000,)), Levels(layer)])
+    model.compile(optimizer=keras.optimizers.Adam(0.05), loss="mse")
+    before = [np.asarray(weight).copy() for weight in layer.trainable_variables]
+    loss = model.fit(tones, np.array([[0.0], [-20.0]]), epochs=30, verbose=0).history["loss"]
+    assert loss[-1] < 0.7 * loss[0]
+    assert all(np.abs(old - new).max() > 0.1 for old, new in zip(before, layer.trainable_variables, strict=True))
+
+
+class Levels(keras.layers.Layer):
+    """The mean of one filter over the frames."""
+
+    def __init__(self, frontend, **kwargs):
+        super().__init__(**kwargs)
+        self.frontend = frontend
+
+    def call(self, waveform):
+        return keras.ops.mean(self.frontend(waveform)[0][:, :, 12], axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("name", ["mfcc", "pcen", "filter_bank", "learned_bank"])
 def test_padding_changes_nothing_and_silence_is_finite(name, waveform):
-    layer = build_frontend(name, OPTIONS)
+    layer = build_frontend(name, OPTIONS if name in ("mfcc", "pcen") else OTHER)
     alone, own = (np.asarray(values)[0] for values in layer(waveform[None, :9000]))
     padded = np.full((1, RATE), 0.7, np.float32)
     padded[0, :9000] = waveform[:9000]
