@@ -1,11 +1,14 @@
 """What changing clips adds to a training step."""
 
 import statistics
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
+import soundfile
 
 from mtl_tf.augment.build import AUGMENTATIONS, build_augmentations
 from mtl_tf.augment.mixing import Mixing
@@ -45,7 +48,9 @@ def measure_augmentations(model: str, together: list[str], rounds: int, steps: i
     sets = {"none": []} | {name: [name] for name in AUGMENTATIONS}
     if together:
         sets[" + ".join(together)] = together
-    models = {name: _model(model, chosen) for name, chosen in sets.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        _write_recordings(Path(folder))
+        models = {name: _model(model, chosen, folder) for name, chosen in sets.items()}
     batches = {name: _batch(model) for name, model in models.items()}
     times: dict[str, list[float]] = {name: [] for name in sets}
     for number in range(rounds + 1):
@@ -59,10 +64,21 @@ def measure_augmentations(model: str, together: list[str], rounds: int, steps: i
     return [AugmentTime(name, medians[name], medians[name] / medians["none"]) for name in sets]
 
 
-def _model(trunk: str, names: list[str]) -> keras.Model:
+def _write_recordings(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        fading = np.exp(-np.arange(16_000) / 2000.0)
+        soundfile.write(folder / f"{number}.wav", 0.1 * fading * rng.standard_normal(16_000), 16_000)
+
+
+def _model(trunk: str, names: list[str], recordings: str) -> keras.Model:
     keras.utils.set_random_seed(0)
     frontend = build_frontend("log_mel", _FRONT_END)
-    layers = build_augmentations({name: {"prob": 1.0} for name in names}, 16000, frontend.frequencies_hz)
+    layers = build_augmentations(
+        {name: {"prob": 1.0} | ({"folder": recordings} if name.startswith("recorded") else {}) for name in names},
+        16000,
+        frontend.frequencies_hz,
+    )
     tasks = {"task": Task("task", tuple(map(str, range(_CLASSES))))}
     model = build_model(frontend, build_trunk(trunk, {}), tasks, layers)
     model.compile("adam", loss={"task": TaskLoss("per_label")})

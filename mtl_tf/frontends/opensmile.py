@@ -1,9 +1,8 @@
 """openSMILE's functionals, as a front end of the support vector machine."""
 
 import hashlib
-import os
+import threading
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import keras
@@ -13,6 +12,7 @@ from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.kernels.host import call_numpy
 
 FEATURE_SETS = {"compare_2016": ("ComParE_2016", 6373), "egemaps": ("eGeMAPSv02", 88)}
+_ONE_AT_A_TIME = threading.Lock()  # two at once end the process
 SHORTEST_S = 0.2  # openSMILE's functionals need several frames of 60 ms
 
 
@@ -66,8 +66,8 @@ class OpenSmile(FrontEnd):
 
     def _functionals(self, waveform: np.ndarray, length: np.ndarray) -> np.ndarray:
         clips = [row[:own] for row, own in zip(waveform, length, strict=True)]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # the library does not hold the interpreter's lock
-            return np.stack(list(pool.map(self._of_clip, clips)))[:, None]
+        with _ONE_AT_A_TIME:
+            return np.stack([self._of_clip(clip) for clip in clips])[:, None]
 
     def _of_clip(self, samples: np.ndarray) -> np.ndarray:
         key = hashlib.sha1(samples.tobytes()).digest()

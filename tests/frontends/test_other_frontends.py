@@ -1,5 +1,8 @@
 """MFCC and PCEN beside librosa, other filters beside SciPy and librosa, openSMILE's functionals beside its package."""
 
+import subprocess
+import sys
+
 import keras
 import librosa
 import numpy as np
@@ -117,3 +120,18 @@ def test_functionals_are_those_of_the_package(waveform):
     for row, length in enumerate((RATE, 8000)):
         expected = smile.process_signal(clips[row, :length], RATE).to_numpy(np.float32)
         np.testing.assert_allclose(np.asarray(features)[row], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_functionals_survive_being_asked_for_by_several_threads(waveform):
+    pytest.importorskip("opensmile", reason="extra opensmile is not installed")
+    code = f"""
+import threading, numpy as np
+from mtl_tf.frontends.build import build_frontend
+layer = build_frontend("opensmile", {{"sample_rate": {RATE}, "feature_set": "egemaps", "normalize": "none"}})
+clips = np.random.default_rng(0).normal(size=(24, 6000)).astype(np.float32)
+asked = [threading.Thread(target=layer, args=(clips[part::4],)) for part in range(4)]
+[each.start() for each in asked], [each.join() for each in asked]
+print(len(layer._known))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, ["24"]), done.stderr[-500:]
