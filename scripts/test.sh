@@ -15,4 +15,17 @@ if [ "${1:-}" = "--slow" ]; then
     marker=""
     shift
 fi
-exec .venv/bin/python -m pytest -n 2 --dist loadfile -m "$marker" "$@"
+run=(.venv/bin/python -m pytest -n 2 --dist loadfile -m "$marker")
+if [ $# -gt 0 ]; then
+    exec "${run[@]}" "$@"
+fi
+# TensorFlow keeps memory of every network that a process has built, so each part has processes of its own.
+parts=("tests/tuning tests/study" "tests/training tests/models tests/augment" "tests/serving tests/runs tests/init")
+failed=0
+for part in "${parts[@]}"; do
+    # shellcheck disable=SC2086
+    "${run[@]}" $part || failed=1
+done
+# shellcheck disable=SC2086
+"${run[@]}" tests $(printf -- '--ignore=%s ' ${parts[@]}) || failed=1
+exit "$failed"
