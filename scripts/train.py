@@ -26,11 +26,10 @@ def main(arguments: list[str]) -> None:
     say(f"{config.experiment}: loading TensorFlow and the corpora, some ten seconds", config.quiet)
 
     from mtl_tf.experiment import run_experiment
-    from mtl_tf.reporting.tables import print_scores
+    from mtl_tf.reporting.tables import print_scores, print_validation
 
     folder = run_experiment(config)
-    if config.score_test:
-        print_scores(folder)
+    (print_scores if config.score_test else print_validation)(folder)
     print(folder)
 
 

@@ -98,6 +98,22 @@ class RunConfig(Section):
         metrics = self.main_metrics()
         return {name: metrics[name] for name in metrics if self.tasks[name].permute_seed is None} or metrics
 
+    def of_repeat(self, number: int) -> "RunConfig":
+        """Returns the configuration of one repeat: a seed of its own, and a part of the clips to validate on."""
+
+        def moved(split: SplitConfig) -> SplitConfig:
+            if split.validation_folds is None:
+                return split
+            part = (split.validation_part + number) % split.validation_folds
+            return split.model_copy(update={"validation_part": part})
+
+        corpora = {
+            name: corpus.model_copy(update={"split": corpus.split and moved(corpus.split)})
+            for name, corpus in self.corpora.items()
+        }
+        changed = {"seed": self.seed + number, "split": moved(self.split), "corpora": corpora}
+        return self.model_copy(update=changed)
+
     def augment_options(self) -> dict[str, dict[str, Any]]:
         """Returns the constructor arguments of each augmentation."""
         return {

@@ -31,6 +31,13 @@ class SplitConfig(Section):
     validation_group: str | None = Field(
         None, description="manifest column whose values validation shares with no training clip; null: random clips"
     )
+    validation_folds: int | None = Field(
+        None,
+        ge=2,
+        description="validate on one of so many equal parts of the training clips in place of validation_fraction; "
+        "repeat K takes part K, so with as many repeats every training clip validates once; null: one random choice",
+    )
+    validation_part: int = Field(0, ge=0, description="of validation_folds: the part of the first repeat, from 0 on")
     known_fraction: float = Field(
         0.15, gt=0, lt=1, description="share of clips of training groups held out to score closed-set tasks"
     )

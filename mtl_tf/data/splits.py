@@ -8,7 +8,7 @@ from sklearn.model_selection import (
 
 from mtl_tf.config import RunConfig, SplitConfig
 from mtl_tf.data.manifest import COLUMNS, FACTS, TEST, TRAIN, VALIDATION
-from mtl_tf.data.stratify import draw, draw_groups, tag_table
+from mtl_tf.data.stratify import draw, draw_groups, folds, grouped_folds, tag_table
 from mtl_tf.data.tested import groups_of, tested_clips, values_of
 from mtl_tf.errors import UserError
 
@@ -217,6 +217,8 @@ def _note_missing(rows: pd.DataFrame, key: str, column: str, notes: list[str]) -
 
 
 def _validation(rows: pd.DataFrame, split: SplitConfig, tags: pd.DataFrame | None) -> pd.Index:
+    if split.validation_folds is not None:
+        return rows.index[_validation_fold(rows, split, tags)]
     if split.validation_group is None:
         try:
             return rows.index[draw(rows, split.validation_fraction, split.seed, tags)]
@@ -227,6 +229,18 @@ def _validation(rows: pd.DataFrame, split: SplitConfig, tags: pd.DataFrame | Non
         return rows.index[draw_groups(groups, split.validation_fraction, split.seed, tags)]
     except ValueError as error:
         raise UserError(f"split.validation_group={split.validation_group} is impossible: {error}") from error
+
+
+def _validation_fold(rows: pd.DataFrame, split: SplitConfig, tags: pd.DataFrame | None) -> np.ndarray:
+    count, part = split.validation_folds, split.validation_part
+    if part >= count:
+        raise UserError(f"split.validation_part={part}: there are {count} parts, counted from 0")
+    try:
+        if split.validation_group is None:
+            return folds(rows, count, split.seed, tags)[part]
+        return grouped_folds(values_of(rows, "validation_group", split.validation_group), count, split.seed, tags)[part]
+    except ValueError as error:
+        raise UserError(f"split.validation_folds={count} is impossible: {error}") from error
 
 
 def _draw_of_each(

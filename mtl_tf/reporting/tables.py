@@ -14,8 +14,9 @@ from mtl_tf.data.manifest import label_columns
 from mtl_tf.data.prepare import AUDIT, MANIFEST
 from mtl_tf.reporting.words import percent, telling_speakers
 from mtl_tf.runs import names
-from mtl_tf.runs.read import load_metrics, load_speakers
+from mtl_tf.runs.read import load_classes, load_history, load_metrics, load_speakers, part_folders
 from mtl_tf.tables import read_table
+from mtl_tf.tasks.metrics import TRACKED, metric_title
 
 MOST_VALUES = 24
 
@@ -53,6 +54,29 @@ def print_scores(folder: Path, name: str = names.METRICS) -> None:
                     table.add_row("  their answers averaged", *together, "", "", str(scores["n"]))
         if table.row_count:
             _console().print(table)
+
+
+def print_validation(folder: Path) -> None:
+    """Prints the validation scores of the kept epoch of a run, in per cent, over its folds or repeats."""
+    parts = part_folders(folder)
+    rows = []
+    for part in parts:
+        history = load_history(part)
+        scored = history["score"].dropna()
+        rows.append(history.loc[scored.idxmax() if len(scored) else history.index[-1]])
+    found = pd.DataFrame(rows)
+    over = f", mean and deviation over {len(parts)} {parts[0].parent.name}" if len(parts) > 1 else ""
+    table = Table(title=f"Validation scores of {folder} (%){over}")
+    for heading in ("task", "score", "value"):
+        table.add_column(heading, justify="right" if heading == "value" else "left")
+    for task in load_classes(parts[0]):
+        for metric in TRACKED:
+            column = f"val_{task}_{metric}"
+            if column in found and found[column].notna().any():
+                spread = found[column].std() if len(parts) > 1 else None
+                table.add_row(task, metric_title(metric), percent(found[column].mean(), spread))
+    if table.row_count:
+        _console().print(table)
 
 
 def print_details(folder: Path) -> None:

@@ -35,8 +35,9 @@ def load_config(folder: Path) -> RunConfig:
     if (folder / CONFIG).is_file() or place.parent.name not in PARTS:
         return compose.load(folder / CONFIG)
     config, number = compose.load(place.parent.parent / CONFIG), int(place.name)
-    changed = {"fold": number} if place.parent.name == PARTS[0] else {"seed": config.seed + number, "repeats": 1}
-    return config.model_copy(update=changed)
+    if place.parent.name == PARTS[0]:
+        return config.model_copy(update={"fold": number})
+    return config.of_repeat(number).model_copy(update={"repeats": 1})
 
 
 def part_folders(folder: Path) -> list[Path]:

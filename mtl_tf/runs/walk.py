@@ -81,7 +81,7 @@ def walk(
             if not (folder / place / names.METRICS).is_file():
                 if len(numbers) > 1 and not config.quiet:
                     print(f"{kind} {number}, {numbers.index(number) + 1} of {len(numbers)}", file=sys.stderr)
-                own = config.model_copy(update={"seed": config.seed + number}) if kind == "repeat" else config
+                own = config.of_repeat(number) if kind == "repeat" else config
                 _run_fold(
                     own, ready.data, division, ready.source, folder / place, number if kind == "fold" else own.fold or 0
                 )
@@ -150,7 +150,10 @@ def prepare(config: RunConfig, clips_of: Callable[[RunConfig], Clips] = read_cli
         )
     kind = "repeat" if config.repeats > 1 else "fold"
     numbers = list(range(config.repeats)) if config.repeats > 1 else folds
-    divisions = [divide(data, config, fold) for fold in (folds * config.repeats)]
+    if kind == "repeat":
+        divisions = [divide(data, config.of_repeat(number), folds[0]) for number in numbers]
+    else:
+        divisions = [divide(data, config, fold) for fold in folds]
     _announce_findings(data, divisions)
     return Prepared(data, kind, numbers, divisions, clips.source)
 

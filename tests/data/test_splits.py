@@ -315,3 +315,31 @@ def test_validation_clips_of_groups_hold_their_share_of_every_tag():
         assert not set(table["speaker"][held_out]) & set(table["speaker"][division == "train"])
         assert 7 <= table["speaker"][held_out].nunique() <= 8
         assert 2 <= table["speaker"][held_out & (table["heard"] == "rarely")].nunique() <= 3, seed
+
+
+@pytest.mark.parametrize("group", ["speaker", None])
+def test_over_as_many_repeats_every_training_clip_validates_once(group):
+    table = manifest()
+    keys = {"strategy": "held_out", "test_groups": ["s5"], "validation_group": group, "validation_folds": 3}
+    setting = config(keys)
+    seen = []
+    for number in range(3):
+        found = parts(table, split_clips(table, setting.of_repeat(number), 0))
+        assert found["test"]["speaker"].unique().tolist() == ["s5"]
+        if group:
+            assert not set(found["validation"]["speaker"]) & set(found["train"]["speaker"])
+        seen += found["validation"]["clip_id"].tolist()
+    assert sorted(seen) == sorted(table.loc[table["speaker"] != "s5", "clip_id"])
+    assert setting.of_repeat(4).split.validation_part == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ({"validation_folds": 9, "validation_group": "speaker"}, "validation_folds=9 is impossible"),
+        ({"validation_folds": 2, "validation_part": 2}, "validation_part=2: there are 2 parts"),
+    ],
+)
+def test_parts_that_are_not_there_are_refused(keys, reason):
+    with pytest.raises(UserError, match=reason):
+        split_clips(manifest(), config({"strategy": "random"} | keys), 0)

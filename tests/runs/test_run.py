@@ -17,6 +17,7 @@ from mtl_tf.errors import UserError
 from mtl_tf.evaluation.windows import Windows
 from mtl_tf.experiment import run_experiment
 from mtl_tf.reporting.report import write_report
+from mtl_tf.reporting.tables import print_validation
 from mtl_tf.runs import folder as run_folder
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.merge import merge_parts
@@ -260,6 +261,22 @@ def test_cross_validation_gives_folds_means_and_deviations(small_run):
 
 
 @pytest.mark.slow
+def test_settings_are_chosen_by_all_training_clips_and_no_test_clip(small_run, capsys):
+    """Three repeats validate on a third of the training clips each, and the terminal shows the mean."""
+    options = ["repeats=3", "split.validation_folds=3", "score_test=false", "training.epochs=2"]
+    folder = run_experiment(compose.compose([*small_run, *options]))
+    tables = [pd.read_parquet(folder / "repeats" / str(number) / "splits.parquet") for number in range(3)]
+    validated = [table.loc[table["split"] == "validation", "clip_id"] for table in tables]
+    trained = tables[0].loc[tables[0]["split"].isin(["train", "validation"]), "clip_id"]
+    assert sorted(pd.concat(validated)) == sorted(trained)
+    assert load_config(folder / "repeats" / "2").split.validation_part == 2
+    print_validation(folder)
+    histories = [load_history(folder / "repeats" / str(number)) for number in range(3)]
+    values = [history.nlargest(1, "score")["val_digit_uar"] for history in histories]
+    shown = capsys.readouterr().out
+    assert "over 3 repeats" in shown and f"{100 * np.mean(values):.1f}" in shown
+
+
 def test_repeats_differ_by_their_seed_and_the_best_is_named(small_run):
     folder = run_experiment(compose.compose([*small_run, "repeats=3", "training.epochs=2"]))
     found = metrics(folder)
