@@ -34,7 +34,8 @@ def test_intervals_hold_what_they_promise_over_simulated_studies(spread):
     assert 0.75 <= np.mean(found) <= 0.85
 
 
-@pytest.mark.parametrize("rows", [2, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", [2, 12])
 def test_a_gain_of_the_stated_size_is_told_in_a_whole_table_as_often_as_stated(rows):
     """One row has a gain of the size that `minimum_detectable` states after Holm's correction, the others have none."""
     rng, found, false, least = np.random.default_rng(5), [], [], None

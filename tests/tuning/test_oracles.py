@@ -71,7 +71,7 @@ def test_a_kill_at_any_write_changes_nothing(tuner, tmp_path, monkeypatch):
         write(values, path)
 
     monkeypatch.setattr(oracles, "write_json", write_or_die)
-    for killed_at in range(1, 45, 5 if tuner == "bayesian" else 1):
+    for killed_at in range(1, 45, 15 if tuner == "bayesian" else 1):
         path, ran = tmp_path / f"{killed_at}.json", []
         written.clear()
         try:
