@@ -213,7 +213,7 @@ def count_parameters(model: keras.Model) -> int:
     variables = [
         variable
         for layer in model.layers
-        for variable in (layer.trainable_variables if isinstance(layer, FrontEnd) else layer.variables)
+        for variable in (layer.trainable_variables if isinstance(layer, FrontEnd) else layer.weights)
     ]
     return sum(math.prod(variable.shape) for variable in variables)
 

@@ -201,7 +201,10 @@ class TestEveryModel:
                 assert np.isfinite(np.asarray(values)).all()
 
 
-@pytest.mark.parametrize("name", [name for name in TRUNKS if name != "svm"])  # which is not trained by steps
+@pytest.mark.parametrize(
+    "name",  # of those that are trained by steps; halves take a processor long in the widest
+    [pytest.param(name, marks=[pytest.mark.slow] * (name == "alexnet")) for name in TRUNKS if name != "svm"],
+)
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_learns_from_silence_and_full_scale(name, policy):
     keras.config.set_dtype_policy(policy)

@@ -1,63 +1,20 @@
-import errno
 import math
-import os
-import signal
 import subprocess
-import sys
-import time
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
-from conftest import ROOT
+from train_small import AUGMENTED, equal, in_a_process, prepared, train, weights
 
 from mtl_tf.compose import compose
-from mtl_tf.data.assemble import assemble, divide
-from mtl_tf.data.clip_source import ClipSource, decoder_of
 from mtl_tf.data.manifest import VALIDATION
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.predict import predict_clips
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.runs.read import load_history
-from mtl_tf.training import checkpoint
-from mtl_tf.training.callbacks import best_epoch, exhausted, last_checkpoint
+from mtl_tf.training.callbacks import best_epoch, exhausted
 from mtl_tf.training.compile import compile_model
 from mtl_tf.training.fit import build_run_model, fit_normalization, train_fold
-
-AUGMENTED = "augment=[gain,equalizer,reverb,noise,spec_augment,mix_waveforms]"
-
-
-def prepared(overrides):
-    config = compose(overrides)
-    data = assemble(config)
-    data.manifest["decoder"] = decoder_of(data.manifest, config.pipeline, config.frontend.sample_rate)
-    fold = divide(data, config, 0)
-    source = ClipSource.from_manifest(data.manifest, data.roots, {"fsdd": None}, config.frontend.sample_rate)
-    return config, data, fold, source
-
-
-def train(overrides, folder):
-    folder.mkdir(exist_ok=True)
-    config, data, fold, source = prepared(overrides)
-    return train_fold(config, data, fold, source, folder)
-
-
-def weights(path):
-    return keras.models.load_model(path).get_weights()
-
-
-def equal(first, second):
-    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-
-
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(small_run, tmp_path):
-    first, again, other = (
-        train([*small_run, "model.dropout=0.3", f"seed={seed}"], tmp_path / name).model.get_weights()
-        for name, seed in (("a", 0), ("b", 0), ("c", 1))
-    )
-    assert equal(first, again)
-    assert not equal(first, other)
 
 
 def test_history_best_and_last_model_are_written(small_run, tmp_path):
@@ -71,10 +28,7 @@ def test_history_best_and_last_model_are_written(small_run, tmp_path):
 
 def test_xla_trains(small_run, tmp_path):
     options = ["training.jit_compile=true", "training.deterministic=false", "training.epochs=1"]
-    child = KILLED.format(tests=str(ROOT / "tests" / "training"))
-    path = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tests" / "training")])
-    command = [sys.executable, "-c", child, str(tmp_path / "run"), *small_run, *options]
-    subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, check=True, timeout=300)
+    subprocess.run(**in_a_process([*small_run, *options], tmp_path / "run"), check=True, timeout=300)
     assert (tmp_path / "run" / "model.keras").is_file()
 
 
@@ -83,89 +37,15 @@ def test_xla_and_determinism_exclude_each_other(small_run):
         compose([*small_run, "training.jit_compile=true"])
 
 
-KILLED = """
-import sys, warnings
-warnings.simplefilter("ignore")
-sys.path.insert(0, {tests!r})
-from pathlib import Path
-from test_fit import train
-train(sys.argv[2:], Path(sys.argv[1]))
-"""
-
-
-@pytest.mark.parametrize(
-    "epochs_before_kill", [1, pytest.param(0, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)]
-)
-def test_a_killed_run_ends_with_the_same_weights(small_run, tmp_path, epochs_before_kill):
-    overrides = [*small_run, "training.epochs=6", "model.dropout=0.3", "training.learning_rate_schedule=cosine"]
-    train(overrides, tmp_path / "whole")
-    folder = tmp_path / "killed"
-    child = KILLED.format(tests=str(ROOT / "tests" / "training"))
-    path = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tests" / "training")])
-    process = subprocess.Popen(
-        [sys.executable, "-c", child, str(folder), *overrides], env=os.environ | {"PYTHONPATH": path}
-    )
-    history = folder / "history.csv"
-    deadline = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < deadline:
-        done = len(history.read_text().splitlines()) - 1 if history.exists() else 0
-        if done >= epochs_before_kill and folder.exists():
-            break
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (folder / "model.keras").exists()
-    train(overrides, folder)
-    for name in ("model.keras", "last.keras"):
-        assert equal(weights(tmp_path / "whole" / name), weights(folder / name))
-    columns = ["epoch", "score", "loss", "val_digit_uar"]
-    pd.testing.assert_frame_equal(load_history(tmp_path / "whole")[columns], load_history(folder)[columns])
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["training.steps_per_epoch=9"],
-        [
-            AUGMENTED,
-            "training.average_weights=0.9",
-            "training.warmup_epochs=1",
-            "training.learning_rate_schedule=cosine",
-        ],
-        pytest.param(["training.mixed_precision=true"], marks=pytest.mark.slow),
-        pytest.param([], marks=pytest.mark.slow),
-        pytest.param(["training.steps_per_epoch=2"], marks=pytest.mark.slow),
-    ],
-)
-def test_a_run_stopped_between_epochs_ends_with_the_same_weights(options, small_run, tmp_path, monkeypatch):
-    overrides = [*small_run, "training.epochs=4", "model.dropout=0.3", "training.early_stopping_patience=3", *options]
-    train(overrides, tmp_path / "whole")
-
-    class Interrupted(Exception):
-        pass
-
-    original = checkpoint.Checkpoint.save
-
-    def save(self, model, history, optimizer=True):
-        original(self, model, history, optimizer)
-        if optimizer and len(history) == 2:
-            raise Interrupted
-
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.Checkpoint, "save", save)
-        with pytest.raises(Interrupted):
-            train(overrides, tmp_path / "stopped")
-    train(overrides, tmp_path / "stopped")
-    for name in ("model.keras", "last.keras"):
-        assert equal(weights(tmp_path / "whole" / name), weights(tmp_path / "stopped" / name))
-
-
 @pytest.mark.parametrize(
     "options",
     [
         [AUGMENTED],
         ["augment=[mix_features]", "training.balancing=famo", "training.affinity_every=2"],
-        ["training.average_weights=0.9", "training.label_smoothing=0.1", "training.clip_norm=1.0"],
+        pytest.param(
+            ["training.average_weights=0.9", "training.label_smoothing=0.1", "training.clip_norm=1.0"],
+            marks=pytest.mark.slow,
+        ),
         ["augment=[spec_augment]", "pipeline.keep_features=true"],
     ],
 )
@@ -187,64 +67,6 @@ def test_what_is_saved_is_the_plain_network_with_the_trained_weights(options, sm
     assert not equal(last.get_weights(), weights(tmp_path / "plain" / "last.keras"))
 
 
-@pytest.mark.parametrize("patience", ["null", "1"])
-def test_a_run_that_had_ended_is_saved_with_the_mean_of_its_weights_again(patience, small_run, tmp_path):
-    """Started again after its last epoch, or after the one at which it stopped early."""
-    options = ["training.average_weights=0.9", f"training.early_stopping_patience={patience}"]
-    overrides = [
-        *small_run,
-        *options,
-        *(["training.epochs=9"] if patience == "1" else []),
-        "training.monitor=digit.uar",
-    ]
-    train(overrides, tmp_path / "run")
-    found = weights(tmp_path / "run" / "last.keras")
-    (tmp_path / "run" / "last.keras").unlink()
-    train(overrides, tmp_path / "run")
-    assert equal(weights(tmp_path / "run" / "last.keras"), found)
-
-
-@pytest.mark.parametrize("steps", [3, 8])
-def test_several_steps_in_one_execution_are_the_same_steps(steps, small_run, tmp_path):
-    overrides = [*small_run, "training.epochs=2", "model.dropout=0.0", f"training.steps_per_epoch={steps}"]
-    train(overrides, tmp_path / "one")
-    train([*overrides, "training.steps_per_execution=4"], tmp_path / "four")
-    for expected, got in zip(weights(tmp_path / "one/last.keras"), weights(tmp_path / "four/last.keras"), strict=True):
-        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
-
-
-def test_a_full_disk_leaves_the_last_checkpoint_whole(small_run, tmp_path, monkeypatch):
-    train([*small_run, "training.epochs=1"], tmp_path / "run")
-    path = last_checkpoint(tmp_path / "run").path
-    before = path.read_bytes()
-
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space left") as caught:
-            train([*small_run, "training.epochs=2"], tmp_path / "run")
-    assert caught.value.errno == errno.ENOSPC
-    assert path.read_bytes() == before
-    assert sorted(item.name for item in path.parent.iterdir()) == ["best-0.npz", "last.npz"]
-    assert len(train([*small_run, "training.epochs=2"], tmp_path / "run").history) == 2
-
-
-def test_a_damaged_checkpoint_is_named(small_run, tmp_path):
-    train([*small_run, "training.epochs=1"], tmp_path / "run")
-    path = last_checkpoint(tmp_path / "run").path
-    path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(UserError, match=r"last\.npz is damaged"):
-        train([*small_run, "training.epochs=2"], tmp_path / "run")
-
-
-def test_a_diverged_run_says_so_and_keeps_the_epochs_before(small_run, tmp_path):
-    with pytest.raises(UserError, match=r"not finite after epoch 1; give a smaller training\.learning_rate"):
-        train([*small_run, "training.learning_rate=1e30", "training.optimizer=sgd"], tmp_path / "run")
-    assert not (tmp_path / "run" / "checkpoints").exists()
-
-
 def test_early_stopping_and_best_epoch_by_hand():
     history = [{"epoch": epoch, "score": score} for epoch, score in enumerate([0.1, 0.5, 0.4, 0.5])]
     assert best_epoch(history) == 1
@@ -257,8 +79,8 @@ def test_early_stopping_and_best_epoch_by_hand():
     ("monitor", "columns", "sign"),
     [
         ("mean", ["val_digit_accuracy", "val_speaker_accuracy"], 1),
-        ("loss", ["val_loss"], -1),
-        ("speaker.macro_f1", ["val_speaker_macro_f1"], 1),
+        pytest.param("loss", ["val_loss"], -1, marks=pytest.mark.slow),
+        pytest.param("speaker.macro_f1", ["val_speaker_macro_f1"], 1, marks=pytest.mark.slow),
         ("digit.cross_entropy", ["val_digit_cross_entropy"], -1),
     ],
 )
@@ -328,40 +150,6 @@ def test_scores_of_tasks_without_validation_labels_are_not_logged(small_run, tmp
     history = train_fold(config, data, fold, source, tmp_path / "run").history[-1]
     assert not [name for name in history if name.startswith("val_speaker")]
     assert {"val_digit_uar", "val_loss", "speaker_uar"} <= set(history)
-
-
-@pytest.mark.parametrize("killed_before", ["last", "removal"])
-def test_a_kill_between_two_checkpoints_keeps_the_epoch_that_history_calls_best(
-    killed_before, small_run, tmp_path, monkeypatch
-):
-    """The run that carries on scores otherwise than the killed one; what was thrown away must not come back."""
-    overrides = [*small_run, "training.epochs=4"]
-
-    class Killed(Exception):
-        pass
-
-    original = checkpoint.Checkpoint.save
-
-    def save(self, model, history, optimizer=True):
-        if killed_before == "last" and optimizer and len(history) == 3:
-            raise Killed
-        original(self, model, history, optimizer)
-        if killed_before == "removal" and optimizer and len(history) == 3:
-            raise Killed
-
-    scores = iter([0.9, 0.1, 0.95, 0.2, 0.3, 0.4])
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.Checkpoint, "save", save)
-        patch.setattr("mtl_tf.training.callbacks.monitored", lambda *arguments: next(scores))
-        with pytest.raises(Killed):
-            train(overrides, tmp_path / "run")
-    later = iter([0.2, 0.3, 0.4])
-    monkeypatch.setattr("mtl_tf.training.callbacks.monitored", lambda *arguments: next(later))
-    train(overrides, tmp_path / "run")
-    best = 0 if killed_before == "last" else 2
-    assert best_epoch(load_history(tmp_path / "run").to_dict("records")) == best
-    (kept,) = (tmp_path / "run" / "checkpoints").glob("best-*.npz")
-    assert kept.name == f"best-{best}.npz"
 
 
 def test_the_last_epoch_is_kept_where_none_is_to_be_chosen(small_run, tmp_path):

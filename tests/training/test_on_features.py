@@ -66,7 +66,7 @@ OPTIONS = {
 }
 
 
-SLOW = ("picture", "of one length", "batches of epochs")
+SLOW = ("picture", "of one length", "as long as the longest", "batches of epochs")
 
 
 @pytest.mark.parametrize("options", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in OPTIONS])
