@@ -222,7 +222,9 @@ def test_a_label_in_other_company_is_a_tag(cells, tmp_path):
     assert not task.exclusive and task.classes == sorted({tag for cell in cells for tag in cell.split(",")})
 
 
-@pytest.mark.parametrize("kind", ["txt", "jams", "csv"])
+@pytest.mark.parametrize(
+    "kind", ["txt", pytest.param("jams", marks=pytest.mark.slow), pytest.param("csv", marks=pytest.mark.slow)]
+)
 def test_events_become_a_run(kind, tmp_path):
     rng, rows = np.random.default_rng(0), ["file,onset,offset,label"]
     place = tmp_path / "scenes"

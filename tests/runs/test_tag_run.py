@@ -133,7 +133,7 @@ def test_a_model_of_one_answer_per_clip_refuses_tags(model, tag_run, tmp_path):
         )
 
 
-@pytest.mark.parametrize("kind", ["fold", "repeat"])
+@pytest.mark.parametrize("kind", ["fold", pytest.param("repeat", marks=pytest.mark.slow)])
 def test_folds_and_repeats_of_tags_are_put_together(kind, tag_run):
     folder = tag_run.parents[2]
     parts = {"fold": ["split.strategy=k_fold", "split.num_folds=2"], "repeat": ["repeats=2"]}[kind]
