@@ -122,6 +122,13 @@ def test_functionals_are_those_of_the_package(waveform):
         np.testing.assert_allclose(np.asarray(features)[row], expected, rtol=1e-3, atol=1e-3)
 
 
+def test_functionals_are_normalised_each_by_its_own_deviation():
+    """An experiment for mel spectrograms may say global, and that would leave nothing of functionals but the largest."""
+    pytest.importorskip("opensmile", reason="extra opensmile is not installed")
+    options = {"sample_rate": RATE, "feature_set": "egemaps", "normalize": "global"}
+    assert build_frontend("opensmile", options).normalize == "per_bin"
+
+
 def test_functionals_survive_being_asked_for_by_several_threads(waveform):
     pytest.importorskip("opensmile", reason="extra opensmile is not installed")
     code = f"""
