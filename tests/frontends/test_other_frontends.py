@@ -123,7 +123,7 @@ def test_functionals_are_those_of_the_package(waveform):
 
 
 def test_functionals_are_normalised_each_by_its_own_deviation():
-    """An experiment for mel spectrograms may say global, and that would leave nothing of functionals but the largest."""
+    """Experiments for spectrograms may say global, which would leave nothing of functionals but the largest."""
     pytest.importorskip("opensmile", reason="extra opensmile is not installed")
     options = {"sample_rate": RATE, "feature_set": "egemaps", "normalize": "global"}
     assert build_frontend("opensmile", options).normalize == "per_bin"
