@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests, in two processes: `bash scripts/test.sh` all but the slow ones, `bash scripts/test.sh --slow` the slow ones
-# too. Further arguments go to pytest; `-n 0` runs all in one process, as a debugger needs it.
+# too, in four parts with a summary each. Further arguments go to pytest, which then runs once: `-n 0` in one process, as a
+# debugger needs it, or `tests/data` one folder.
 set -euo pipefail
 case " $* " in
 *" --help "* | *" -h "*)

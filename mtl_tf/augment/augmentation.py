@@ -16,6 +16,7 @@ class Augmentation(keras.layers.Layer):
     Attributes:
         on_features: whether the layer stands behind the front end, and changes features, or before it, and changes the
             waveform.
+        needs_frames: whether one frame for a whole clip is too few.
         moves_time: whether sounds are at another time afterwards; such a layer returns what is valid, too.
 
     Args:
@@ -23,6 +24,7 @@ class Augmentation(keras.layers.Layer):
     """
 
     on_features = False
+    needs_frames = False
     moves_time = False
 
     def __init__(self, prob: Probability = 0.5, **kwargs) -> None:

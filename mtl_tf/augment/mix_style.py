@@ -23,6 +23,7 @@ class MixStyle(Augmentation):
     """
 
     on_features = True
+    needs_frames = True
 
     def __init__(self, concentration: PositiveFloat = 0.3, **kwargs) -> None:
         super().__init__(**kwargs)

@@ -56,11 +56,17 @@ class AtFirstTimes(keras.layers.Layer):
             moves = ops.take(moves, partner, axis=0)
         step = ops.cumsum(ops.ones_like(answers[:1, :, 0]), axis=1) - 1.0
         frame = step * self.step_frames + self.first_step_frame  # (1, steps)
+        steps = ops.cast(ops.shape(answers)[1], "float32")
+        end = ops.ones_like(moves[:, 0, :1]) * steps * self.step_frames  # (batch, 1), in frames
         for place in range(moves.shape[1]):
             tempo, shift, turn = (moves[:, place, part][:, None] for part in range(3))
-            frame = ops.where(turn > 0, ops.mod(frame + shift, ops.maximum(turn, 1.0)), frame) / tempo
+            # The middle of a last step that is not full lies behind the clip, and must not become its beginning.
+            turned = ops.mod(ops.minimum(frame, turn - 1.0) + shift, ops.maximum(turn, 1.0))
+            frame = ops.where(turn > 0, turned, frame) / tempo
+            end = ops.where(turn > 0, turn, end) / tempo
         place = ops.maximum((frame - self.first_step_frame) / self.step_frames, 0.0)  # (batch, steps)
-        return between(answers, place, ops.ones_like(place) * (ops.cast(ops.shape(answers)[1], "float32") - 1.0))
+        last = ops.minimum(ops.ceil(end / self.step_frames), steps) - 1.0
+        return between(answers, place, ops.maximum(last, 0.0))
 
     def compute_output_shape(self, answers_shape, moves_shape=None, partner_shape=None) -> tuple:
         """Returns the shape of the answers."""

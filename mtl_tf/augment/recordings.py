@@ -10,15 +10,17 @@ from mtl_tf.data.decode import DecodeError, load_clip
 from mtl_tf.progress import say
 
 
-def read_recordings(folder: str | None, sample_rate: int, most_s: float) -> list[np.ndarray]:
-    """Reads the recordings below a folder, in the order of their names.
+def read_recordings(folder: str | None, sample_rate: int, most_s: float, whole: bool = False) -> list[np.ndarray]:
+    """Reads the recordings below a folder.
 
-    Files that cannot be read are named and left out. Where there is more than asked, each file gives its beginning.
+    Files that cannot be read are named and left out. Where there is more than asked, each file gives its beginning; or,
+    where files are wanted whole, some of them are drawn, and how many is said.
 
     Args:
         folder: with WAV, FLAC, OGG or MP3 files, at any depth.
         sample_rate: to give the samples at, in Hz.
         most_s: how many seconds to keep, of all files together.
+        whole: whether the beginning of a file would be of no use.
 
     Returns:
         float32 (samples,) each, none of them silent.
@@ -32,12 +34,17 @@ def read_recordings(folder: str | None, sample_rate: int, most_s: float) -> list
     if not place.is_dir():
         raise ValueError(f"there is no folder {place}")
     files = sorted(file for file in files_below(place) if file.suffix.lower() in AUDIO_SUFFIXES)
+    if whole:  # in an order that is always the same, as the first ones by name may be of one room
+        files = [files[place] for place in np.random.default_rng(0).permutation(len(files))]
     found, left_s = [], most_s
     for number, file in enumerate(files):
-        share_s = left_s / (len(files) - number)
+        if left_s <= 0:
+            say(f"augment: {len(found)} of the {len(files)} recordings of {place} are taken; most_s sets how many")
+            break
+        share_s = left_s if whole else left_s / (len(files) - number)
         try:
             about = soundfile.info(file)
-            frames = min(about.frames, max(round(share_s * about.samplerate), 1))
+            frames = about.frames if whole else min(about.frames, max(round(share_s * about.samplerate), 1))
             samples = load_clip(file, sample_rate, num_frames=frames)
         except soundfile.SoundFileError as error:
             say(f"left out: cannot decode {file}: {error}")

@@ -21,6 +21,7 @@ class Roll(Augmentation):
     """
 
     on_features = True
+    needs_frames = True
     moves_time = True
 
     def __init__(self, most: Probability = 0.5, **kwargs) -> None:

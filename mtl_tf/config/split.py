@@ -1,8 +1,8 @@
 """The keys of the division of clips."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mtl_tf.config.section import Section, Seed
 
@@ -55,3 +55,9 @@ class SplitConfig(Section):
         [], description="corpora whose clips train and validate; the others are tested alone; empty: all"
     )
     seed: Seed = Field(0, description="seed of the division; apart from the run's seed, so that runs compare")
+
+    @model_validator(mode="after")
+    def _part_is_there(self) -> Self:
+        if self.validation_folds is not None and self.validation_part >= self.validation_folds:
+            raise ValueError(f"validation_part={self.validation_part}: give one from 0 to {self.validation_folds - 1}")
+        return self

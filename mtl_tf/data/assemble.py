@@ -12,6 +12,7 @@ from mtl_tf.data.audit import FINDING_COLUMNS, find_problems
 from mtl_tf.data.leave_out import leave_out
 from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION, label_columns
 from mtl_tf.data.prepare import AUDIT, heard_peaks, prepare_corpus
+from mtl_tf.data.sampling import groups_of
 from mtl_tf.data.splits import UNUSED, split_clips
 from mtl_tf.data.weights import class_weights, note_small_tasks, task_weights
 from mtl_tf.errors import UserError, nearest_hint
@@ -51,6 +52,7 @@ class FoldData:
         task_weights: task name to what its loss weighs.
         groups: of each clip, for intervals: clips of one group are not independent.
         notes: what a reader of the scores has to know.
+        drawn_by: int, the group of each clip of which an epoch has as many as of others; None: groups do not matter.
     """
 
     tasks: dict[str, Task]
@@ -62,6 +64,7 @@ class FoldData:
     task_weights: dict[str, float]
     groups: np.ndarray
     notes: list[str] = field(default_factory=list)
+    drawn_by: np.ndarray | None = None
 
     def positions(self, part: str) -> np.ndarray:
         """Returns the rows of `train`, `validation` or `test` that carry any label."""
@@ -150,9 +153,9 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
 
     Raises:
         UserError: see `split_clips` and `build_tasks`; a task that no test clip is labelled for; a corpus without any
-            label; a score to watch that validation clips cannot give.
+            label; a score to watch that validation clips cannot give; or see `groups_of`.
     """
-    manifest, notes = data.manifest, []
+    manifest, notes, drawn = data.manifest, [], config.pipeline.draw_evenly
     division = split_clips(manifest, config, fold, notes)
     tasks, names = build_tasks(config.trained_tasks, manifest.assign(split=division["split"]))
     for name, task in config.trained_tasks.items():
@@ -181,6 +184,7 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
         task_weights(config.training, tasks, weights, training),
         _groups(manifest, config),
         notes,
+        None if drawn is None else groups_of(drawn, config.tasks, manifest, names),
     )
     _check_labels(fold_data, manifest, config)
     note_small_tasks(fold_data.num_labels(TRAIN), config.training, notes)

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mtl_tf.config import TaskConfig
+from mtl_tf.data.manifest import label_columns
 from mtl_tf.errors import UserError, nearest_hint
+from mtl_tf.tasks.labels import class_names
 
 
 @dataclass(frozen=True)
@@ -81,25 +84,35 @@ class EpochSampler:
         return order.astype(np.int64), rng.random(len(order), dtype=np.float32)
 
 
-def groups_of(column: str, manifest: pd.DataFrame, labels: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Numbers the values of a column, or the classes of a task.
+def groups_of(wanted: str, tasks: Mapping[str, TaskConfig], manifest: pd.DataFrame, names: pd.DataFrame) -> np.ndarray:
+    """Numbers the classes of a task, or the values of a column.
 
     Args:
-        column: name of a task or of a column of the manifest.
+        wanted: name of a task or, where no task is called so, of a column of the manifest.
+        tasks: all tasks of the run, those that are not trained too.
         manifest: one row per clip.
-        labels: task to int (clips,) where each clip has one class.
+        names: class of each clip in each task that is trained, None where it has none.
 
     Returns:
         int (clips,); clips without a value are one group more.
 
     Raises:
-        UserError: there is neither such a task nor such a column.
+        UserError: there is neither such a task nor such a column, or clips have several classes of the task.
     """
-    values = manifest[column] if column in manifest else labels.get(column)
-    if values is None:
-        known = sorted({*labels, *manifest.columns})
-        raise UserError(f"pipeline.draw_evenly={column}: no such task or column.{nearest_hint(column, known)}")
-    return pd.factorize(pd.Series(np.asarray(values)), use_na_sentinel=False)[0]
+    if wanted in tasks:
+        task = tasks[wanted]
+        if not task.exclusive or task.of_frames:
+            raise UserError(
+                f"pipeline.draw_evenly={wanted}: a clip may have several classes of this task; give a task with one "
+                "class per clip, or a column such as speaker"
+            )
+        values = names[wanted] if wanted in names else class_names(wanted, task, manifest)
+    elif wanted in manifest:
+        values = manifest[wanted]
+    else:
+        known = [*tasks, "speaker", *label_columns(manifest)]
+        raise UserError(f"pipeline.draw_evenly={wanted}: no such task or column.{nearest_hint(wanted, known)}")
+    return pd.factorize(values.astype(object).where(values.notna(), None), use_na_sentinel=False)[0]
 
 
 def _even_parts(

@@ -167,10 +167,16 @@ def _divide(
 
     official = (rows["official_split"] == VALIDATION).fillna(False) & (result["split"] == TRAIN)
     if split.strategy == "predefined" and official.any():
+        if split.validation_folds is not None:
+            raise UserError(
+                f"corpus {', '.join(sorted(set(rows['corpus'])))} has validation clips of its own, which every repeat "
+                "would take; leave split.validation_folds away"
+            )
         result.loc[official, "split"] = VALIDATION
     hold_out_known(TEST, split.known_fraction, split.seed + 1)
     training = result["split"] == TRAIN
-    if not (result["split"] == VALIDATION).any() and split.validation_fraction > 0 and training.any():
+    wanted = split.validation_folds is not None or split.validation_fraction > 0
+    if not (result["split"] == VALIDATION).any() and wanted and training.any():
         if split.validation_group is not None:
             _note_missing(rows[training], "validation_group", split.validation_group, notes)
         result.loc[_validation(rows[training], split, tags), "split"] = VALIDATION
@@ -233,8 +239,6 @@ def _validation(rows: pd.DataFrame, split: SplitConfig, tags: pd.DataFrame | Non
 
 def _validation_fold(rows: pd.DataFrame, split: SplitConfig, tags: pd.DataFrame | None) -> np.ndarray:
     count, part = split.validation_folds, split.validation_part
-    if part >= count:
-        raise UserError(f"split.validation_part={part}: there are {count} parts, counted from 0")
     try:
         if split.validation_group is None:
             return folds(rows, count, split.seed, tags)[part]

@@ -64,6 +64,11 @@ class FrontEnd(keras.layers.Layer):
         return self.normalize != "none" and self.normalize_over != CLIP
 
     @property
+    def makes_one_frame(self) -> bool:
+        """Whether a clip is one frame, however long."""
+        return self.count_frames(60 * self.sample_rate) == 1
+
+    @property
     def num_bins(self) -> int:
         """Number of values per frame."""
         raise NotImplementedError

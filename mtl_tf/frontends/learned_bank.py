@@ -20,8 +20,8 @@ class LearnedBank(SpectralFrontEnd):
     window of the spectrum is the low-pass of all filters, in place of a learned one each; decibels, in place of a
     learned compression. Statistics for the normalisation are those of the filters as they begin.
 
-    Shapes, padding, masks and the other arguments: see `SpectralFrontEnd`. Output bins: `num_filters`. Weights: two
-    for each filter.
+    Shapes, padding, masks and the other arguments: see `SpectralFrontEnd`. Output bins: `num_filters`. Weights: of
+    each filter, by how many widths its centre has moved, and the logarithm of how much wider it has become.
 
     Args:
         sample_rate: of the waveform, in Hz.
@@ -31,7 +31,7 @@ class LearnedBank(SpectralFrontEnd):
         **kwargs: arguments of `SpectralFrontEnd`.
 
     Raises:
-        ValueError: frequencies out of range.
+        ValueError: frequencies out of range, or statistics of groups, which would be those of the first filters.
     """
 
     def __init__(
@@ -44,6 +44,8 @@ class LearnedBank(SpectralFrontEnd):
     ) -> None:
         super().__init__(sample_rate, **kwargs)
         self.num_filters, self.fmin_hz, self.fmax_hz = num_filters, fmin_hz, fmax_hz or sample_rate / 2
+        if self.takes_statistics:
+            raise ValueError(f"normalize_over={self.normalize_over}: filters that learn take training or clip")
         if not fmin_hz < self.fmax_hz <= sample_rate / 2:
             raise ValueError(f"fmin_hz={fmin_hz}, fmax_hz={self.fmax_hz} do not fit sample_rate={sample_rate}")
 
@@ -67,15 +69,17 @@ class LearnedBank(SpectralFrontEnd):
         super().build(waveform_shape, length_shape)
         edges = self._edges_hz() / (self.sample_rate / self.n_fft)  # in bins of the spectrogram
         width = np.maximum((edges[2:] - edges[:-2]) / 2.0 / np.sqrt(8.0 * np.log(2.0)), NARROWEST)
-        for name, values in (("centre", edges[1:-1]), ("width", width)):
-            start = keras.initializers.Constant(values.astype(np.float32))
-            setattr(self, name, self.add_weight(shape=(self.num_filters,), initializer=start, name=name))
+        self._first_centre, self._first_width = edges[1:-1].astype(np.float32), width.astype(np.float32)
+        shape = (self.num_filters,)
+        self.shift = self.add_weight(shape=shape, initializer="zeros", name="shift")
+        self.stretch = self.add_weight(shape=shape, initializer="zeros", name="stretch")
 
     def power_to_features(self, power):
         """Applies the filters and the logarithm; shapes as in `FrontEnd`."""
         place = ops.arange(self.n_fft // 2 + 1, dtype="float32")[:, None]
-        width = ops.maximum(ops.abs(self.width), NARROWEST)
-        response = ops.exp(-0.5 * ops.square((place - self.centre) / width))
+        width = ops.maximum(ops.exp(self.stretch) * self._first_width, NARROWEST)
+        centre = self.shift * self._first_width + self._first_centre
+        response = ops.exp(-0.5 * ops.square((place - centre) / width))
         response /= ops.sum(response, axis=0, keepdims=True) + 1e-6
         return self.decibels(ops.matmul(power, response))
 

@@ -1,13 +1,14 @@
 """Puts a front end, a trunk and one head per task together."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 
 from mtl_tf.augment.augmentation import Augmentation
 from mtl_tf.augment.mixing import Doubled, Mixing
 from mtl_tf.augment.moves import AtFirstTimes
+from mtl_tf.config import TaskConfig
 from mtl_tf.construct import UNFIT, construct
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.frontend import FrontEnd
@@ -89,19 +90,15 @@ def build_model(
 
     Raises:
         UserError: the front end's output is not what the trunk takes, the trunk's options cannot be built, or its
-            heads answer with one class where a task has tags; or clips are cut where a task asks every step.
+            heads answer with one class where a task has tags; or see `check_augmentations`.
     """
+    check_augmentations(frontend, tasks, augmentations)
     of_clips = {name: task for name, task in tasks.items() if not task.of_frames}
     of_frames = {name: task for name, task in tasks.items() if task.of_frames}
     tags = [name for name, task in of_clips.items() if not task.exclusive]
     if tags and getattr(trunk, "one_class_only", False):
         raise UserError(f"task {tags[0]} has tags, and this model answers with one class alone; give another model=")
     if of_frames:
-        if any(isinstance(layer, Mixing) and layer.one_answer for layer in augmentations):
-            raise UserError(
-                f"task {next(iter(of_frames))} asks every step, and augment=cut_features goes with answers for whole "
-                "clips alone; choose mix_features or mix_waveforms"
-            )
         model_steps(frontend, trunk)  # says what is wrong where there are none
         trunk.return_steps = True
     waveform = keras.Input((None,), name="waveform", dtype="float32")
@@ -111,7 +108,8 @@ def build_model(
         for name in STATISTICS:
             inputs[name] = keras.Input((frontend.num_bins,), name=name, dtype="float32", optional=True)
     statistics = [inputs[name] for name in STATISTICS if name in inputs]
-    if any(isinstance(layer, Mixing) for layer in augmentations):
+    mixing = next((layer for layer in augmentations if isinstance(layer, Mixing)), None)
+    if mixing is not None:
         inputs["partner"] = keras.Input((), name="partner", dtype="int32", optional=True)
         inputs["share"] = keras.Input((), name="share", dtype="float32", optional=True)
     before = [layer for layer in augmentations if not layer.on_features]
@@ -133,7 +131,8 @@ def build_model(
             moved = moves[0] if len(moves) == 1 else keras.layers.Concatenate(axis=1, name="moves")(moves)
             for name in of_frames:
                 in_time = AtFirstTimes(trunk.step_frames, trunk.first_step_frame, name=f"{name}_in_time")
-                if "partner" in inputs:
+                # Waveforms are mixed before anything is moved, so both sounds of a mixture move alike.
+                if "partner" in inputs and mixing.on_features:
                     others[name] = in_time(heads[name], moved, inputs["partner"])
                 heads[name] = in_time(heads[name], moved)
         if "partner" in inputs:
@@ -145,6 +144,26 @@ def build_model(
     except UNFIT as error:
         reason = " ".join(str(error).split())
         raise UserError(f"this model cannot be built on the features of this front end: {reason}") from error
+
+
+def check_augmentations(
+    frontend: FrontEnd, tasks: Mapping[str, Task | TaskConfig], augmentations: Sequence[Augmentation | Mixing]
+) -> None:
+    """Refuses ways of changing clips that do not go with a front end or a task.
+
+    Raises:
+        UserError: clips are cut where a task asks every step, or their course in time is used where there is none.
+    """
+    of_frames = [name for name, task in tasks.items() if task.of_frames]
+    for layer in augmentations:
+        name = layer.name.removeprefix("augment_")
+        if of_frames and getattr(layer, "one_answer", False):
+            raise UserError(
+                f"task {of_frames[0]} asks every step, and augment={name} goes with answers for whole clips alone; "
+                "choose mix_features or mix_waveforms"
+            )
+        if layer.needs_frames and frontend.makes_one_frame:
+            raise UserError(f"augment={name} needs a course in time, and this front end makes one frame of a clip")
 
 
 def _augment(layers: Sequence[Augmentation | Mixing], values, valid, inputs: dict) -> tuple:

@@ -10,7 +10,6 @@ from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.tasks.steps import Steps
 from mtl_tf.tasks.task import Task
 
-_LONG_S = 60
 TRACED_STEPS = 64  # more than any kernel is long
 
 
@@ -102,7 +101,7 @@ def model_steps(frontend: FrontEnd, trunk: keras.layers.Layer) -> Steps:
             "a task with resolution in time needs steps, which this model does not give; give model=crnn, "
             "compact_cnn, mel_cnn, gresnet, fu2020, cab_cnn or shared_dnn"
         )
-    if frontend.count_frames(_LONG_S * frontend.sample_rate) == 1:
+    if frontend.makes_one_frame:
         raise UserError("this front end makes one frame of a clip, so there are no steps; give frontend.window_s=0.5")
     num_frames, period_s = frontend.num_frames, frontend.frame_period_s
     resized = frontend.fit == "resize"

@@ -16,7 +16,7 @@ from mtl_tf.reporting.words import percent, telling_speakers
 from mtl_tf.runs import names
 from mtl_tf.runs.read import load_classes, load_history, load_metrics, load_speakers, part_folders
 from mtl_tf.tables import read_table
-from mtl_tf.tasks.metrics import TRACKED, metric_title
+from mtl_tf.tasks.metrics import METRICS, TRACKED, metric_title
 
 MOST_VALUES = 24
 
@@ -70,10 +70,10 @@ def print_validation(folder: Path) -> None:
     for heading in ("task", "score", "value"):
         table.add_column(heading, justify="right" if heading == "value" else "left")
     for task in load_classes(parts[0]):
-        for metric in TRACKED:
+        for metric in (name for name in TRACKED if METRICS[name].higher_is_better):
             column = f"val_{task}_{metric}"
             if column in found and found[column].notna().any():
-                spread = found[column].std() if len(parts) > 1 else None
+                spread = found[column].std() if found[column].count() > 1 else None
                 table.add_row(task, metric_title(metric), percent(found[column].mean(), spread))
     if table.row_count:
         _console().print(table)

@@ -88,7 +88,7 @@ def describe_fitting(history: pd.DataFrame, metrics: dict[str, str], num_validat
     if chosen and num_validation < FEW_CLIPS:
         sentences.append(
             f"The epoch that is kept was chosen on {num_validation} validation clips, so chance had its part in it; "
-            "split.validation_fraction sets how many there are."
+            "split.validation_fraction or validation_folds sets how many there are."
         )
     return sentences
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl_tf.augment.build import build_augmentations
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import open_corpus
 from mtl_tf.data.assemble import FoldData, RunData, assemble, divide
@@ -24,14 +25,15 @@ from mtl_tf.evaluation.tags import Decisions
 from mtl_tf.evaluation.thresholds import find_thresholds
 from mtl_tf.files import write_json
 from mtl_tf.frontends.build import build_frontend
-from mtl_tf.models.build import build_trunk, count_parameters
+from mtl_tf.models.build import build_trunk, check_augmentations, count_parameters
 from mtl_tf.models.steps import model_steps, steps_of
 from mtl_tf.progress import say
 from mtl_tf.runs import names
 from mtl_tf.runs.folder import LABEL, run_folder
+from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.memory import peak_mb
 from mtl_tf.runs.merge import merge_parts
-from mtl_tf.runs.teachers import load_teachers
+from mtl_tf.runs.teachers import find_teachers
 from mtl_tf.tables import write_table
 from mtl_tf.training.fit import train_fold
 from mtl_tf.training.fit_svm import train_svm
@@ -141,6 +143,8 @@ def prepare(config: RunConfig, clips_of: Callable[[RunConfig], Clips] = read_cli
     trunk = build_trunk(config.model.name, config.options("model"))
     if any(task.of_frames for task in config.trained_tasks.values()):
         model_steps(frontend, trunk)
+    augmentations = build_augmentations(config.augment_options(), config.frontend.sample_rate, frontend.frequencies_hz)
+    check_augmentations(frontend, config.trained_tasks, augmentations)
     clips = clips_of(config)
     data = clips.data
     folds = _folds(config, data)
@@ -154,6 +158,8 @@ def prepare(config: RunConfig, clips_of: Callable[[RunConfig], Clips] = read_cli
         divisions = [divide(data, config.of_repeat(number), folds[0]) for number in numbers]
     else:
         divisions = [divide(data, config, fold) for fold in folds]
+    for number, division in zip(numbers, divisions, strict=True):
+        find_teachers(config, data, division, number if kind == "fold" else config.fold or 0)
     _announce_findings(data, divisions)
     return Prepared(data, kind, numbers, divisions, clips.source)
 
@@ -203,12 +209,10 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
     write_json(clip_lengths(data, fold, config), folder / names.LENGTHS)
     taught = [f"taught by {', '.join(config.training.teachers)}"] if config.training.teachers else []
     known = fit_group_statistics(config, data.manifest, source)
-    if config.model.name == "svm" and config.training.teachers:
-        raise UserError("training.teachers is for networks, and model=svm is none; leave one away")
     if config.model.name == "svm":
         trained = train_svm(config, fold, source, folder)
     else:
-        teachers = load_teachers(config, data, fold, number)
+        teachers = {str(place): load_model(place) for place in find_teachers(config, data, fold, number)}
         trained = train_fold(config, data, fold, source, folder, teachers)
     validation, together = fold.positions(VALIDATION), config.training.steps_per_execution
     decisions: dict[str, Decisions] = {}

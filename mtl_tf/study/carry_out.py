@@ -82,10 +82,14 @@ def _check_settings(study: Study) -> None:
     """Refuses what would give cells that do not compare.
 
     Raises:
-        UserError: `only_tasks` is set, or settings differ in which clips are tested.
+        UserError: `only_tasks` or `training.teachers` is set, or settings differ in which clips are tested.
     """
     if study.config.only_tasks:
         raise UserError("only_tasks is set by a study itself; give tasks=[...] to choose what it compares")
+    if any(config.training.teachers for config in (study.config, *study.settings.values())):
+        raise UserError(
+            "training.teachers teaches every cell the true labels, those of the controls too; leave it away here"
+        )
     parts = {"corpora", "tasks", "split", "fold", "repeats", "audit", "data_root", "prepared_dir"}
     first = study.config.model_dump(include=parts)
     for setting, config in study.settings.items():

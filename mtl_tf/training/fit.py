@@ -21,7 +21,7 @@ from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.data.mapping import map_batches
 from mtl_tf.data.partners import Partners, without_partners
 from mtl_tf.data.pipeline import evaluation_dataset, training_dataset
-from mtl_tf.data.sampling import EpochSampler, groups_of
+from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.frontends.frame_sums import FrameSums
@@ -101,7 +101,7 @@ def train_fold(
         temperature=config.pipeline.temperature,
         seed=config.seed,
         clips_per_epoch=options.steps_per_epoch and options.steps_per_epoch * config.pipeline.batch_size,
-        group_of_clip=_groups(config.pipeline.draw_evenly, data, fold, positions),
+        group_of_clip=None if fold.drawn_by is None else fold.drawn_by[positions],
     )
     validation_positions = fold.positions(VALIDATION)
     frequencies_hz = build_frontend(config.frontend.name, config.options("frontend")).frequencies_hz
@@ -240,17 +240,6 @@ def fit_normalization(
 
 def _only(values: dict[str, str], names: list[str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if name in names}
-
-
-def _groups(column: str | None, data: RunData, fold: FoldData, positions: np.ndarray) -> np.ndarray | None:
-    if column is None:
-        return None
-    known = {
-        name: np.where(fold.weights[name] > 0, fold.labels[name], -1)
-        for name, task in fold.tasks.items()
-        if task.exclusive and not task.of_frames
-    }
-    return groups_of(column, data.manifest, known)[positions]
 
 
 def _corpus_numbers(data: RunData, config: RunConfig) -> np.ndarray:

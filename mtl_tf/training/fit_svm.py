@@ -47,7 +47,7 @@ def train_svm(config: RunConfig, fold: FoldData, source: ClipSource, folder: Pat
         announce(
             config,
             fold,
-            "support vector machines, fitted in one go: epochs, optimizer, augmentation have no part in it",
+            "support vector machines, fitted at once, without epochs, optimizer, augmentation and draw_evenly",
         )
     frontend, trunk = model.get_layer("frontend"), model.get_layer("trunk")
     fit_normalization(frontend, source, positions, config)

@@ -28,8 +28,8 @@ class Teaching(keras.layers.Layer):
     """Adds to the training loss how far the answers are from the mean of those of other networks.
 
     Distillation (Hinton, Vinyals and Dean 2015) of an ensemble, at temperature 1. The teachers hear what the student
-    hears, changed as it is (Beyer et al. 2022), and they answer for clips without a label, too. The loss of a task is
-    the Kullback-Leibler divergence; of tags, the sum of those of the tags.
+    hears, changed as it is (Beyer et al. 2022). They answer for clips that lack the label of a task, too. The loss of a
+    task is the Kullback-Leibler divergence; of tags, the sum of those of the tags.
 
     Args:
         teachers: models of `mtl_tf.models.build` with the same front end.

@@ -92,12 +92,55 @@ def test_a_rolled_clip_is_what_numpy_rolls_and_answers_come_back():
         np.testing.assert_allclose(back[row, :frames], values[row, :frames], atol=1e-5)
 
 
+@pytest.mark.parametrize(("frames", "step_frames"), [(251, 8), (401, 8), (98, 8), (97, 4), (101, 4), (96, 4)])
+@pytest.mark.parametrize("shift", [0, 24])
+def test_steps_of_several_frames_come_back_where_the_last_one_is_not_full(frames, step_frames, shift):
+    """Answers that tell their step, rolled by whole steps: every own step is answered, none by padding or the seam."""
+    steps = -(-frames // step_frames)
+    answers = np.full((1, steps + 5, 1), -1000.0, np.float32)  # padding behind the clip
+    answers[0, :steps, 0] = np.arange(steps)
+    moves = np.array([[[1.0, shift, frames]]], np.float32)
+    found = np.asarray(AtFirstTimes(step_frames, (step_frames - 1) / 2)(answers, moves))[0, :steps, 0]
+    moved = shift // step_frames
+    np.testing.assert_allclose(found[: steps - moved - 1], np.arange(moved, steps - 1), atol=1e-3)
+    assert found.min() >= 0.0 and (shift or found[-1] >= steps - 2)
+
+
+@pytest.mark.parametrize("mixing", ["mix_features", "mix_waveforms"])
+def test_labels_of_both_sounds_of_a_mixture_are_read_where_these_are(mixing):
+    """Behind the front end each clip is moved before it is mixed; before it, the mixture is moved as one."""
+    frontend = build_frontend(
+        "log_mel",
+        {"sample_rate": RATE, "n_fft": 512, "hop_length": 80, "num_mel_bins": 16, "normalize": "none", "top_db": None},
+    )
+    layers = build_augmentations({"roll": {"prob": 1.0}, mixing: {"prob": 1.0}}, RATE, frontend.frequencies_hz)
+    task = Task("event", ("loud",), exclusive=False, of_frames=True)
+    trunk = build_trunk("crnn", {"filters": [4, 4], "bin_pools": [4, 4], "time_pools": [1, 1]})
+    model = build_model(frontend, trunk, {"event": task}, layers)
+    inputs = {"waveform": np.random.default_rng(0).normal(size=(2, 4000)).astype(np.float32), "length": None}
+    inputs |= {"partner": np.array([1, 0], np.int32), "share": np.full(2, 0.5, np.float32)}
+    answers = np.asarray(model(inputs, training=True)["event"])
+    assert answers.shape[0] == 4
+    if mixing == "mix_waveforms":
+        np.testing.assert_array_equal(answers[:2], answers[2:])
+    else:
+        assert np.abs(answers[:2] - answers[2:]).max() > 0
+
+
+@pytest.mark.parametrize("name", ["mix_style", "cut_features", "roll"])
+def test_a_course_in_time_is_needed(name):
+    frontend = build_frontend("filter_bank_summary", {"sample_rate": RATE, "n_fft": 512, "hop_length": 80})
+    with pytest.raises(UserError, match=f"augment={name} needs a course in time"):
+        build_model(frontend, build_trunk("shared_dnn", {}), {"word": Task("word", ("a", "b"))}, [built(name)])
+
+
 def test_answers_come_back_through_two_moves():
     """Rolled, and then twice as fast: what was at frame 6 of 20 is at (6 + 4) / 2."""
     answers = np.arange(20, dtype=np.float32)[None, :, None]
     moves = np.array([[[1.0, 4.0, 20.0], [2.0, 0.0, 0.0]]], np.float32)
     found = np.asarray(AtFirstTimes(1, 0.0)(answers, moves))[0, :, 0]
-    np.testing.assert_allclose(found, (np.arange(20) + 4) % 20 / 2.0)
+    expected = np.minimum((np.arange(20) + 4) % 20 / 2.0, 9.0)  # the clip now ends with frame 9
+    np.testing.assert_allclose(found, expected)
 
 
 def test_steps_of_a_model_see_the_moves_in_order():
@@ -171,6 +214,15 @@ def test_folders_without_recordings_are_explained_and_damaged_files_left_out(nam
     (tmp_path / "some" / "empty.mp3").write_bytes(b"")
     built(name, folder=folder)
     assert "bad.wav" in capsys.readouterr().err
+
+
+def test_of_many_rooms_some_are_taken_whole(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    tails = 0.1 * rng.normal(size=(20, RATE - 241))
+    rooms = {f"r{number:02}": np.concatenate([np.zeros(240), [1.0], tail]) for number, tail in enumerate(tails)}
+    layer = built("recorded_reverb", folder=write(tmp_path / "rooms", **rooms), most_s=5.0)
+    assert layer._responses.shape == (5, RATE - 240) and (layer._responses[:, 0] == 1.0).all()
+    assert "5 of the 20 recordings" in capsys.readouterr().err
 
 
 def test_recordings_share_the_seconds_that_are_kept(tmp_path):

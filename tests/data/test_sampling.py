@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtl_tf.config import TaskConfig
 from mtl_tf.data.sampling import EpochSampler, groups_of
 from mtl_tf.errors import UserError
 
@@ -88,8 +89,15 @@ def test_over_epochs_no_group_of_a_small_corpus_is_left_out():
 
 
 def test_groups_are_values_of_a_column_or_classes_of_a_task():
-    manifest = pd.DataFrame({"speaker": ["b", None, "a", "b"]})
-    assert groups_of("speaker", manifest, {}).tolist() == [0, 1, 2, 0]
-    assert groups_of("word", manifest, {"word": np.array([3, -1, 3, 0])}).tolist() == [0, 1, 0, 2]
+    manifest = pd.DataFrame({"corpus": "c", "speaker": ["b", None, "a", "b"], "word": ["x", "y", "z", None]})
+    labels = {"c": {"column": "word", "map": {"y": "x"}}}
+    tasks = {"word": TaskConfig(labels=labels), "tags": TaskConfig(kind="multi_label", labels=labels)}
+    trained = pd.DataFrame({"word": ["x", "x", "z", None]})
+    assert groups_of("speaker", tasks, manifest, trained).tolist() == [0, 1, 2, 0]
+    # Classes of the task, in which two native values are one; also where the task is not trained.
+    assert groups_of("word", tasks, manifest, trained).tolist() == [0, 0, 1, 2]
+    assert groups_of("word", tasks, manifest, trained[[]]).tolist() == [0, 0, 1, 2]
     with pytest.raises(UserError, match=r"draw_evenly=speakr: no such task or column.*speaker"):
-        groups_of("speakr", manifest, {})
+        groups_of("speakr", tasks, manifest, trained)
+    with pytest.raises(UserError, match=r"draw_evenly=tags: a clip may have several classes"):
+        groups_of("tags", tasks, manifest, trained)

@@ -337,9 +337,19 @@ def test_over_as_many_repeats_every_training_clip_validates_once(group):
     ("keys", "reason"),
     [
         ({"validation_folds": 9, "validation_group": "speaker"}, "validation_folds=9 is impossible"),
-        ({"validation_folds": 2, "validation_part": 2}, "validation_part=2: there are 2 parts"),
+        ({"validation_folds": 2, "strategy": "predefined"}, "validation clips of its own"),
     ],
 )
-def test_parts_that_are_not_there_are_refused(keys, reason):
+def test_folds_that_cannot_be_are_refused(keys, reason):
+    table = manifest()
+    table["official_split"] = np.resize(["train", "validation", "test"], len(table))
     with pytest.raises(UserError, match=reason):
-        split_clips(manifest(), config({"strategy": "random"} | keys), 0)
+        split_clips(table, config({"strategy": "random"} | keys), 0)
+    with pytest.raises(ValueError, match="validation_part=2: give one from 0 to 1"):
+        SplitConfig(validation_folds=2, validation_part=2)
+
+
+def test_folds_validate_where_no_share_is_asked():
+    table = manifest()
+    keys = {"strategy": "held_out", "test_groups": ["s5"], "validation_fraction": 0, "validation_folds": 5}
+    assert len(parts(table, split_clips(table, config(keys), 0))["validation"]) == 10
