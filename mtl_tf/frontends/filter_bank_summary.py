@@ -7,6 +7,7 @@ from mtl_tf.frontends.log_mel import LogMel
 
 PERCENTILES = {"median": 0.5, "percentile_25": 0.25, "percentile_75": 0.75}
 STATISTICS = ("minimum", "maximum", "deviation", "mean", *PERCENTILES)
+COURSE = ("slope", "change", "change_deviation", "skewness")  # which the paper has not
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
@@ -24,9 +25,12 @@ class FilterBankSummary(LogMel):
     Args:
         sample_rate: of the waveform, in Hz.
         statistics: which, of `minimum`, `maximum`, `deviation` (standard, of the population), `mean`, `median`,
-            `percentile_25`, `percentile_75` (interpolated linearly, as NumPy does).
+            `percentile_25`, `percentile_75` (interpolated linearly, as NumPy does); and, beside the paper's seven,
+            `slope` (of the line through the frames, for half the window), `change` and `change_deviation` (mean size
+            and standard deviation of what a frame adds to the one before) and `skewness`.
         window_s: length of a window in seconds, one after the other; None: the whole clip is one.
-        **kwargs: arguments of `LogMel`.
+        **kwargs: arguments of `LogMel`; with statistics that are no decibels, `normalize="global"` is taken as
+            `per_bin`.
 
     Raises:
         ValueError: an unknown statistic, or none.
@@ -39,10 +43,12 @@ class FilterBankSummary(LogMel):
         window_s: float | None = None,
         **kwargs,
     ) -> None:
+        if set(statistics) & set(COURSE) and kwargs.get("normalize") == "global":
+            kwargs["normalize"] = "per_bin"
         super().__init__(sample_rate, **kwargs)
-        unknown = sorted(set(statistics) - set(STATISTICS))
+        unknown = sorted(set(statistics) - {*STATISTICS, *COURSE})
         if unknown or not statistics:
-            raise ValueError(f"statistics={list(statistics)}: give some of {', '.join(STATISTICS)}")
+            raise ValueError(f"statistics={list(statistics)}: give some of {', '.join((*STATISTICS, *COURSE))}")
         self.statistics, self.window_s = tuple(statistics), window_s
         self._window_frames = None if window_s is None else max(1, round(window_s * sample_rate / self.hop_length))
 
@@ -103,6 +109,8 @@ class FilterBankSummary(LogMel):
             "mean": mean,
             "deviation": ops.sqrt(variance),
         }
+        if set(self.statistics) & set(COURSE):
+            parts |= self._course(levels, valid, count, parts)
         for name in set(self.statistics) & set(PERCENTILES):
             place = PERCENTILES[name] * (count - 1.0)
             below = ops.floor(place)
@@ -113,6 +121,26 @@ class FilterBankSummary(LogMel):
             )
             parts[name] = first + (second - first) * (place - below)
         return parts
+
+    def _course(self, levels, valid, count, known):
+        """Maps the same to the statistics of `COURSE`, beside mean and deviation."""
+        own = ops.cast(valid, "float32")
+        centred = ops.where(valid, levels - known["mean"][:, :, None, :], 0.0)
+        frame = ops.cumsum(own, axis=2) - 1.0
+        time = own * (2.0 * frame / ops.maximum(count[:, :, None] - 1.0, 1.0) - 1.0)  # from -1 to 1
+        time = ops.where(count[:, :, None] > 1, time, 0.0)
+        pairs = own[:, :, 1:]
+        added = pairs * (levels[:, :, 1:] - levels[:, :, :-1])
+        number = ops.maximum(count - 1.0, 1.0)
+        mean = ops.sum(added, axis=2) / number
+        spread = ops.sum(pairs * ops.square(added - mean[:, :, None]), axis=2) / number
+        deviation = ops.maximum(known["deviation"], 1e-6)
+        return {
+            "slope": ops.sum(centred * time, axis=2) / ops.maximum(ops.sum(ops.square(time), axis=2), 1e-6),
+            "change": ops.sum(ops.abs(added), axis=2) / number,
+            "change_deviation": ops.sqrt(spread),
+            "skewness": ops.sum((centred / deviation[:, :, None]) ** 3, axis=2) / count,
+        }
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""

@@ -2,11 +2,13 @@ import keras
 import librosa
 import numpy as np
 import pytest
+import scipy.stats
 
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.frontends.envelope import Envelope
-from mtl_tf.frontends.filter_bank_summary import STATISTICS, FilterBankSummary
+from mtl_tf.frontends.filter_bank_summary import COURSE, STATISTICS, FilterBankSummary
+from mtl_tf.frontends.log_mel import LogMel
 from mtl_tf.frontends.picture import Picture
 
 RNG = np.random.default_rng(0)
@@ -84,6 +86,32 @@ def test_fewer_statistics_come_in_the_order_asked_for():
     two = np.asarray(FilterBankSummary(8000, statistics=("mean", "minimum"), **common)(waveform)[0])
     places = [STATISTICS.index("mean"), STATISTICS.index("minimum")]
     np.testing.assert_allclose(two.reshape(2, 1, 2, 4), every[:, :, places], atol=1e-5)
+
+
+@pytest.mark.parametrize("window_s", [None, 0.3])
+def test_statistics_of_the_course_are_those_of_numpy_and_scipy(window_s):
+    common = {"n_fft": 256, "hop_length": 80, "num_mel_bins": 4, "normalize": "none", "top_db": None}
+    clips = noise(4000) * np.linspace(0.1, 1.0, 4000, dtype=np.float32)
+    length = np.array([4000, 2600], np.int32)
+    layer = FilterBankSummary(8000, statistics=COURSE, window_s=window_s, **common)
+    found, valid = (np.asarray(each) for each in layer(clips, length))
+    levels = LogMel(8000, **common)
+    for row, samples in enumerate(length):
+        level = np.asarray(levels(clips[row : row + 1, :samples])[0])[0]
+        size = len(level) if window_s is None else 30
+        windows = [level[first : first + size] for first in range(0, len(level), size)]
+        assert valid[row].sum() == len(windows)
+        for values, part in zip(found[row], windows, strict=False):
+            time = np.linspace(-1.0, 1.0, len(part))
+            slope = np.polyfit(time, part, 1)[0]
+            added = np.diff(part, axis=0)
+            expected = [slope, np.abs(added).mean(0), added.std(0), scipy.stats.skew(part, axis=0)]
+            np.testing.assert_allclose(values.reshape(4, 4), expected, atol=5e-3)
+
+
+def test_the_course_of_a_single_frame_is_none():
+    layer = FilterBankSummary(8000, statistics=COURSE, n_fft=256, hop_length=80, num_mel_bins=4, window_s=0.01)
+    assert not np.asarray(layer.raw(noise(256))[0]).any()
 
 
 def test_a_picture_is_whole_coloured_and_its_own():
