@@ -3,7 +3,47 @@
 import keras
 from keras import ops
 
-from mtl_tf.augment.augmentation import over
+from mtl_tf.augment.augmentation import Augmentation, over, own_values
+
+
+class Moving(Augmentation):
+    """Base of the augmentations behind which sounds are at another time."""
+
+    on_features = True
+    moves_time = True
+
+    def move(self, values, valid):
+        """Moves sounds in some clips.
+
+        Args:
+            values: float (batch, frames, bins), of pictures with one axis more; 0 where padded.
+            valid: bool (batch, frames), False where padded.
+
+        Returns:
+            See `call`.
+        """
+        raise NotImplementedError
+
+    def call(self, values, valid=None, training=None):
+        """Changes some clips in training.
+
+        Args:
+            values: float (batch, frames, bins), of pictures with one axis more.
+            valid: bool (batch, frames), False where padded; None: all count.
+            training: False or None returns the clips as they are.
+
+        Returns:
+            float32, shaped like values; what is valid; and the moves of `moves_of`, float32 (batch, 1, 3).
+        """
+        if valid is None:
+            valid = own_values(values, valid) > 0
+        if not training or not self.prob:
+            return values, valid, moves_of(values)
+        return self.move(ops.where(over(valid, values), values, 0.0), valid)
+
+    def compute_output_shape(self, values_shape, valid_shape=None) -> tuple:
+        """Returns the shapes of values, of what is valid and of the moves."""
+        return values_shape, valid_shape, (values_shape[0], 1, 3)
 
 
 def moves_of(values, tempo=None, shift=None, turn=None):

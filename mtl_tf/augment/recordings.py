@@ -1,5 +1,6 @@
 """Reads a folder of recordings that augmentations add to clips."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,11 @@ def read_recordings(folder: str | None, sample_rate: int, most_s: float, whole: 
     place = Path(folder).expanduser()
     if not place.is_dir():
         raise ValueError(f"there is no folder {place}")
+    return _read(place.resolve(), sample_rate, most_s, whole)
+
+
+@lru_cache(maxsize=4)  # a run builds its augmentations to check them, and for each of its networks
+def _read(place: Path, sample_rate: int, most_s: float, whole: bool) -> list[np.ndarray]:
     files = sorted(file for file in files_below(place) if file.suffix.lower() in AUDIO_SUFFIXES)
     if whole:  # in an order that is always the same, as the first ones by name may be of one room
         files = [files[place] for place in np.random.default_rng(0).permutation(len(files))]

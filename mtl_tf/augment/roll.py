@@ -3,13 +3,13 @@
 import keras
 from keras import ops
 
-from mtl_tf.augment.augmentation import Augmentation, over, own_values
-from mtl_tf.augment.moves import moves_of
+from mtl_tf.augment.augmentation import over
+from mtl_tf.augment.moves import Moving, moves_of
 from mtl_tf.construct import Probability
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
-class Roll(Augmentation):
+class Roll(Moving):
     """Moves the features of a clip in time; what leaves it at one end comes back at the other.
 
     Networks for sound events are trained so, where it is called frame shift (Nam et al. 2022). Shapes: see
@@ -20,40 +20,21 @@ class Roll(Augmentation):
         **kwargs: see `Augmentation`.
     """
 
-    on_features = True
     needs_frames = True
-    moves_time = True
 
     def __init__(self, most: Probability = 0.5, **kwargs) -> None:
         super().__init__(**kwargs)
         self.most = most
 
-    def call(self, values, valid=None, training=None):
-        """Moves some clips in training.
-
-        Args:
-            values: float (batch, frames, bins), of pictures with one axis more.
-            valid: bool (batch, frames), False where padded.
-            training: False or None returns the clips as they are.
-
-        Returns:
-            float32, shaped like values; what is valid; and the moves of `moves_of`, float32 (batch, 1, 3).
-        """
-        own = own_values(values, valid)
-        valid = own > 0
-        if not training or not self.prob:
-            return values, valid, moves_of(values)
-        frames = ops.maximum(ops.sum(own, axis=1, keepdims=True), 1.0)  # (batch, 1)
+    def move(self, values, valid):
+        """Turns each clip within its own frames."""
+        frames = ops.maximum(ops.sum(ops.cast(valid, "float32"), axis=1, keepdims=True), 1.0)  # (batch, 1)
         drawn = self.draw(values, low=-self.most, high=self.most)
         shift = ops.where(self.draw(values) < self.prob, ops.round(drawn * frames), 0.0)
-        frame = ops.cumsum(ops.ones_like(own), axis=1) - 1.0
+        frame = ops.cumsum(ops.ones_like(valid, dtype="float32"), axis=1) - 1.0
         place = ops.where(valid, ops.mod(frame - shift, frames), frame)
         moved = ops.take_along_axis(values, over(ops.cast(place, "int32"), values), axis=1)
         return moved, valid, moves_of(values, shift=shift, turn=frames)
-
-    def compute_output_shape(self, values_shape, valid_shape=None) -> tuple:
-        """Returns the shapes of values, of what is valid and of the moves."""
-        return values_shape, valid_shape, (values_shape[0], 1, 3)
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""

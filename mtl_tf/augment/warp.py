@@ -7,14 +7,14 @@ import numpy as np
 from keras import ops
 from pydantic import NonNegativeFloat
 
-from mtl_tf.augment.augmentation import Augmentation, over, own_values
-from mtl_tf.augment.moves import between, moves_of
+from mtl_tf.augment.augmentation import over
+from mtl_tf.augment.moves import Moving, between, moves_of
 
 PITCHES = 33  # how many moves there are to draw from
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
-class Warp(Augmentation):
+class Warp(Moving):
     """Stretches the features of a clip in time, and moves them along the frequencies, each by a factor of its own.
 
     Moving all frequencies by a factor is what another length of the vocal tract does (Jaitly and Hinton 2013); the
@@ -30,8 +30,6 @@ class Warp(Augmentation):
         **kwargs: see `Augmentation`.
     """
 
-    on_features = True
-    moves_time = True
     fixed_options = frozenset({"frequencies_hz", "keeps_all"})
 
     def __init__(
@@ -49,23 +47,9 @@ class Warp(Augmentation):
             factors = 2.0 ** (np.linspace(-semitones, semitones, PITCHES) / 12.0)
             self._moves = np.stack([_move(np.array(self.frequencies_hz), factor) for factor in factors])
 
-    def call(self, values, valid=None, training=None):
-        """Changes some clips in training.
-
-        Args:
-            values: float (batch, frames, bins), of pictures with one axis more.
-            valid: bool (batch, frames), False where padded.
-            training: False or None returns the clips as they are.
-
-        Returns:
-            float32, shaped like values; what is valid; and the moves of `moves_of`, float32 (batch, 1, 3).
-        """
-        if valid is None:
-            valid = own_values(values, valid) > 0
-        if not training or not self.prob:
-            return values, valid, moves_of(values)
+    def move(self, values, valid):
+        """Stretches each clip, and moves its frequencies."""
         chosen = self.draw(values) < self.prob  # (batch, 1)
-        values = ops.where(over(valid, values), values, 0.0)
         if self.semitones and self.frequencies_hz is not None:
             drawn = ops.minimum(ops.cast(ops.floor(self.draw(values)[:, 0] * PITCHES), "int32"), PITCHES - 1)
             drawn = ops.where(chosen[:, 0], drawn, PITCHES // 2)  # the middle one moves nothing
@@ -77,10 +61,6 @@ class Warp(Augmentation):
         lowest = 0.0 if self.keeps_all else -largest
         tempo = ops.where(chosen, ops.exp(self.draw(values, low=lowest, high=largest)), 1.0)
         return *read_at(values, valid, tempo), moves_of(values, tempo)
-
-    def compute_output_shape(self, values_shape, valid_shape=None) -> tuple:
-        """Returns the shapes of values, of what is valid and of the moves."""
-        return values_shape, valid_shape, (values_shape[0], 1, 3)
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""

@@ -29,8 +29,7 @@ class FilterBankSummary(LogMel):
             `slope` (of the line through the frames, for half the window), `change` and `change_deviation` (mean size
             and standard deviation of what a frame adds to the one before) and `skewness`.
         window_s: length of a window in seconds, one after the other; None: the whole clip is one.
-        **kwargs: arguments of `LogMel`; with statistics that are no decibels, `normalize="global"` is taken as
-            `per_bin`.
+        **kwargs: arguments of `LogMel`.
 
     Raises:
         ValueError: an unknown statistic, or none.
@@ -43,14 +42,17 @@ class FilterBankSummary(LogMel):
         window_s: float | None = None,
         **kwargs,
     ) -> None:
-        if set(statistics) & set(COURSE) and kwargs.get("normalize") == "global":
-            kwargs["normalize"] = "per_bin"
         super().__init__(sample_rate, **kwargs)
         unknown = sorted(set(statistics) - {*STATISTICS, *COURSE})
         if unknown or not statistics:
             raise ValueError(f"statistics={list(statistics)}: give some of {', '.join((*STATISTICS, *COURSE))}")
         self.statistics, self.window_s = tuple(statistics), window_s
         self._window_frames = None if window_s is None else max(1, round(window_s * sample_rate / self.hop_length))
+
+    @property
+    def has_one_unit(self) -> bool:
+        """Whether all statistics are levels."""
+        return not set(self.statistics) & set(COURSE)
 
     @property
     def num_bins(self) -> int:

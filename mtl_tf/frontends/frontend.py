@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from mtl_tf.frontends.frames import own_frames, stretch
+
 TRAINING, CLIP = "training", "clip"  # of normalize_over
 LEAST_DEVIATION = 1e-5
 
@@ -19,7 +21,8 @@ class FrontEnd(keras.layers.Layer):
     Args:
         sample_rate: of the waveform, in Hz.
         normalize: `none`, or subtract the mean and divide by the standard deviation `per_bin` or over all bins
-            (`global`). The statistics are weights, set once by `set_statistics` from training clips.
+            (`global`, which is `per_bin` where bins have different units). The statistics are weights, set once by
+            `set_statistics` from training clips.
         normalize_over: whose statistics: those of the `training` clips; of each `clip`, its own; or of all clips that
             share a value of a column of the manifest, such as `speaker`, which `call` is then given, and in whose place
             those of the training clips stand where it is not.
@@ -62,6 +65,16 @@ class FrontEnd(keras.layers.Layer):
     def is_fitted(self) -> bool:
         """Whether statistics of the training clips are to be set, for all clips or where no others are given."""
         return self.normalize != "none" and self.normalize_over != CLIP
+
+    @property
+    def has_one_unit(self) -> bool:
+        """Whether all bins are of one unit, so that one deviation for all of them means something."""
+        return True
+
+    @property
+    def pools_bins(self) -> bool:
+        """Whether mean and deviation are those of all bins together."""
+        return self.normalize == "global" and self.has_one_unit
 
     @property
     def makes_one_frame(self) -> bool:
@@ -235,7 +248,7 @@ class FrontEnd(keras.layers.Layer):
         Returns:
             The same, at least 0.00001 for a deviation; with `normalize=global` of all bins together in each.
         """
-        if self.normalize == "global":
+        if self.pools_bins:
             middle = mean.mean(axis=-1, keepdims=True)
             total = np.sqrt(np.mean(np.square(deviation) + np.square(mean - middle), axis=-1, keepdims=True))
             mean, deviation = np.broadcast_to(middle, mean.shape), np.broadcast_to(total, mean.shape)
@@ -253,8 +266,8 @@ class FrontEnd(keras.layers.Layer):
             Mean and standard deviation, float32 (batch, num_bins) each, or (1, num_bins) of all clips together.
         """
         own = ops.cast(mask, "float32")[:, :, None]
-        whole = (*axes, 2) if self.normalize == "global" else axes
-        count = ops.sum(own, axis=axes, keepdims=True) * (self.num_bins if self.normalize == "global" else 1.0)
+        whole = (*axes, 2) if self.pools_bins else axes
+        count = ops.sum(own, axis=axes, keepdims=True) * (self.num_bins if self.pools_bins else 1.0)
         mean = ops.sum(features * own, axis=whole, keepdims=True) / ops.maximum(count, 1.0)
         variance = ops.sum(ops.square(features - mean) * own, axis=whole, keepdims=True) / ops.maximum(count, 1.0)
         every_bin = ops.zeros((1, self.num_bins))
@@ -268,43 +281,3 @@ class FrontEnd(keras.layers.Layer):
     def _cut_or_pad(self, values, fill):
         padding = [[0, 0], [0, self.num_frames]] + [[0, 0]] * (len(values.shape) - 2)
         return ops.pad(values, padding, constant_values=fill)[:, : self.num_frames]
-
-
-def own_frames(waveform, length, count_frames):
-    """Says which frames are a clip's own, and not of padding after it.
-
-    Args:
-        waveform: float (batch, samples).
-        length: int32 (batch,), samples of each clip that count.
-        count_frames: how many frames a number of samples has.
-
-    Returns:
-        bool (batch, frames); the first is always True.
-    """
-    frame = ops.arange(count_frames(ops.shape(waveform)[1]), dtype="int32")
-    return frame[None, :] < ops.maximum(count_frames(length), 1)[:, None]
-
-
-def stretch(features, mask, num_frames: int):
-    """Resizes the valid frames of each clip to a number of frames, as images are resized.
-
-    More frames come by linear interpolation. Fewer come by averaging with a triangle as wide as the reduction, so that
-    every frame counts as much as any other, and no short sound falls between two of the result.
-
-    Args:
-        features: float (batch, frames, bins).
-        mask: bool (batch, frames), valid frames first.
-        num_frames: of the result.
-
-    Returns:
-        float (batch, num_frames, bins).
-    """
-    count = ops.sum(ops.cast(mask, "float32"), axis=1, keepdims=True)  # (batch, 1)
-    place = (ops.arange(num_frames, dtype="float32")[None, :] + 0.5) * count / num_frames - 0.5
-    place = ops.clip(place, 0.0, ops.maximum(count - 1.0, 0.0))  # (batch, num_frames)
-    reach = ops.maximum(count / num_frames, 1.0)[:, :, None]  # (batch, 1, 1)
-    frame = ops.arange(ops.shape(features)[1], dtype="float32")[None, None, :]
-    weights = ops.maximum(1.0 - ops.abs(frame - place[:, :, None]) / reach, 0.0)  # (batch, num_frames, frames)
-    weights *= ops.cast(mask, "float32")[:, None, :]
-    weights /= ops.maximum(ops.sum(weights, axis=2, keepdims=True), 1e-9)
-    return ops.matmul(weights, features)

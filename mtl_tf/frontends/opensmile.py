@@ -27,22 +27,24 @@ class OpenSmile(FrontEnd):
     Args:
         sample_rate: of the waveform, in Hz.
         feature_set: `compare_2016` (6373 functionals, Schuller et al. 2016) or `egemaps` (88, Eyben et al. 2016).
-        **kwargs: arguments of `FrontEnd`; `normalize="global"` is taken as `per_bin`, for functionals have different
-            units, and one deviation of all is that of the few largest.
+        **kwargs: arguments of `FrontEnd`.
 
     Raises:
         ValueError: an unknown feature set, or the package is not installed.
     """
 
     def __init__(self, sample_rate: int, feature_set: str = "compare_2016", **kwargs) -> None:
-        if kwargs.get("normalize") == "global":
-            kwargs["normalize"] = "per_bin"
         super().__init__(sample_rate, **kwargs)
         if feature_set not in FEATURE_SETS:
             raise ValueError(f"feature_set={feature_set}: give {' or '.join(FEATURE_SETS)}")
         self.feature_set = feature_set
         _library(feature_set)
         self._known: dict[bytes, np.ndarray] = {}
+
+    @property
+    def has_one_unit(self) -> bool:
+        """False: seconds, hertz and decibels stand side by side."""
+        return False
 
     @property
     def num_bins(self) -> int:

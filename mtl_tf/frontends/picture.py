@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from mtl_tf.construct import Size
-from mtl_tf.frontends.frontend import stretch
+from mtl_tf.frontends.frames import stretch
 from mtl_tf.frontends.spectrogram import Spectrogram
 
 

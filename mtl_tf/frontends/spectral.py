@@ -5,7 +5,8 @@ from functools import partial
 import numpy as np
 from keras import ops
 
-from mtl_tf.frontends.frontend import FrontEnd, own_frames
+from mtl_tf.frontends.frames import own_frames
+from mtl_tf.frontends.frontend import FrontEnd
 
 POWER_FLOOR = 1e-10
 

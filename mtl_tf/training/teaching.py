@@ -23,13 +23,14 @@ class _Unseen:
         self.networks = tuple(networks)
 
 
-@keras.saving.register_keras_serializable(package="mtl_tf")
 class Teaching(keras.layers.Layer):
     """Adds to the training loss how far the answers are from the mean of those of other networks.
 
     Distillation (Hinton, Vinyals and Dean 2015) of an ensemble, at temperature 1. The teachers hear what the student
     hears, changed as it is (Beyer et al. 2022). They answer for clips that lack the label of a task, too. The loss of a
     task is the Kullback-Leibler divergence; of tags, the sum of those of the tags.
+
+    The layer is never saved.
 
     Args:
         teachers: models of `mtl_tf.models.build` with the same front end.

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_tf.frontends.build import build_frontend
-from mtl_tf.frontends.frontend import stretch
+from mtl_tf.frontends.frames import stretch
 
 
 def stretched(features, num_frames, valid=None):

@@ -101,6 +101,19 @@ def test_teachers_that_do_not_fit_are_refused(own, reason, finished_run, small_r
 def test_a_teacher_that_is_not_there_is_named(small_run):
     with pytest.raises(UserError, match="nowhere"):
         run_experiment(compose([*small_run, "training.teachers=[nowhere]"]))
+    assert not Path("runs").exists()  # it is said before anything is written
+
+
+def test_teachers_of_other_folds_are_passed_over(finished_run, small_run):
+    """A run of one fold alone teaches that fold, and a student of another has no teacher then."""
+    config = finished_run / "config.yaml"
+    written = config.read_text()
+    config.write_text(written.replace("fold: null", "fold: 3"))
+    try:
+        with pytest.raises(UserError, match=r"no run of .* is of fold 0"):
+            run_experiment(compose([*small_run, f"training.teachers=[{finished_run}]"]))
+    finally:
+        config.write_text(written)
 
 
 def _clips(overrides):

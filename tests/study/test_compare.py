@@ -113,6 +113,7 @@ def test_mistakes_are_one_line_before_anything_is_trained(tone_corpus):
     for more, message in (
         (["folds=[1]"], "fsdd has one division and no folds"),
         (["only_tasks=[digit]"], r"give tasks=\[\.\.\.\]"),
+        (["training.teachers=[somewhere]"], "training.teachers teaches every cell the true labels"),
         (["split.seed=1,2"], "split.seed=2: what is compared must be tested on the same clips"),
     ):
         with pytest.raises(UserError, match=message):
