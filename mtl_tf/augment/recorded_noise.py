@@ -43,7 +43,7 @@ class RecordedNoise(Augmentation):
             raise ValueError(f"low_snr_db={low_snr_db} is above high_snr_db={high_snr_db}")
         self.sample_rate, self.folder, self.most_s = sample_rate, folder, most_s
         self.low_snr_db, self.high_snr_db = low_snr_db, high_snr_db
-        self._recorded = np.concatenate(read_recordings(folder, sample_rate, most_s))
+        self._recorded = np.concatenate(read_recordings("augment.recorded_noise.folder", folder, sample_rate, most_s))
 
     def change(self, values, valid):
         """Adds noise to the samples that are no padding."""

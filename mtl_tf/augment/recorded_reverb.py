@@ -42,7 +42,7 @@ class RecordedReverb(Augmentation):
         super().__init__(prob, **kwargs)
         self.sample_rate, self.folder = sample_rate, folder
         self.longest_s, self.most_s = longest_s, most_s
-        recorded = read_recordings(folder, sample_rate, most_s, whole=True)
+        recorded = read_recordings("augment.recorded_reverb.folder", folder, sample_rate, most_s, whole=True)
         direct = [samples[np.abs(samples).argmax() :][: max(round(longest_s * sample_rate), 1)] for samples in recorded]
         longest = max(map(len, direct))
         self._responses = np.stack([np.pad(samples, (0, longest - len(samples))) for samples in direct])

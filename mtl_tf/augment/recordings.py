@@ -11,13 +11,16 @@ from mtl_tf.data.decode import DecodeError, load_clip
 from mtl_tf.progress import say
 
 
-def read_recordings(folder: str | None, sample_rate: int, most_s: float, whole: bool = False) -> list[np.ndarray]:
+def read_recordings(
+    key: str, folder: str | None, sample_rate: int, most_s: float, whole: bool = False
+) -> list[np.ndarray]:
     """Reads the recordings below a folder.
 
     Files that cannot be read are named and left out. Where there is more than asked, each file gives its beginning; or,
     where files are wanted whole, some of them are drawn, and how many is said.
 
     Args:
+        key: that names the folder, for messages.
         folder: with WAV, FLAC, OGG or MP3 files, at any depth.
         sample_rate: to give the samples at, in Hz.
         most_s: how many seconds to keep, of all files together.
@@ -30,7 +33,7 @@ def read_recordings(folder: str | None, sample_rate: int, most_s: float, whole: 
         ValueError: no folder is given, or it holds no recordings that can be heard.
     """
     if not folder:
-        raise ValueError("give the folder of the recordings, such as folder=/data/musan/noise")
+        raise ValueError(f"give the folder of the recordings: {key}=DIR")
     place = Path(folder).expanduser()
     if not place.is_dir():
         raise ValueError(f"there is no folder {place}")

@@ -203,7 +203,7 @@ def test_a_click_in_a_recorded_room_is_its_response(tmp_path):
 @pytest.mark.parametrize("name", ["recorded_noise", "recorded_reverb"])
 def test_folders_without_recordings_are_explained_and_damaged_files_left_out(name, tmp_path, capsys):
     for options, reason in (
-        ({}, "give the folder of the recordings"),
+        ({}, f"give the folder of the recordings: augment.{name}.folder=DIR"),
         ({"folder": "nowhere"}, "there is no folder nowhere"),
         ({"folder": write(tmp_path / "silent", a=np.zeros(100))}, "no recordings that can be heard"),
     ):
