@@ -5,13 +5,14 @@ Usage: scripts/export.py run=DIR name=NAME [version=N] [saved_models_dir=saved_m
        [formats=onnx,lite,lite_int8]
 
 Writes saved_models/NAME/<version>/, the version one above the last unless given, checks it against the Keras model and
-prints the version folder as its last line. WAV files of the given rates are answered beside those of the model's own.
+prints the version folder as its last line. Of a run with repeats, the networks of all repeats
+answer together. WAV files of the given rates are answered beside those of the model's own.
 ONNX and LiteRT files are written into the version's assets.extra if asked for (ONNX needs the extra onnx).
 """
 
 from mtl_tf.command_line import run_command
 from mtl_tf.progress import say
-from mtl_tf.runs.read import find_model
+from mtl_tf.runs.read import find_models
 from mtl_tf.serving.options import KEYS, read_export_options
 from mtl_tf.values import read_arguments
 
@@ -20,7 +21,7 @@ def main(arguments: list[str]) -> None:
     """Exports one run."""
     values, _ = read_arguments(arguments, KEYS)
     options = read_export_options(values)
-    find_model(options.run)
+    find_models(options.run)
     say("loading TensorFlow and the model, some ten seconds")
 
     from mtl_tf.serving.export import export_run

@@ -18,6 +18,7 @@ from mtl_tf.models.branched_cnn import BranchedCNN
 from mtl_tf.models.cab_cnn import CABCNN
 from mtl_tf.models.compact_cnn import CompactCNN
 from mtl_tf.models.crnn import CRNN
+from mtl_tf.models.ensemble import networks_of
 from mtl_tf.models.fu2020 import AttentionCNNBLSTM
 from mtl_tf.models.gresnet import GResNet
 from mtl_tf.models.heads import classification_head
@@ -231,7 +232,9 @@ def count_parameters(model: keras.Model) -> int:
     """Counts the weights of trunk, heads and learned filters; statistics of the front end are none of the network's."""
     variables = [
         variable
-        for layer in model.layers
+        for network in networks_of(model)
+        for layer in network.layers
+        if not isinstance(layer, keras.Model)
         for variable in (layer.trainable_variables if isinstance(layer, FrontEnd) else layer.weights)
     ]
     return sum(math.prod(variable.shape) for variable in variables)
@@ -245,7 +248,16 @@ def embedding_of(model: keras.Model):
 
     Returns:
         Symbolic float (batch, channels). A trunk whose heads see something of their own gives it by `clip_embedding`.
+        Of several networks together, the embeddings of all, one after the other.
     """
+    own, *others = networks_of(model)
+    if others:
+        embeddings = [keras.Model(network.input, embedding_of(network))(model.input) for network in others]
+        return keras.layers.Concatenate(name="embeddings")([_embedding_of_one(own), *embeddings])
+    return _embedding_of_one(model)
+
+
+def _embedding_of_one(model: keras.Model):
     trunk = model.get_layer("trunk")
     if hasattr(trunk, "clip_embedding"):
         return trunk.clip_embedding(model)

@@ -1,4 +1,4 @@
-"""Loads the model of a finished run."""
+"""Loads what a finished run answers with."""
 
 from pathlib import Path
 from zipfile import BadZipFile, is_zipfile
@@ -8,17 +8,22 @@ import keras
 from mtl_tf.errors import UserError
 from mtl_tf.frontends import build as frontends  # noqa: F401 registers the layers a model is loaded with
 from mtl_tf.models import build  # noqa: F401
-from mtl_tf.runs.read import find_model
+from mtl_tf.models.ensemble import ensemble_of
+from mtl_tf.runs.read import find_models
 from mtl_tf.training import metrics  # noqa: F401
 
 
 def load_model(folder: Path) -> keras.Model:
-    """Loads `model.keras` of a run.
+    """Loads the model of a run; of a run with repeats, all of its networks as one, see `ensemble_of`.
 
     Raises:
-        UserError: it is missing, see `find_model`, or damaged.
+        UserError: one is missing, see `find_models`, or damaged, or repeats have different classes.
     """
-    path = find_model(folder)
+    models = [_load(path) for path in find_models(folder)]
+    return models[0] if len(models) == 1 else ensemble_of(models)
+
+
+def _load(path: Path) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=False)
     except (OSError, ValueError, BadZipFile) as error:

@@ -19,7 +19,7 @@ from mtl_tf.evaluation.windows import Windows
 from mtl_tf.progress import say
 from mtl_tf.runs.answer_file import AnswerFile
 from mtl_tf.runs.read import (
-    find_model,
+    find_models,
     load_classes,
     load_config,
     load_decisions,
@@ -56,7 +56,7 @@ def predict_files(
         UserError: the run is not finished, windows are too short, or `out` cannot hold the answers; or, after all files
             were tried, some could not be decoded.
     """
-    find_model(folder)
+    find_models(folder)
     config, classes, thresholds = load_config(folder), load_classes(folder), load_thresholds(folder)
     decisions = load_decisions(folder)
     tasks = {name: task_of(name, config.tasks[name], names) for name, names in classes.items()}

@@ -53,19 +53,21 @@ def longest_clip(config: RunConfig) -> int | None:
     return None if limit is None else round(limit * config.frontend.sample_rate)
 
 
-def find_model(folder: Path) -> Path:
-    """Returns the file of a run's model.
+def find_models(folder: Path) -> list[Path]:
+    """Returns the file of a run's model, or of several repeats those of all, which answer together.
 
     Raises:
-        UserError: this is no folder of a run, or it has no model (a run of several folds or repeats keeps one in each).
+        UserError: this is no folder of a run, or a model is missing (a run of several folds keeps one in each).
     """
     load_config(folder)
-    path = folder / MODEL
-    if not path.is_file():
-        first = part_folders(folder)[0]
-        hint = "has the run finished?" if first == folder else f"choose one of its {first.parent.name}, such as {first}"
-        raise UserError(f"{path} is missing; {hint}")
-    return path
+    parts = part_folders(folder)
+    if parts[0].parent.name == PARTS[0] and not (folder / MODEL).is_file():
+        raise UserError(f"{folder / MODEL} is missing; choose one of its {PARTS[0]}, such as {parts[0]}")
+    paths = [part / MODEL for part in parts]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise UserError(f"{missing[0]} is missing; has the run finished?")
+    return paths
 
 
 def load_classes(folder: Path) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from mtl_tf.data.assemble import FoldData, RunData
 from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.errors import UserError
 from mtl_tf.runs import names
-from mtl_tf.runs.read import find_model, load_classes, load_config, load_division, part_folders
+from mtl_tf.runs.read import find_models, load_classes, load_config, load_division, part_folders
 
 
 def find_teachers(config: RunConfig, data: RunData, fold: FoldData, number: int) -> list[Path]:
@@ -52,7 +52,7 @@ def _parts(run: Path, number: int) -> list[Path]:
 
 
 def _check(folder: Path, fold: FoldData, clips: set[str], sounds: set[str]) -> None:
-    find_model(folder)
+    find_models(folder)
     classes = load_classes(folder)
     shared = [name for name in fold.tasks if name in classes]
     if not shared:

@@ -34,6 +34,7 @@ from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.memory import peak_mb
 from mtl_tf.runs.merge import merge_parts
 from mtl_tf.runs.teachers import find_teachers
+from mtl_tf.runs.together import describe_together
 from mtl_tf.tables import write_table
 from mtl_tf.training.fit import train_fold
 from mtl_tf.training.fit_svm import train_svm
@@ -88,6 +89,8 @@ def walk(
                     own, ready.data, division, ready.source, folder / place, number if kind == "fold" else own.fold or 0
                 )
                 gc.collect()
+        if kind == "repeat" and len(numbers) > 1:
+            describe_together(folder, [folder / place for place in places])
         if not config.score_test:
             return folder
         say("putting the scores together and writing the report", config.quiet)
@@ -231,6 +234,7 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
     if len(validation):
         write_json(find_thresholds(answers, validation, fold), folder / names.THRESHOLDS)
         decisions = fold_decisions(answers, validation, fold, steps)
+        write_table(tabulate(answers, validation, data, fold, decisions, steps), folder / names.VALIDATION_ANSWERS)
     write_json(decisions, folder / names.DECISIONS)
     if not config.score_test:
         return

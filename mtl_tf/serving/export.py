@@ -17,10 +17,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 from mtl_tf.config import RunConfig
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.event_finder import event_finders
+from mtl_tf.models.ensemble import networks_of
 from mtl_tf.models.steps import steps_of
 from mtl_tf.progress import Stages
 from mtl_tf.runs.load_model import load_model
-from mtl_tf.runs.names import MODEL
 from mtl_tf.runs.read import load_classes, load_config, load_decisions, load_lengths, load_thresholds, longest_clip
 from mtl_tf.serving import model_card, portable, warm_up
 from mtl_tf.serving.checks import foreign_operations, parity
@@ -113,6 +113,7 @@ def _export(
         "wav_rates": rates,
         "frontend": config.frontend.model_dump(),
         "model": config.model.name,
+        "networks": len(networks_of(model)),
         "run": str(folder),
     }
     _remove_abandoned(target)
@@ -151,7 +152,7 @@ def _export(
         stages.next("comparing its answers with the Keras model's")
         difference = parity(model, staged, sample_rate, longest)
         if not difference <= TOLERANCE:
-            raise UserError(f"the exported model differs from {folder / MODEL} by {difference:.1e}")
+            raise UserError(f"the exported model differs from that of {folder} by {difference:.1e}")
         write_server_files(target)
         try:
             staged.rename(target / str(number))

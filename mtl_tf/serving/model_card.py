@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import open_corpus
 from mtl_tf.runs.names import ENVIRONMENT
-from mtl_tf.runs.read import load_decisions, load_metrics, load_thresholds, longest_clip
+from mtl_tf.runs.read import find_models, load_decisions, load_metrics, load_thresholds, longest_clip
 
 FILE = "model_card.md"
 
@@ -44,6 +44,7 @@ def model_card(
         division=_division(config),
         thresholds={task: entries for task, entries in load_thresholds(run).items() if entries},
         metrics=metrics,
+        networks=len(find_models(run)),
         of_classes={task: scores for task, scores in metrics["test"].items() if "accuracy" in scores},
         of_tags={task: scores for task, scores in metrics["test"].items() if "map" in scores},
         events={task: scores for task, scores in metrics["test"].items() if "frame_f1" in scores},

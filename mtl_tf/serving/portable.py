@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from mtl_tf.errors import UserError
 from mtl_tf.models.build import answer
+from mtl_tf.models.ensemble import networks_of
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.read import load_config, longest_clip
 
@@ -79,8 +80,10 @@ def _convert(folder: Path, target: Path, formats: Sequence[str]) -> list[dict]:
             {task: values.numpy() for task, values in expected(clip, length).items()}
             for clip, length in zip(asked, counted, strict=True)
         ]
-        if hasattr(frontend, "convolve"):
-            frontend.convolve = "computed" if name == "lite_int8" else "constant"
+        for network in networks_of(model):
+            own = network.get_layer("frontend")
+            if hasattr(own, "convolve"):
+                own.convolve = "computed" if name == "lite_int8" else "constant"
         path = target / FILES[name]
         try:
             content, run = to_onnx(model, longest) if name == "onnx" else to_lite(model, samples, name == "lite_int8")
