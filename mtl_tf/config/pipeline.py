@@ -12,6 +12,15 @@ class PipelineConfig(Section):
 
     batch_size: PositiveInt = Field(32, description="clips per batch")
     clip_s: PositiveFloat = Field(description="length every clip is cropped or zero-padded to in training")
+    window_s: PositiveFloat | None = Field(
+        None,
+        description="validation, test and served clips are cut into windows of so many seconds, and the answer is the "
+        "mean of those to all windows; as long as clip_s, the network hears what it was trained on; null: one answer "
+        "to the whole clip",
+    )
+    window_hop_s: PositiveFloat | None = Field(
+        None, description="from the start of one window to that of the next, in seconds; null: half of window_s"
+    )
     batch_length: Literal["fixed", "shortest", "longest"] = Field(
         "fixed",
         description="length of a training batch: clip_s, or that of its shortest (as Lu 2020) or longest clip if "

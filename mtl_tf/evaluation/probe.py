@@ -6,7 +6,8 @@ import numpy as np
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.pipeline import pad_batch
-from mtl_tf.models.build import answer, embedding_of
+from mtl_tf.models.build import answer
+from mtl_tf.models.embedding import embedding_of
 
 NUM_CLIPS = 32
 

@@ -12,6 +12,8 @@ from mtl_tf.frontends.opensmile import OpenSmile
 from mtl_tf.frontends.pcen import PCEN
 from mtl_tf.frontends.picture import Picture
 from mtl_tf.frontends.spectrogram import Spectrogram
+from mtl_tf.frontends.voice import Voice
+from mtl_tf.frontends.voice_summary import VoiceSummary
 
 FRONT_ENDS = {
     "log_mel": LogMel,
@@ -24,6 +26,8 @@ FRONT_ENDS = {
     "filter_bank_summary": FilterBankSummary,
     "picture": Picture,
     "opensmile": OpenSmile,
+    "voice": Voice,
+    "voice_summary": VoiceSummary,
 }
 
 

@@ -29,6 +29,7 @@ from mtl_tf.models.shared_dnn import SharedDNN
 from mtl_tf.models.steps import model_steps
 from mtl_tf.models.svm import SupportVectors
 from mtl_tf.models.vgg11 import VGG11
+from mtl_tf.models.windows import MeanOfWindows, SplitWindows
 from mtl_tf.tasks.task import Task
 
 STATISTICS = ("mean", "deviation")
@@ -69,6 +70,7 @@ def build_model(
     tasks: dict[str, Task],
     augmentations: Sequence[Augmentation | Mixing] = (),
     teaching: keras.layers.Layer | None = None,
+    windows: SplitWindows | None = None,
 ) -> keras.Model:
     """Builds the functional model.
 
@@ -81,6 +83,7 @@ def build_model(
             many rows, for the labels of the clips and of their partners; without partners it answers as ever.
         teaching: of a model to be trained: takes the answers about whole clips, features and mask, and returns the
             answers.
+        windows: cuts a clip, but in training; the answer to a clip is the mean of those to its windows.
 
     Returns:
         `keras.Model({"waveform", "length"}, {task name: probabilities})`: float32 (batch, samples) of any number and
@@ -91,7 +94,8 @@ def build_model(
 
     Raises:
         UserError: the front end's output is not what the trunk takes, the trunk's options cannot be built, or its
-            heads answer with one class where a task has tags; or see `check_augmentations`.
+            heads answer with one class where a task has tags; a task asks every step, and clips are cut; or see
+            `check_augmentations`.
     """
     check_augmentations(frontend, tasks, augmentations)
     of_clips = {name: task for name, task in tasks.items() if not task.of_frames}
@@ -99,6 +103,10 @@ def build_model(
     tags = [name for name, task in of_clips.items() if not task.exclusive]
     if tags and getattr(trunk, "one_class_only", False):
         raise UserError(f"task {tags[0]} has tags, and this model answers with one class alone; give another model=")
+    if of_frames and windows is not None:
+        raise UserError(
+            f"task {next(iter(of_frames))} asks every step, and pipeline.window_s cuts clips; leave it away"
+        )
     if of_frames:
         model_steps(frontend, trunk)  # says what is wrong where there are none
         trunk.return_steps = True
@@ -122,9 +130,12 @@ def build_model(
     features, mask, moves = _augment(behind, *frontend(waveform, length, *statistics), inputs)
     attach = getattr(trunk, "attach_heads", dense_heads)
     try:
-        embedding = trunk(features, frame_mask=mask)
+        heard = (features, mask) if windows is None else windows(features, mask)
+        embedding = trunk(heard[0], frame_mask=heard[1])
         embedding, steps = (embedding[0], embedding[1]) if of_frames else (embedding, None)
         heads = attach(embedding, of_clips) if of_clips else {}
+        if windows is not None:
+            heads = {name: MeanOfWindows(name=f"{name}_of_clip")(head, heard[2]) for name, head in heads.items()}
         heads = heads if teaching is None else teaching(heads, features, mask)
         heads |= dense_heads(steps, of_frames)
         others: dict = {}
@@ -238,35 +249,3 @@ def count_parameters(model: keras.Model) -> int:
         for variable in (layer.trainable_variables if isinstance(layer, FrontEnd) else layer.weights)
     ]
     return sum(math.prod(variable.shape) for variable in variables)
-
-
-def embedding_of(model: keras.Model):
-    """Finds what stands for a clip in a model: what its heads see, or the mean of it over time.
-
-    Args:
-        model: of `build_model`.
-
-    Returns:
-        Symbolic float (batch, channels). A trunk whose heads see something of their own gives it by `clip_embedding`.
-        Of several networks together, the embeddings of all, one after the other.
-    """
-    own, *others = networks_of(model)
-    if others:
-        embeddings = [keras.Model(network.input, embedding_of(network))(model.input) for network in others]
-        return keras.layers.Concatenate(name="embeddings")([_embedding_of_one(own), *embeddings])
-    return _embedding_of_one(model)
-
-
-def _embedding_of_one(model: keras.Model):
-    trunk = model.get_layer("trunk")
-    if hasattr(trunk, "clip_embedding"):
-        return trunk.clip_embedding(model)
-    output = trunk.output
-    if not isinstance(output, list | tuple):
-        return output
-    if getattr(trunk, "return_steps", False):
-        output = output[:-2]
-    if len(output) == 1:
-        return output[0]
-    steps, valid = output  # (batch, steps, channels), (batch, steps)
-    return keras.layers.GlobalAveragePooling1D(name="mean_step")(steps, mask=valid)

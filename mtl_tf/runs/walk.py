@@ -27,6 +27,7 @@ from mtl_tf.files import write_json
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import build_trunk, check_augmentations, count_parameters
 from mtl_tf.models.steps import model_steps, steps_of
+from mtl_tf.models.windows import windows_of
 from mtl_tf.progress import say
 from mtl_tf.runs import names
 from mtl_tf.runs.folder import LABEL, run_folder
@@ -146,6 +147,9 @@ def prepare(config: RunConfig, clips_of: Callable[[RunConfig], Clips] = read_cli
     trunk = build_trunk(config.model.name, config.options("model"))
     if any(task.of_frames for task in config.trained_tasks.values()):
         model_steps(frontend, trunk)
+    windows = windows_of(frontend, config.pipeline.window_s, config.pipeline.window_hop_s)
+    if windows is not None and config.model.name == "svm":
+        raise UserError("pipeline.window_s is for networks, and model=svm is none; leave it away")
     augmentations = build_augmentations(config.augment_options(), config.frontend.sample_rate, frontend.frequencies_hz)
     check_augmentations(frontend, config.trained_tasks, augmentations)
     clips = clips_of(config)
@@ -211,6 +215,8 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
     write_json({name: list(task.classes) for name, task in fold.tasks.items()}, folder / names.CLASSES)
     write_json(clip_lengths(data, fold, config), folder / names.LENGTHS)
     taught = [f"taught by {', '.join(config.training.teachers)}"] if config.training.teachers else []
+    length = config.pipeline.window_s
+    cut = [f"the answer to a clip is the mean of those to windows of {length:g} s of it"] if length else []
     known = fit_group_statistics(config, data.manifest, source)
     if config.model.name == "svm":
         trained = train_svm(config, fold, source, folder)
@@ -252,7 +258,7 @@ def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSour
                 "unlabelled": fold.num_unlabelled(),
             },
             "task_weights": fold.task_weights,
-            "notes": [*fold.notes, *known, *taught],
+            "notes": [*fold.notes, *known, *taught, *cut],
             "decoders": {name: int(count) for name, count in decoders.items()},
             "embedding_variance": embedding_variance(trained.model, source, positions, config.pipeline),
             "cost": {

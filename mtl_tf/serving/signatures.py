@@ -8,8 +8,9 @@ import keras
 import tensorflow as tf
 
 from mtl_tf.data.decode import LOUDEST
-from mtl_tf.models.build import STATISTICS, embedding_of
+from mtl_tf.models.build import STATISTICS
 from mtl_tf.models.build import answer as model_answer
+from mtl_tf.models.embedding import embedding_of
 from mtl_tf.models.steps import model_steps
 from mtl_tf.serving.enrolment import checked_statistics, enrol
 from mtl_tf.serving.request_checks import Answers, checked_length, few_enough, make_signature

@@ -28,6 +28,7 @@ from mtl_tf.frontends.frame_sums import FrameSums
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.build import build_model, build_trunk, count_parameters, without_augmentations
 from mtl_tf.models.steps import steps_of
+from mtl_tf.models.windows import windows_of
 from mtl_tf.progress import say
 from mtl_tf.runs import names
 from mtl_tf.training.averaging import AveragedWeights
@@ -194,7 +195,8 @@ def build_run_model(
     """Builds the model of a run, to be trained with augmentations and teachers or to be used without."""
     frontend = build_frontend(config.frontend.name, config.options("frontend"))
     trunk = build_trunk(config.model.name, config.options("model"))
-    return build_model(frontend, trunk, fold.tasks, augmentations, teaching)
+    windows = windows_of(frontend, config.pipeline.window_s, config.pipeline.window_hop_s)
+    return build_model(frontend, trunk, fold.tasks, augmentations, teaching, windows)
 
 
 def seed_everything(seed: int, options: TrainingConfig) -> None:

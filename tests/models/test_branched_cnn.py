@@ -7,7 +7,8 @@ from small_models import LOG_MEL
 
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
-from mtl_tf.models.build import answer, build_model, build_trunk, count_parameters, embedding_of
+from mtl_tf.models.build import answer, build_model, build_trunk, count_parameters
+from mtl_tf.models.embedding import embedding_of
 from mtl_tf.tasks.task import Task
 from mtl_tf.training.affinity import AffinityMeter
 from mtl_tf.training.balanced_model import BalancedModel

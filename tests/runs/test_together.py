@@ -12,7 +12,8 @@ from mtl_tf import compose
 from mtl_tf.errors import UserError
 from mtl_tf.evaluation.thresholds import confidence_thresholds
 from mtl_tf.experiment import run_experiment
-from mtl_tf.models.build import answer, count_parameters, embedding_of
+from mtl_tf.models.build import answer, count_parameters
+from mtl_tf.models.embedding import embedding_of
 from mtl_tf.models.ensemble import ensemble_of
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.runs.predict_files import predict_files
@@ -25,7 +26,14 @@ from mtl_tf.tables import write_table
 def repeated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("repeated")
     places = [f"data_root={write_tone_corpus(folder / 'data')}", f"runs_dir={folder / 'runs'}"]
-    options = [*SMALL_RUN, *places, f"prepared_dir={folder / 'prepared'}", "repeats=3", "training.epochs=2"]
+    options = [
+        *SMALL_RUN,
+        *places,
+        f"prepared_dir={folder / 'prepared'}",
+        "repeats=3",
+        "training.epochs=2",
+        "pipeline.window_s=0.2",
+    ]
     return run_experiment(compose.compose(options))
 
 
@@ -72,6 +80,10 @@ def test_a_run_with_repeats_is_served(repeated, networks, waveform, tmp_path):
     assert json.loads((version / "assets.extra" / "model.json").read_text())["networks"] == 3
     card = (version / "assets.extra" / "model_card.md").read_text()
     assert "3 networks of one recipe answer together" in card and "All together:" in card
+
+
+def test_the_report_says_that_clips_were_cut(repeated):
+    assert "mean of those to windows of 0.2 s" in (repeated / "report.html").read_text()
 
 
 def test_files_are_answered_by_all_networks(repeated, networks, tmp_path, capsys):
