@@ -17,6 +17,7 @@ class Augmentation(keras.layers.Layer):
         on_features: whether the layer stands behind the front end, and changes features, or before it, and changes the
             waveform.
         needs_frames: whether one frame for a whole clip is too few.
+        needs_spectrogram: whether all bins have to be of the frame alone, and none of the whole clip.
         moves_time: whether sounds are at another time afterwards; such a layer returns what is valid, too.
 
     Args:
@@ -25,6 +26,7 @@ class Augmentation(keras.layers.Layer):
 
     on_features = False
     needs_frames = False
+    needs_spectrogram = False
     moves_time = False
 
     def __init__(self, prob: Probability = 0.5, **kwargs) -> None:

@@ -24,6 +24,7 @@ class MixStyle(Augmentation):
 
     on_features = True
     needs_frames = True
+    needs_spectrogram = True
 
     def __init__(self, concentration: PositiveFloat = 0.3, **kwargs) -> None:
         super().__init__(**kwargs)

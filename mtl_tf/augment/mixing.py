@@ -23,6 +23,7 @@ class Mixing(keras.layers.Layer):
 
     on_features = False
     needs_frames = False
+    needs_spectrogram = False
     moves_time = False
     one_answer = False  # whether the shares are true of a clip as a whole only, and not of each of its steps
 
@@ -139,6 +140,7 @@ class CutFeatures(Mixing):
 
     on_features = True
     needs_frames = True
+    needs_spectrogram = True
     one_answer = True
 
     def __init__(self, **kwargs) -> None:

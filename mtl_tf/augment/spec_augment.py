@@ -26,6 +26,7 @@ class SpecAugment(Augmentation):
     """
 
     on_features = True
+    needs_spectrogram = True
 
     def __init__(
         self,

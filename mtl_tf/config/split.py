@@ -29,7 +29,10 @@ class SplitConfig(Section):
         description="share of the training part kept to choose the best epoch; 0: the last epoch is used",
     )
     validation_group: str | None = Field(
-        None, description="manifest column whose values validation shares with no training clip; null: random clips"
+        None,
+        description="manifest column whose values validation shares with no training clip; unseen: that of split.group "
+        "where the test clips are of groups that training does not have, and at least five groups train; null: random "
+        "clips",
     )
     validation_folds: int | None = Field(
         None,

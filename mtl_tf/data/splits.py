@@ -9,7 +9,7 @@ from sklearn.model_selection import (
 from mtl_tf.config import RunConfig, SplitConfig
 from mtl_tf.data.manifest import COLUMNS, FACTS, TEST, TRAIN, VALIDATION
 from mtl_tf.data.stratify import draw, draw_groups, folds, grouped_folds, tag_table
-from mtl_tf.data.tested import groups_of, tested_clips, values_of
+from mtl_tf.data.tested import groups_of, tested_clips, validated_by, values_of
 from mtl_tf.errors import UserError
 
 UNUSED = "unused"
@@ -115,9 +115,10 @@ def assert_disjoint(manifest: pd.DataFrame, division: pd.DataFrame, config: RunC
         split, here = _split_of(config, corpus), division.loc[rows.index]
         if split.strategy in GROUPED:
             _assert_apart(corpus, split.group, groups_of(rows, split), here, TEST, here["split"] != TEST)
-        if split.validation_group is not None and not (rows["official_split"] == VALIDATION).any():
-            groups = values_of(rows, "validation_group", split.validation_group)
-            _assert_apart(corpus, split.validation_group, groups, here, VALIDATION, here["split"] == TRAIN)
+        column = validated_by(rows, split, here)
+        if column is not None and not (rows["official_split"] == VALIDATION).any():
+            groups = values_of(rows, "validation_group", column)
+            _assert_apart(corpus, column, groups, here, VALIDATION, here["split"] == TRAIN)
 
 
 def _assert_apart(
@@ -174,6 +175,7 @@ def _divide(
             )
         result.loc[official, "split"] = VALIDATION
     hold_out_known(TEST, split.known_fraction, split.seed + 1)
+    split = split.model_copy(update={"validation_group": validated_by(rows, split, result)})
     training = result["split"] == TRAIN
     wanted = split.validation_folds is not None or split.validation_fraction > 0
     if not (result["split"] == VALIDATION).any() and wanted and training.any():

@@ -5,9 +5,12 @@ import pandas as pd
 from sklearn.model_selection import LeaveOneGroupOut
 
 from mtl_tf.config import SplitConfig
-from mtl_tf.data.manifest import TEST
+from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.data.stratify import draw, folds, grouped_folds
 from mtl_tf.errors import UserError
+
+UNSEEN = "unseen"  # of split.validation_group
+FEWEST_TO_SPARE = 5  # groups that train, where some are to validate
 
 
 def tested_clips(rows: pd.DataFrame, split: SplitConfig, fold: int, tags: pd.DataFrame | None) -> np.ndarray:
@@ -89,3 +92,26 @@ def values_of(rows: pd.DataFrame, key: str, column: str) -> pd.Series:
         raise UserError(f"split.{key}={column} is no column of the corpus; there are {', '.join(rows.columns)}")
     values = rows[column].fillna(rows["clip_id"]).astype(str)
     return values if rows["corpus"].nunique() == 1 else rows["corpus"].astype(str) + "/" + values
+
+
+def validated_by(rows: pd.DataFrame, split: SplitConfig, division: pd.DataFrame) -> str | None:
+    """Returns the column whose values validation and training do not share.
+
+    Args:
+        rows: of one division.
+        split: its keys. `validation_group=unseen` stands for `group`, where every clip has one, no test clip's group
+            trains, and enough groups train that some can be spared.
+        division: of these clips; `split` and `closed_set_only`.
+
+    Returns:
+        None: validation clips are drawn at random.
+    """
+    if split.validation_group != UNSEEN:
+        return split.validation_group
+    if split.group not in rows.columns or rows[split.group].isna().any():
+        return None
+    groups = groups_of(rows, split)
+    is_test = (division["split"] == TEST) & ~division["closed_set_only"]
+    trained = set(groups[division["split"].isin([TRAIN, VALIDATION])])
+    apart = is_test.any() and not trained & set(groups[is_test])
+    return split.group if apart and len(trained) >= FEWEST_TO_SPARE else None

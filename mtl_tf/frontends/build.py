@@ -7,6 +7,7 @@ from mtl_tf.frontends.filter_bank_summary import FilterBankSummary
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.frontends.learned_bank import LearnedBank
 from mtl_tf.frontends.log_mel import LogMel
+from mtl_tf.frontends.mel_and_voice import MelAndVoice
 from mtl_tf.frontends.mfcc import MFCC
 from mtl_tf.frontends.opensmile import OpenSmile
 from mtl_tf.frontends.pcen import PCEN
@@ -18,6 +19,7 @@ from mtl_tf.frontends.voice_summary import VoiceSummary
 FRONT_ENDS = {
     "log_mel": LogMel,
     "spectrogram": Spectrogram,
+    "mel_and_voice": MelAndVoice,
     "mfcc": MFCC,
     "pcen": PCEN,
     "filter_bank": FilterBank,

@@ -77,6 +77,11 @@ class FrontEnd(keras.layers.Layer):
         return self.normalize == "global" and self.has_one_unit
 
     @property
+    def holds_summary(self) -> bool:
+        """Whether some of the bins are of the whole clip, and the same in each of its frames."""
+        return False
+
+    @property
     def makes_one_frame(self) -> bool:
         """Whether a clip is one frame, however long."""
         return self.count_frames(60 * self.sample_rate) == 1

@@ -29,6 +29,7 @@ from mtl_tf.models.shared_dnn import SharedDNN
 from mtl_tf.models.steps import model_steps
 from mtl_tf.models.svm import SupportVectors
 from mtl_tf.models.vgg11 import VGG11
+from mtl_tf.models.voice_cnn import VoiceCNN
 from mtl_tf.models.windows import MeanOfWindows, SplitWindows
 from mtl_tf.tasks.task import Task
 
@@ -36,6 +37,7 @@ STATISTICS = ("mean", "deviation")
 TRUNKS = {
     "compact_cnn": CompactCNN,
     "residual_cnn": ResidualCNN,
+    "voice_cnn": VoiceCNN,
     "branched_cnn": BranchedCNN,
     "gresnet": GResNet,
     "cab_cnn": CABCNN,
@@ -176,6 +178,11 @@ def check_augmentations(
             )
         if layer.needs_frames and frontend.makes_one_frame:
             raise UserError(f"augment={name} needs a course in time, and this front end makes one frame of a clip")
+        if layer.needs_spectrogram and frontend.holds_summary:
+            raise UserError(
+                f"augment={name} is for spectrograms, and frames of this front end hold a summary of the clip, too; "
+                "choose one that changes the waveform, warp or mix_features"
+            )
 
 
 def _augment(layers: Sequence[Augmentation | Mixing], values, valid, inputs: dict) -> tuple:

@@ -100,6 +100,38 @@ def test_validation_by_group_shares_no_speaker():
     assert len(found["validation"]) and not set(found["validation"]["speaker"]) & set(found["train"]["speaker"])
 
 
+def official(table, rows):
+    return table.assign(official_split=np.where(rows(table), "test", "train"))
+
+
+@pytest.mark.parametrize(
+    ("split", "change", "apart"),
+    [
+        ({"strategy": "held_out", "test_groups": ["s5"]}, lambda table: table, True),
+        ({"strategy": "leave_one_group_out"}, lambda table: table, True),
+        ({"strategy": "grouped_k_fold", "num_folds": 6}, lambda table: table, True),
+        ({"strategy": "predefined"}, lambda table: official(table, lambda rows: rows["speaker"] == "s5"), True),
+        ({"strategy": "predefined"}, lambda table: official(table, lambda rows: rows["take"] < 2), False),
+        ({"strategy": "random"}, lambda table: table, False),
+        ({"strategy": "held_out", "test_groups": ["s4", "s5"]}, lambda table: table, False),  # four train: too few
+        ({"strategy": "held_out", "test_groups": ["s5"], "group": "nothing"}, lambda table: table, False),
+        ({"strategy": "train_only"}, lambda table: table, False),
+    ],
+)
+@pytest.mark.parametrize("closed", [False, True])
+def test_validation_is_unseen_where_the_test_is(split, change, apart, closed):
+    table = change(manifest())
+    if split.get("group"):
+        table = table.assign(nothing=np.where(table["take"] == 0, None, table["speaker"]))
+        split = split | {"strategy": "predefined"}
+        table = official(table, lambda rows: rows["speaker"] == "s5")
+        split.pop("test_groups")
+    division = split_clips(table, config(split | {"validation_group": "unseen"}, closed=closed), 0)
+    found = parts(table[~division["closed_set_only"]], division[~division["closed_set_only"]])
+    shared = set(found["validation"]["speaker"]) & set(found["train"]["speaker"])
+    assert len(found["validation"]) and bool(shared) != apart
+
+
 def test_official_split_and_official_folds():
     takes = manifest()
     takes["official_split"] = np.where(takes["take"] < 2, "test", "train")
