@@ -1,6 +1,6 @@
 """The keys of how clips become batches."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -31,6 +31,11 @@ class PipelineConfig(Section):
         None,
         description="lowest and highest level, in dB of full scale, of white noise added to about half of the training "
         "clips and to what pads them, such as [-80, -40]; null: none, and hiss in pauses of a recording may mislead",
+    )
+    audiomentations: list[dict[str, Any]] = Field(
+        [],
+        description="transforms of the library audiomentations for training clips, computed beside the network, in "
+        "order, such as [{name: PitchShift, p: 0.5}]; not where a task asks every step",
     )
     mixing: Literal["proportional", "balanced", "temperature", "quota"] = Field(
         "proportional",

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mtl_tf.config import PipelineConfig
 from mtl_tf.data.clip_source import ClipSource
+from mtl_tf.data.library_changes import LibraryChanges
 from mtl_tf.data.partners import Partners, seeds_of
 from mtl_tf.data.sampling import EpochSampler
 from mtl_tf.tasks.frame_labels import FrameLabels
@@ -48,6 +49,7 @@ def training_dataset(
     frames = {name: values for name, values in labels.items() if isinstance(values, FrameLabels)}
     labels = _tensors({name: values for name, values in labels.items() if name not in frames})
     weights = _tensors(weights)
+    changes = LibraryChanges(config.audiomentations, source.sample_rate) if config.audiomentations else None
 
     def drawn(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         order, crops = sampler.epoch(int(number))
@@ -57,11 +59,13 @@ def training_dataset(
         order, crops = tf.numpy_function(drawn, [epoch], [tf.int64, tf.float32], stateful=False)
         order, crops = tf.ensure_shape(order, [None]), tf.ensure_shape(crops, [None])
         batches = _batches(source, order, crops, labels, weights, config, num_samples, frames, steps)
-        if config.noise_db is None and partners is None:
+        if config.noise_db is None and partners is None and changes is None:
             return batches
 
         def draw(number: tf.Tensor, batch: tuple) -> tuple:
             seed = [sampler.seed, number, epoch]
+            if changes is not None:
+                batch = (changes.add(batch[0], seed), *batch[1:])
             if config.noise_db is not None:
                 batch = (add_noise(batch[0], config.noise_db, seed), *batch[1:])
             return batch if partners is None else partners.add(*batch, seed)

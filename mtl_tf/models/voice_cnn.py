@@ -13,7 +13,7 @@ MOST_DEVIATIONS = 5.0  # of a value of the summary from its mean: unknown speake
 class VoiceCNN(ResidualCNN):
     """`ResidualCNN` on the first bins of every frame, and a dense layer on the others, which all frames share.
 
-    Statistics of a clip serve a corpus of a few hundred clips best, convolutions a larger one; here both learn together.
+    Statistics of a clip serve a corpus of a few hundred clips best, convolutions a larger one. Both learn together.
     Output (batch, embedding_units + summary_units).
 
     Input float (batch, frames, num_mel_bins + values) of the front end `mel_and_voice`, normalised, and mask (batch,

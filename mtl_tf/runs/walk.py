@@ -14,6 +14,7 @@ from mtl_tf.config import RunConfig
 from mtl_tf.corpora import open_corpus
 from mtl_tf.data.assemble import FoldData, RunData, assemble, divide
 from mtl_tf.data.clip_source import ClipSource, decoder_of
+from mtl_tf.data.library_changes import check_library_changes
 from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.data.splits import CROSS_VALIDATED, num_folds
 from mtl_tf.errors import UserError
@@ -152,6 +153,7 @@ def prepare(config: RunConfig, clips_of: Callable[[RunConfig], Clips] = read_cli
         raise UserError("pipeline.window_s is for networks, and model=svm is none; leave it away")
     augmentations = build_augmentations(config.augment_options(), config.frontend.sample_rate, frontend.frequencies_hz)
     check_augmentations(frontend, config.trained_tasks, augmentations)
+    check_library_changes(config)
     clips = clips_of(config)
     data = clips.data
     folds = _folds(config, data)

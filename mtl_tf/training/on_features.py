@@ -35,7 +35,8 @@ def raw_features(
         or a part cut out of it; the front end is trained; or the features of all clips take more than half a gigabyte.
     """
     pipeline, rate = config.pipeline, config.frontend.sample_rate
-    changed = pipeline.noise_db is not None or pipeline.batch_length == "shortest" or bool(frontend.trainable_variables)
+    changed = pipeline.noise_db is not None or bool(pipeline.audiomentations)
+    changed = changed or pipeline.batch_length == "shortest" or bool(frontend.trainable_variables)
     if not pipeline.keep_features or changed:
         return None
     clips = data.manifest.iloc[positions]
