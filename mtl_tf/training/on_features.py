@@ -71,10 +71,15 @@ def finish_features(
     found, mask, length = raw.of(
         positions, source, lambda longest: frontend.count_frames(raw.num_samples if fixed else longest)
     )
-    finish = tf.function(frontend.finish)
     columns = [found, mask, *(source.statistics[name][positions] for name in STATISTICS if name in source.statistics)]
+    # Of clips of any number, since TensorFlow warns where it traces anew for the last ones, in every fold.
+    kinds = [tf.TensorSpec([None, *column.shape[1:]], column.dtype) for column in columns]
+    finish = tf.function(frontend.finish).get_concrete_function(*kinds)
     parts = [
-        [np.asarray(values) for values in finish(*(column[begin : begin + _AT_ONCE] for column in columns))]
+        [
+            np.asarray(values)
+            for values in finish(*(tf.constant(column[begin : begin + _AT_ONCE]) for column in columns))
+        ]
         for begin in range(0, len(found), _AT_ONCE)
     ]
     features, mask = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
