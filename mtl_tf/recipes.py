@@ -60,8 +60,11 @@ def read_recipe(experiment: str, typed: str | None, dirs: Sequence[Path], given:
         raise UserError(f"experiment {experiment}: {OF_EXPERIMENT}.{name} must hold keys, such as training.epochs: 40")
     keys = _read(file_of(GROUP, name, dirs)) | (sections.get(name) or {})
     groups = {key: _as_typed(keys.pop(key)) for key in GROUPS if key in keys and key in _CHOSEN}
-    # What belongs to a choice of the recipe's falls with it where another one is typed.
-    idle = {group for group in groups if group in given and group != AUGMENT}
+    # Keys of a front end or model are for that of the experiment or recipe, and fall where another one is typed.
+    shipped = _choices_of(own) | groups
+    idle = {
+        group for group in _CHOSEN if group != AUGMENT and given.get(group, shipped.get(group)) != shipped.get(group)
+    }
     changing = [own.strip() for own in given.get(AUGMENT, groups.get(AUGMENT, "")).strip("[]").split(",")]
     values = {
         key: value
@@ -69,6 +72,12 @@ def read_recipe(experiment: str, typed: str | None, dirs: Sequence[Path], given:
         if key.split(".")[0] not in idle and (key.split(".")[0] != AUGMENT or key.split(".")[1] in changing)
     }
     return Recipe(name, {group: text for group, text in groups.items() if group not in given}, values)
+
+
+def _choices_of(experiment: Mapping[str, Any]) -> dict[str, str]:
+    """Returns what the file of an experiment chooses from the groups."""
+    entries = [entry for entry in experiment.get("defaults") or [] if isinstance(entry, dict)]
+    return {key.removeprefix("override /"): str(choice) for entry in entries for key, choice in entry.items()}
 
 
 def _as_typed(choice: Any) -> str:

@@ -57,6 +57,16 @@ def test_what_is_typed_wins(own):
     assert compose([*own, "model.recurrent_units=3"]).model.recurrent_units == 3
 
 
+def test_keys_of_a_front_end_or_model_fall_where_another_one_is_typed():
+    """They would be nonsense there, such as frames far apart of what measures pitch."""
+    strong = ["experiment=real_ravdess", "recipe=strong", "task=[emotion]"]
+    assert compose(strong).frontend.hop_length == 320
+    assert compose([*strong, "frontend=log_mel", "model=residual_cnn"]) == compose(strong)
+    other = compose([*strong, "frontend=voice_summary", "model=shared_dnn"])
+    assert (other.frontend.hop_length, other.model.dropout) == (160, 0.0)
+    assert other.training.monitor == "last"
+
+
 def test_what_a_search_found_is_not_overruled_by_the_recipe_it_began_with(own, tmp_path):
     found = compose([*own, "training.learning_rate=0.25", "training.average_weights=0.5"])
     write_experiment(found, "found", tmp_path / "experiment" / "found.yaml")
@@ -113,7 +123,10 @@ def test_papers_are_trained_as_they_say_unless_asked():
 @pytest.mark.parametrize("name", ["real_ravdess", "esc10", "emodb", "arabic_speech_commands", "fsdd"])
 def test_shipped_experiments_have_a_strong_and_a_plain_form(name):
     strong, plain = (compose([f"experiment={name}", f"recipe={recipe}"]) for recipe in ("strong", "plain"))
-    assert compose([f"experiment={name}"]) == (strong if name in ("esc10", "arabic_speech_commands") else plain)
-    assert strong.recipe == "strong" and strong.model.name == "residual_cnn" and strong.training.average_weights
+    assert compose([f"experiment={name}"]) == (
+        strong if name in ("esc10", "arabic_speech_commands", "emodb") else plain
+    )
+    assert strong.recipe == "strong" and strong.model.name == ("voice_cnn" if name == "emodb" else "residual_cnn")
+    assert strong.training.average_weights
     assert plain.model.name == "compact_cnn" and not plain.augment and not plain.training.average_weights
     assert strong.tasks == plain.tasks and strong.corpora == plain.corpora

@@ -35,9 +35,17 @@ def noise(samples, batch=2):
 
 
 def test_the_trunks_that_have_steps():
-    assert {"compact_cnn", "residual_cnn", "mel_cnn", "gresnet", "fu2020", "cab_cnn", "crnn", "shared_dnn"} == set(
-        STEPPED
-    )
+    assert {
+        "compact_cnn",
+        "residual_cnn",
+        "voice_cnn",
+        "mel_cnn",
+        "gresnet",
+        "fu2020",
+        "cab_cnn",
+        "crnn",
+        "shared_dnn",
+    } == set(STEPPED)
 
 
 @pytest.mark.parametrize("name", STEPPED)
