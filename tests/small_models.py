@@ -26,7 +26,7 @@ SMALL = {
     "fu2020": {"filters": [8, 8, 16], "bottleneck_units": 8, "lstm_units": 16, "num_heads": 4, "use_mask": True},
     "compact_cnn": {"filters": [4, 8], "embedding_units": 8, "time_segments": 3},
     "residual_cnn": {"stem_filters": 4, "filters": [4, 8], "embedding_units": 8, "time_segments": 3},
-    "voice_cnn": {"num_mel_bins": 16, "summary_units": 8, "stem_filters": 4, "filters": [4, 8], "embedding_units": 8},
+    "voice_cnn": {"summary_units": 8, "stem_filters": 4, "filters": [4, 8], "embedding_units": 8},
     "branched_cnn": {"filters": [4, 8], "private_blocks": 1, "adapter_filters": 2, "embedding_units": 8},
     "gresnet": {"filters": [4, 8], "stem_filters": 4, "pool_size": None, "fc_units": 8},
     "cab_cnn": {"filters": [4, 4, 4, 8], "num_classifiers": 5},

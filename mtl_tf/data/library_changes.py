@@ -95,7 +95,17 @@ def check_library_changes(config: RunConfig) -> None:
             f"task {of_frames[0]} asks every step, and {LIBRARY} does not say where it moves sounds to; choose from "
             "augment= instead"
         )
-    LibraryChanges(config.pipeline.audiomentations, config.frontend.sample_rate)
+    if config.model.name == "svm":
+        raise UserError(f"pipeline.{LIBRARY} is for networks, and model=svm hears each clip once; leave it away")
+    rate = config.frontend.sample_rate
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, max(round(config.pipeline.clip_s * rate), 1)).astype(np.float32)
+    for options in config.pipeline.audiomentations:
+        always = LibraryChanges([{**options, "p": 1.0}], rate)
+        LibraryChanges([options], rate)
+        try:  # some need a package that is asked for when they are used
+            always.change(noise[None], np.array([len(noise)]), np.zeros(3, int))
+        except Exception as error:
+            raise UserError(f"pipeline.{LIBRARY}: {options['name']} fails: {_reason(error)}") from error
 
 
 def _transform(options: dict[str, Any]):
@@ -109,8 +119,10 @@ def _transform(options: dict[str, Any]):
     }
     name = options.pop("name", None)
     if name not in known:
-        hint = nearest_hint(str(name), known) if name else " Give each one a name, such as {name: Gain, p: 0.5}."
-        raise UserError(f"pipeline.{LIBRARY}: {LIBRARY} has no transform {name}.{hint}")
+        if name is None:
+            given = ", ".join(map(str, options)) or "nothing"
+            raise UserError(f"pipeline.{LIBRARY}: an entry has {given} and no name; write {{name: Gain, p: 0.5}}")
+        raise UserError(f"pipeline.{LIBRARY}: {LIBRARY} has no transform {name}.{nearest_hint(str(name), known)}")
     try:
         if "method" in inspect.signature(known[name]).parameters:
             options = {"method": SOUND_METHOD} | options
@@ -118,4 +130,8 @@ def _transform(options: dict[str, Any]):
                 raise ValueError(f"method={FATAL_METHOD} ends a process with TensorFlow; give {SOUND_METHOD}")
         return known[name](**options)
     except (TypeError, ValueError, AssertionError, OSError) as error:
-        raise UserError(f"pipeline.{LIBRARY}: {name} cannot be had so: {' '.join(str(error).split())}") from error
+        raise UserError(f"pipeline.{LIBRARY}: {name} cannot be had so: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or f"it refuses its values ({type(error).__name__})"

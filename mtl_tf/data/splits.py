@@ -1,5 +1,7 @@
 """Divides clips into training, validation and test, and asserts that what must be apart is apart."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import (
@@ -65,7 +67,8 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int, notes: lis
     """
     notes = [] if notes is None else notes
     closed = [task for task in config.tasks.values() if task.closed_set]
-    parts = []
+    parts: list[pd.DataFrame] = []
+    columns: dict[str, str | None] = {}
     tags = tag_table(config.tasks, manifest)
     own = [corpus for corpus in config.corpora if _split_of(config, corpus) is not config.split]
     pools = [(_split_of(config, corpus), manifest[manifest["corpus"] == corpus]) for corpus in own]
@@ -77,7 +80,9 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int, notes: lis
     for split, rows in pools:
         if len(rows):
             has_closed = any(set(task.labels) & set(rows["corpus"]) for task in closed)
-            parts.append(_divide(rows, split, fold, has_closed, notes, tags))
+            divided, column = _divide(rows, split, fold, has_closed, notes, tags)
+            parts.append(divided)
+            columns |= dict.fromkeys(rows["corpus"], column)
     result = pd.concat(parts).loc[manifest.index]
     if config.split.scored_corpora:
         unscored = ~manifest["corpus"].isin(config.split.scored_corpora) & (result["split"] == TEST)
@@ -93,14 +98,22 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int, notes: lis
             f"{again.sum()} clip{'s take' if again.sum() > 1 else ' takes'} no part: the same recording as a test "
             f"clip, such as {manifest['path'][again].iloc[0]}"
         )
-    assert_disjoint(manifest, result, config)
+    assert_disjoint(manifest, result, config, columns)
     return result
 
 
-def assert_disjoint(manifest: pd.DataFrame, division: pd.DataFrame, config: RunConfig) -> None:
+def assert_disjoint(
+    manifest: pd.DataFrame, division: pd.DataFrame, config: RunConfig, columns: Mapping[str, str | None] | None = None
+) -> None:
     """Fails if the recording of a test clip, or a group that must be unseen, is also in training.
 
     A group that must be unseen in the test must not be in validation either.
+
+    Args:
+        manifest: all clips of the run.
+        division: of them, see `split_clips`.
+        config: of the run.
+        columns: corpus to the column that its validation was divided by, see `validated_by`; None: as the keys say.
 
     Raises:
         UserError: names what is shared.
@@ -115,7 +128,7 @@ def assert_disjoint(manifest: pd.DataFrame, division: pd.DataFrame, config: RunC
         split, here = _split_of(config, corpus), division.loc[rows.index]
         if split.strategy in GROUPED:
             _assert_apart(corpus, split.group, groups_of(rows, split), here, TEST, here["split"] != TEST)
-        column = validated_by(rows, split, here)
+        column = split.validation_group if columns is None else columns[corpus]
         if column is not None and not (rows["official_split"] == VALIDATION).any():
             groups = values_of(rows, "validation_group", column)
             _assert_apart(corpus, column, groups, here, VALIDATION, here["split"] == TRAIN)
@@ -146,7 +159,7 @@ def _divide(
     has_closed: bool,
     notes: list[str],
     tags: pd.DataFrame | None,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, str | None]:
     groups = groups_of(rows, split)
     if split.strategy in GROUPED:
         _note_missing(rows, "group", split.group, notes)
@@ -185,7 +198,7 @@ def _divide(
     if split.validation_group is None:
         _keep_known(result, groups)
     hold_out_known(VALIDATION, max(split.validation_fraction, 0.05), split.seed + 2)
-    return result
+    return result, split.validation_group
 
 
 def _keep_known(division: pd.DataFrame, groups: pd.Series) -> None:

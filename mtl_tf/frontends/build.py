@@ -1,10 +1,11 @@
 """Builds the front end of a configuration."""
 
 from mtl_tf.construct import construct
+from mtl_tf.errors import UserError
 from mtl_tf.frontends.envelope import Envelope
 from mtl_tf.frontends.filter_bank import FilterBank
 from mtl_tf.frontends.filter_bank_summary import FilterBankSummary
-from mtl_tf.frontends.frontend import FrontEnd
+from mtl_tf.frontends.frontend import CLIP, FrontEnd
 from mtl_tf.frontends.learned_bank import LearnedBank
 from mtl_tf.frontends.log_mel import LogMel
 from mtl_tf.frontends.mel_and_voice import MelAndVoice
@@ -43,4 +44,10 @@ def build_frontend(name: str, options: dict) -> FrontEnd:
     Raises:
         UserError: an unknown name, a value of a wrong type, or values that do not go together.
     """
-    return construct("frontend", FRONT_ENDS, name, options, "frontend")
+    built = construct("frontend", FRONT_ENDS, name, options, "frontend")
+    if built.normalize != "none" and built.normalize_over == CLIP and (built.makes_one_frame or built.holds_summary):
+        raise UserError(
+            f"frontend.normalize_over=clip: {name} says one thing of a whole clip, of which nothing would be left; "
+            "give training, or a column such as speaker"
+        )
+    return built

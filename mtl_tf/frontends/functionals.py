@@ -1,10 +1,10 @@
 """Statistics of a course in time, over the frames that are chosen of it."""
 
-import math
-
 from keras import ops
 
 PERCENTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+LEAST_DEVIATION = 1e-3
+BEYOND = 1e9  # any track
 NUM_FUNCTIONALS = len(PERCENTILES) + 8
 
 
@@ -28,8 +28,10 @@ def functionals(tracks, chosen):
     mean = ops.sum(tracks * own, axis=1) / count
     centred = (tracks - mean[:, None]) * own
     deviation = ops.sqrt(ops.sum(ops.square(centred), axis=1) / count)
-    relative = centred / ops.maximum(deviation, 1e-5)[:, None]
-    ranked = ops.sort(ops.where(chosen[:, :, None], tracks, math.inf), axis=1)
+    # Of a track that stays as it is, rounding errors are all that is left of its course.
+    relative = ops.where(deviation > LEAST_DEVIATION, 1.0 / ops.maximum(deviation, LEAST_DEVIATION), 0.0)
+    relative = centred * relative[:, None]
+    ranked = ops.sort(ops.where(chosen[:, :, None], tracks, BEYOND), axis=1)
     parts = [_percentile(ranked, count, share) * any_chosen for share in PERCENTILES]
     time = 2.0 * (ops.cumsum(own, axis=1) - 1.0) / ops.maximum(count - 1.0, 1.0)[:, None] - 1.0
     time = ops.where(count[:, None] > 1.0, time, 0.0) * own  # (batch, frames, 1)
@@ -39,8 +41,8 @@ def functionals(tracks, chosen):
     found = [
         mean,
         deviation,
-        ops.arcsinh(ops.sum(relative**3, axis=1) / count),
-        ops.arcsinh(ops.sum(relative**4, axis=1) / count),
+        _arcsinh(ops.sum(relative**3, axis=1) / count),
+        _arcsinh(ops.sum(relative**4, axis=1) / count),
         *parts,
         parts[4] - parts[2],
         parts[-1] - parts[0],
@@ -50,6 +52,11 @@ def functionals(tracks, chosen):
     return ops.concatenate(found, axis=-1)
 
 
+def _arcsinh(values):
+    size = ops.abs(values)  # ops.arcsinh is no operation of LiteRT's
+    return ops.sign(values) * ops.log(size + ops.sqrt(ops.square(size) + 1.0))
+
+
 def _percentile(ranked, count, share: float):
     place = share * (count - 1.0)  # (batch, 1)
     below = ops.floor(place)
@@ -57,5 +64,4 @@ def _percentile(ranked, count, share: float):
     first, second = (
         ops.take_along_axis(ranked, ops.cast(index, "int32")[:, :, None], axis=1)[:, 0] for index in (below, above)
     )
-    first, second = (ops.where(ops.isfinite(value), value, 0.0) for value in (first, second))  # where none is chosen
     return first + (second - first) * (place - below)

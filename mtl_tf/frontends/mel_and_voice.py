@@ -67,6 +67,7 @@ class MelAndVoice(LogMel):
 
     def transform(self, waveform, length):
         """Computes levels and summary; shapes as in `FrontEnd`."""
+        self.summary.convolve = self.convolve
         levels = super().transform(waveform, length)
         summary = self.summary.transform(waveform, length)  # (batch, 1, values)
         return ops.concatenate([levels, ops.repeat(summary, ops.shape(levels)[1], axis=1)], axis=-1)

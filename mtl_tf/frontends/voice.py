@@ -42,7 +42,7 @@ class Voice(LogMel):
     | `pitch` | semitones above 27.5 Hz, of the largest peak of the autocorrelation, with its parabola |
     | `periodicity` | that peak, 0 to 1 |
     | `harmonicity` | power of the periodic part over that of the rest, dB |
-    | `flux` | how much the magnitudes differ from those of the frame before, dB |
+    | `flux` | how much the magnitudes differ from those of the frame before, dB; -60 in the first frame |
     | `centroid`, `spread` | mean and standard deviation of frequency, weighed by power, kHz |
     | `roll_off_25` to `roll_off_90` | frequency below which so many per cent of the power lie, kHz |
     | `slope` | of the levels of the mel filters, dB for half of them |
@@ -164,8 +164,9 @@ class Voice(LogMel):
         correlation = ops.matmul(power, self._correlate) / ops.maximum(energy, 1e-9)  # (batch, frames, lags)
         inner = correlation[:, :, 1:-1]
         # The slope from lag 0 may be higher than any peak, and counts only where there is none.
-        is_peak = (inner >= correlation[:, :, :-2]) & (inner >= correlation[:, :, 2:])
-        best = ops.argmax(ops.where(is_peak, inner, inner - 4.0) - self._octave_cost, axis=-1)[:, :, None]
+        is_peak = ops.logical_and(inner >= correlation[:, :, :-2], inner >= correlation[:, :, 2:])
+        ranked = ops.where(is_peak, inner, inner - 4.0) - self._octave_cost
+        best = ops.top_k(ranked, 1)[1]  # ops.argmax looks at bits, which other runtimes cannot
         before, peak, after = (ops.take_along_axis(correlation, best + offset, axis=-1) for offset in range(3))
         bend = ops.minimum(before - 2.0 * peak + after, -1e-6)
         offset = ops.clip(0.5 * (before - after) / bend, -0.5, 0.5)

@@ -39,7 +39,10 @@ class VoiceSummary(Voice):
         super().__init__(sample_rate, **kwargs)
         self.active_db, self.voiced_from = active_db, voiced_from
         if super().count_frames(self.min_samples) < LINE_FRAMES:
-            raise ValueError(f"hop_length={self.hop_length}: give at most a quarter of n_fft={self.n_fft}")
+            raise ValueError(
+                f"hop_length={self.hop_length}, center={self.center}: give center=true, and a hop_length of at most a "
+                f"quarter of n_fft={self.n_fft}"
+            )
 
     @property
     def num_bins(self) -> int:
@@ -65,8 +68,8 @@ class VoiceSummary(Voice):
         valid = own_frames(waveform, length, super().count_frames)
         level = tracks[:, :, LEVEL]
         loudest = ops.max(ops.where(valid, level, -1e9), axis=1, keepdims=True)
-        active = valid & (level >= loudest - self.active_db)
-        voiced = active & (tracks[:, :, PERIODICITY] > self.voiced_from)
+        active = ops.logical_and(valid, level >= loudest - self.active_db)
+        voiced = ops.logical_and(active, tracks[:, :, PERIODICITY] > self.voiced_from)
         changes = (tracks[:, 3:-1] - tracks[:, 1:-3] + 2.0 * (tracks[:, 4:] - tracks[:, :-4])) / 10.0
         parts = [
             functionals(tracks, active),
@@ -78,10 +81,9 @@ class VoiceSummary(Voice):
 
     def _counts(self, valid, active, voiced):
         """Returns (batch, 4): shares of active and voiced frames, stretches of voice a second and their length."""
-        before = ops.pad(voiced, [[0, 0], [1, 0]])[:, :-1]
-        all_frames, loud, sounding, stretches = (
-            ops.sum(ops.cast(each, "float32"), axis=1) for each in (valid, active, voiced, voiced & ~before)
-        )
+        valid, active, voiced = (ops.cast(each, "float32") for each in (valid, active, voiced))
+        begins = ops.maximum(voiced - ops.pad(voiced, [[0, 0], [1, 0]])[:, :-1], 0.0)
+        all_frames, loud, sounding, stretches = (ops.sum(each, axis=1) for each in (valid, active, voiced, begins))
         all_frames = ops.maximum(all_frames, 1.0)
         shares = [loud / all_frames, sounding / all_frames, stretches / all_frames / self._hop_s]
         return ops.stack([*shares, self._hop_s * sounding / ops.maximum(stretches, 1.0)], axis=-1)

@@ -105,6 +105,11 @@ def build_model(
     tags = [name for name, task in of_clips.items() if not task.exclusive]
     if tags and getattr(trunk, "one_class_only", False):
         raise UserError(f"task {tags[0]} has tags, and this model answers with one class alone; give another model=")
+    needs_summary = getattr(trunk, "needs_summary", False)
+    if needs_summary != frontend.holds_summary:
+        raise UserError("model=voice_cnn and frontend=mel_and_voice are for each other; choose both, or neither")
+    if needs_summary:
+        trunk.num_mel_bins = frontend.num_mel_bins
     if of_frames and windows is not None:
         raise UserError(
             f"task {next(iter(of_frames))} asks every step, and pipeline.window_s cuts clips; leave it away"

@@ -20,7 +20,7 @@ class VoiceCNN(ResidualCNN):
     frames).
 
     Args:
-        num_mel_bins: how many of the bins are a spectrogram.
+        num_mel_bins: how many of the bins are a spectrogram; set by `mtl_tf.models.build`.
         summary_units: width of the dense layer on the summary.
         summary_dropout: share of its inputs, and of its outputs, dropped in training.
         filters: of each block of the convolutions.
@@ -28,6 +28,9 @@ class VoiceCNN(ResidualCNN):
         dropout: share of values dropped in training, before and after that embedding.
         **kwargs: further arguments of `ResidualCNN`.
     """
+
+    fixed_options = ResidualCNN.fixed_options | {"num_mel_bins"}
+    needs_summary = True
 
     def __init__(
         self,
@@ -46,14 +49,8 @@ class VoiceCNN(ResidualCNN):
 
     def build(self, input_shape) -> None:
         """Builds all layers for (batch, frames, bins)."""
-        values = input_shape[2] - self.num_mel_bins
-        if values < 1:
-            raise ValueError(
-                f"model.num_mel_bins={self.num_mel_bins} of {input_shape[2]} bins leave no summary; give "
-                "frontend=mel_and_voice, and model.num_mel_bins as frontend.num_mel_bins"
-            )
         super().build((*input_shape[:2], self.num_mel_bins))
-        self.summary.build((input_shape[0], values))
+        self.summary.build((input_shape[0], input_shape[2] - self.num_mel_bins))
 
     def call(self, features, frame_mask=None, training=None):
         """Maps features to embeddings; and to steps, where these are asked for."""

@@ -40,7 +40,7 @@ class SplitWindows(keras.layers.Layer):
         weights = ops.arange(windows, dtype="int32")[None, :] < self._count(own)[:, None]
         cut = [self._cut(values, spare, places) for values in (features, frame_mask)]
         first = ops.arange(self.window_frames) == 0  # a trunk takes no clip without a frame
-        return cut[0], cut[1] | first, ops.cast(weights, "float32")
+        return cut[0], ops.logical_or(cut[1], first), ops.cast(weights, "float32")
 
     def _count(self, frames):
         beyond = ops.maximum(frames - self.window_frames, 0)
@@ -108,6 +108,11 @@ def windows_of(frontend: FrontEnd, window_s: float | None, hop_s: float | None) 
     if samples < frontend.min_samples:
         least = frontend.min_samples / frontend.sample_rate
         raise UserError(f"pipeline.window_s={window_s:g} is shorter than one analysis frame of {least:.3f} s")
+    if hop_s is not None and hop_s > window_s:
+        raise UserError(
+            f"pipeline.window_hop_s={hop_s:g} is longer than pipeline.window_s={window_s:g}, so windows would leave "
+            "parts of a clip out; give a shorter one"
+        )
     hop_frames = round((window_s / 2 if hop_s is None else hop_s) / frontend.frame_period_s)
     window_frames = int(frontend.count_frames(samples))
     return SplitWindows(window_frames, min(max(hop_frames, 1), window_frames), name="windows")

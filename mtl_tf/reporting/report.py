@@ -22,6 +22,7 @@ from mtl_tf.reporting.comparison import compare_published
 from mtl_tf.reporting.counts import class_counts, group_name
 from mtl_tf.reporting.event_roll import event_roll
 from mtl_tf.reporting.examples import choose_examples, load_examples, playable
+from mtl_tf.reporting.machine import machine_scores
 from mtl_tf.reporting.precision_recall import precision_recall
 from mtl_tf.reporting.words import (
     check_thresholds,
@@ -82,6 +83,7 @@ def write_report(folder: Path) -> Path:
         parts=metrics.get("folds", metrics.get("repeats", [])),
         main_metrics=chosen,
         alone=scores_alone(folder, config),
+        machines=machine_scores(folder, config),
         of_classes={task: scores for task, scores in metrics["test"].items() if "accuracy" in scores},
         of_events={task: scores for task, scores in metrics["test"].items() if "frame_f1" in scores},
         of_tags={task: scores for task, scores in metrics["test"].items() if "map" in scores},

@@ -8,6 +8,7 @@ import pandas as pd
 from mtl_tf.tasks.metrics import metric_title
 
 MOST_MISTAKES = 3
+BY_HEART = 0.75  # of the score on training clips
 WIDE_GAP = 0.15  # between training and validation clips
 FEW_GROUPS = 10
 FEW_CLIPS = 100  # the 95 % interval of a share of so many is 0.1 to both sides
@@ -79,7 +80,7 @@ def describe_fitting(history: pd.DataFrame, metrics: dict[str, str], num_validat
     sentences = []
     for task, metric in metrics.items():
         seen, new = kept.get(f"{task}_{metric}", np.nan), kept.get(f"val_{task}_{metric}", np.nan)
-        if seen - new > WIDE_GAP:
+        if seen - new > WIDE_GAP and seen > BY_HEART:
             sentences.append(
                 f"{task}: {percent(seen)} % {metric_title(metric)} on training clips and {percent(new)} % on "
                 "validation clips. The network knows by heart what it has seen; more clips, more dropout or a smaller "

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 from datetime import datetime
@@ -22,7 +23,7 @@ def environment() -> dict[str, object]:
         except metadata.PackageNotFoundError:
             continue
     return {
-        "command": " ".join(sys.argv),
+        "command": shlex.join(["python", *sys.argv]),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),

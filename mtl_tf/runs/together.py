@@ -31,9 +31,10 @@ def describe_together(folder: Path, places: Sequence[Path]) -> None:
         return
     lengths = [load_lengths(place) for place in places]
     own = [load_decisions(place) for place in places]
-    decisions = {
-        task: {tag: float(np.mean([each[task][tag] for each in own])) for tag in tags} for task, tags in own[0].items()
-    }
+    decisions = {}
+    for task in {task: None for each in own for task in each}:  # a repeat has none without labelled validation clips
+        known = [each[task] for each in own if task in each]
+        decisions[task] = {tag: float(np.mean([tags[tag] for tags in known])) for tag in known[0]}
     thresholds: dict[str, list[Threshold]] = {}
     tables = [pd.read_parquet(path) for place in places if (path := place / names.VALIDATION_ANSWERS).is_file()]
     for task, answers in pd.concat(tables).groupby("task", sort=False) if tables else ():

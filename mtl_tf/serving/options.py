@@ -36,8 +36,10 @@ def read_export_options(values: dict[str, str]) -> ExportOptions:
     Raises:
         UserError: one is missing or cannot be.
     """
-    if "run" not in values or "name" not in values:
+    if "run" not in values:
         raise UserError("give run=DIR, a folder that scripts/train.py printed, and name=NAME")
+    if "name" not in values:
+        raise UserError("give name=NAME, too: what the served model is to be called")
     name, version = values["name"], values.get("version")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise UserError(f"name={name}: give a plain folder name of letters, digits, '_', '.' and '-'")

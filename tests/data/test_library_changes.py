@@ -89,10 +89,11 @@ def test_a_run_trains_with_them_and_repeats_itself(small_run):
     ("option", "message"),
     [
         ("[{name: Gian}]", "audiomentations has no transform Gian. Did you mean Gain"),
-        ("[{p: 0.5}]", "Give each one a name"),
+        ("[{p: 0.5}]", "an entry has p and no name; write"),
         ("[{name: PitchShift, method: signalsmith_stretch}]", "ends a process with TensorFlow"),
         ("[{name: Gain, loudness: 3}]", "Gain cannot be had so.*loudness"),
-        ("[{name: AddBackgroundNoise, sounds_path: nowhere}]", "AddBackgroundNoise cannot be had so"),
+        ("[{name: AddBackgroundNoise, sounds_path: nowhere}]", "AddBackgroundNoise cannot be had so: it refuses"),
+        ("[{name: Lambda, transform: loud}]", "Lambda fails: 'str' object is not callable"),
     ],
 )
 def test_a_transform_that_cannot_be_had_is_named_before_anything_is_read(small_run, option, message):

@@ -7,6 +7,7 @@ from mtl_tf.augment.build import build_augmentations
 from mtl_tf.errors import UserError
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import answer, build_model, build_trunk, count_parameters
+from mtl_tf.models.voice_cnn import VoiceCNN
 from mtl_tf.tasks.task import Task
 
 TASKS = {"emotion": Task("emotion", tuple("abcdefgh"))}
@@ -36,7 +37,7 @@ def test_it_is_as_small_as_the_default_network():
 
 def test_both_parts_are_heard():
     """The answer changes with the spectrogram alone, and with the summary alone."""
-    layer, trunk = frontend(normalize="none"), build_trunk("voice_cnn", {})
+    layer, trunk = frontend(normalize="none"), VoiceCNN()
     features, mask = (np.asarray(part) for part in layer(clips()))
     features = (features - features.mean(axis=(0, 1))) / (features.std(axis=(0, 1)) + 1.0)
     found = np.asarray(trunk(features, frame_mask=mask))
@@ -51,7 +52,7 @@ def test_both_parts_are_heard():
 
 
 def test_a_value_far_from_all_of_training_counts_no_more_than_five_deviations():
-    trunk = build_trunk("voice_cnn", {"num_mel_bins": 8, "filters": [4]})
+    trunk = VoiceCNN(num_mel_bins=8, filters=[4])
     features = np.random.default_rng(1).normal(size=(1, 20, 12)).astype(np.float32)
     features[:, :, 8:] = 5.0
     at_limit = np.asarray(trunk(features))
@@ -66,9 +67,24 @@ def test_what_would_cut_the_summary_is_refused(name):
         build_model(frontend(), build_trunk("voice_cnn", {}), TASKS, layers)
 
 
-def test_a_front_end_without_a_summary_is_refused():
-    with pytest.raises(UserError, match="give frontend=mel_and_voice"):
-        build_model(frontend("log_mel"), build_trunk("voice_cnn", {}), TASKS)
+@pytest.mark.parametrize("bins", [64, 128])
+def test_network_and_front_end_are_for_each_other(bins):
+    for name, trunk in (("log_mel", "voice_cnn"), ("mel_and_voice", "residual_cnn")):
+        with pytest.raises(UserError, match="model=voice_cnn and frontend=mel_and_voice are for each other"):
+            build_model(frontend(name, num_mel_bins=bins), build_trunk(trunk, {}), TASKS)
+
+
+@pytest.mark.parametrize("bins", [16, 40, 80])
+def test_the_spectrogram_is_as_wide_as_the_front_end_makes_it(bins):
+    layer = frontend(num_mel_bins=bins)
+    trunk = build_model(layer, build_trunk("voice_cnn", {"filters": [4]}), TASKS).get_layer("trunk")
+    assert trunk.num_mel_bins == bins and trunk.summary.kernel.shape[0] == layer.num_bins - bins
+
+
+@pytest.mark.parametrize("name", ["mel_and_voice", "voice_summary", "filter_bank_summary"])
+def test_a_clips_own_statistics_would_leave_nothing_of_a_summary(name):
+    with pytest.raises(UserError, match="nothing would be left"):
+        build_frontend(name, {"sample_rate": 16000, "n_fft": 1024, "hop_length": 160, "normalize_over": "clip"})
 
 
 def test_clips_are_answered_by_windows_too():

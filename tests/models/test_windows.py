@@ -103,6 +103,7 @@ def test_seconds_become_frames():
     ("options", "window_s", "hop_s", "message"),
     [
         (LOG_MEL, None, 0.1, "needs pipeline.window_s"),
+        (LOG_MEL, 0.5, 0.6, "would leave parts of a clip out"),
         (LOG_MEL, 0.01, None, "shorter than one analysis frame of 0.032 s"),
         (LOG_MEL | {"num_frames": 40}, 0.5, None, "the same number of frames"),
         (SUMMARY | {"window_s": None}, 0.5, None, "the same number of frames"),

@@ -143,6 +143,13 @@ def test_decisions_of_tags_without_shared_clips_are_means(tmp_path):
     assert json.loads((tmp_path / "decisions.json").read_text())["who"] == pytest.approx({"a": 0.3, "b": 0.5})
 
 
+def test_a_repeat_without_decisions_leaves_them_to_the_others(tmp_path):
+    places = [part(tmp_path, number, [f"{number}"], [1, 0]) for number in range(3)]
+    (places[0] / "decisions.json").write_text("{}")
+    describe_together(tmp_path, places)
+    assert json.loads((tmp_path / "decisions.json").read_text())["who"] == pytest.approx({"a": 0.5, "b": 0.5})
+
+
 def test_networks_of_different_classes_are_refused(networks):
     other = type(networks[0])(networks[0].input, {"digit": networks[0].output["digit"]})
     with pytest.raises(UserError, match="different tasks or classes"):
