@@ -50,8 +50,9 @@ class Voice(LogMel):
     | `hammarberg` | strongest frequency up to 2 kHz over that of 2 to 5 kHz, dB |
 
     Pitch, periodicity and harmonicity are those of Boersma 1993 (autocorrelation of the windowed frame, divided by that
-    of the window, equations 8, 9 and 4), without his interpolation by sinc and without his path through the frames; the
-    octave cost is per octave, as in his equation 24. Alpha ratio, Hammarberg index and the semitones are those of
+    of the window, equations 9 and 4), without his interpolation by sinc and without his path through the frames; the
+    octave cost is per octave, as in his equation 24. The transform is not padded, so the autocorrelation is a circular
+    one, which differs little up to a third of the frame. Alpha ratio, Hammarberg index and the semitones are those of
     eGeMAPS (Eyben et al. 2016, section 3).
 
     Args:
@@ -184,5 +185,4 @@ class Voice(LogMel):
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
         names = ("pitch_min_hz", "pitch_max_hz", "num_coefficients")
-        config = super().get_config() | {name: getattr(self, name) for name in names}
-        return config
+        return super().get_config() | {name: getattr(self, name) for name in names}

@@ -96,8 +96,7 @@ def build_model(
 
     Raises:
         UserError: the front end's output is not what the trunk takes, the trunk's options cannot be built, or its
-            heads answer with one class where a task has tags; a task asks every step, and clips are cut; or see
-            `check_augmentations`.
+            heads answer with one class where a task has tags; or see `check_parts` and `check_augmentations`.
     """
     check_augmentations(frontend, tasks, augmentations)
     of_clips = {name: task for name, task in tasks.items() if not task.of_frames}
@@ -105,15 +104,9 @@ def build_model(
     tags = [name for name, task in of_clips.items() if not task.exclusive]
     if tags and getattr(trunk, "one_class_only", False):
         raise UserError(f"task {tags[0]} has tags, and this model answers with one class alone; give another model=")
-    needs_summary = getattr(trunk, "needs_summary", False)
-    if needs_summary != frontend.holds_summary:
-        raise UserError("model=voice_cnn and frontend=mel_and_voice are for each other; choose both, or neither")
-    if needs_summary:
+    check_parts(frontend, trunk, tasks, windows)
+    if frontend.holds_summary:
         trunk.num_mel_bins = frontend.num_mel_bins
-    if of_frames and windows is not None:
-        raise UserError(
-            f"task {next(iter(of_frames))} asks every step, and pipeline.window_s cuts clips; leave it away"
-        )
     if of_frames:
         model_steps(frontend, trunk)  # says what is wrong where there are none
         trunk.return_steps = True
@@ -163,6 +156,22 @@ def build_model(
     except UNFIT as error:
         reason = " ".join(str(error).split())
         raise UserError(f"this model cannot be built on the features of this front end: {reason}") from error
+
+
+def check_parts(
+    frontend: FrontEnd, trunk: keras.layers.Layer, tasks: Mapping[str, Task | TaskConfig], windows: SplitWindows | None
+) -> None:
+    """Refuses a front end, a trunk, tasks and windows that do not go together.
+
+    Raises:
+        UserError: one of front end and trunk is for a summary beside a spectrogram and the other is not; or a task asks
+            every step, and clips are cut.
+    """
+    if getattr(trunk, "needs_summary", False) != frontend.holds_summary:
+        raise UserError("model=voice_cnn and frontend=mel_and_voice are for each other; choose both, or neither")
+    of_frames = [name for name, task in tasks.items() if task.of_frames]
+    if of_frames and windows is not None:
+        raise UserError(f"task {of_frames[0]} asks every step, and pipeline.window_s cuts clips; leave it away")
 
 
 def check_augmentations(

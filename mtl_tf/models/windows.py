@@ -32,8 +32,7 @@ class SplitWindows(keras.layers.Layer):
             return features, frame_mask, ops.ones_like(features[:, :1, 0], dtype="float32")
         frames = ops.shape(features)[1]
         windows = self._count(frames)
-        spare = (windows - 1) * self.hop_frames + self.window_frames - frames
-        spare = ops.maximum(spare, 0)
+        spare = ops.maximum((windows - 1) * self.hop_frames + self.window_frames - frames, 0)
         starts = self.hop_frames * ops.arange(windows, dtype="int32")
         places = starts[:, None] + ops.arange(self.window_frames, dtype="int32")[None, :]  # (windows, window_frames)
         own = ops.sum(ops.cast(frame_mask, "int32"), axis=1)

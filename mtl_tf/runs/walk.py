@@ -26,7 +26,7 @@ from mtl_tf.evaluation.tags import Decisions
 from mtl_tf.evaluation.thresholds import find_thresholds
 from mtl_tf.files import write_json
 from mtl_tf.frontends.build import build_frontend
-from mtl_tf.models.build import build_trunk, check_augmentations, count_parameters
+from mtl_tf.models.build import build_trunk, check_augmentations, check_parts, count_parameters
 from mtl_tf.models.steps import model_steps, steps_of
 from mtl_tf.models.windows import windows_of
 from mtl_tf.progress import say
@@ -151,6 +151,7 @@ def prepare(config: RunConfig, clips_of: Callable[[RunConfig], Clips] = read_cli
     windows = windows_of(frontend, config.pipeline.window_s, config.pipeline.window_hop_s)
     if windows is not None and config.model.name == "svm":
         raise UserError("pipeline.window_s is for networks, and model=svm is none; leave it away")
+    check_parts(frontend, trunk, config.trained_tasks, windows)
     augmentations = build_augmentations(config.augment_options(), config.frontend.sample_rate, frontend.frequencies_hz)
     check_augmentations(frontend, config.trained_tasks, augmentations)
     check_library_changes(config)

@@ -41,7 +41,7 @@ def test_what_is_drawn_follows_from_the_numbers_of_the_batch_alone():
     random.seed(5)
     again = changes.change(waveform, length, np.array([0, 1, 2]))
     np.testing.assert_array_equal(first, again)
-    assert any(np.abs(first - changes.change(waveform, length, np.array(other))).max() > 1e-4 for other in ([0, 1, 3],))
+    assert np.abs(first - changes.change(waveform, length, np.array([0, 1, 3]))).max() > 1e-4
 
 
 def test_other_users_of_the_generators_notice_nothing():

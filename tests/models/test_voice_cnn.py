@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from mtl_tf import compose
 from mtl_tf.augment.build import build_augmentations
 from mtl_tf.errors import UserError
+from mtl_tf.experiment import run_experiment
 from mtl_tf.frontends.build import build_frontend
 from mtl_tf.models.build import answer, build_model, build_trunk, count_parameters
 from mtl_tf.models.voice_cnn import VoiceCNN
@@ -95,3 +97,8 @@ def test_clips_are_answered_by_windows_too():
     found = np.asarray(answer(model, clips(), np.array([12000, 7000], np.int32))["emotion"])
     alone = np.asarray(answer(model, clips()[1:, :7000])["emotion"])
     np.testing.assert_allclose(found[1:], alone, atol=1e-4)
+
+
+def test_a_pair_that_does_not_fit_is_told_of_before_anything_is_read(small_run, tmp_path):
+    with pytest.raises(UserError, match="are for each other"):
+        run_experiment(compose.compose([*small_run, "model=voice_cnn", f"data_root={tmp_path / 'nowhere'}"]))
