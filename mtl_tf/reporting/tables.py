@@ -12,7 +12,7 @@ from mtl_tf.corpora.corpus import Corpus
 from mtl_tf.data.leave_out import count_hits
 from mtl_tf.data.manifest import label_columns
 from mtl_tf.data.prepare import AUDIT, MANIFEST
-from mtl_tf.reporting.words import percent, telling_speakers
+from mtl_tf.reporting.words import only_class, percent, telling_speakers
 from mtl_tf.runs import names
 from mtl_tf.runs.read import load_classes, load_history, load_metrics, load_speakers, part_folders
 from mtl_tf.tables import read_table
@@ -54,6 +54,9 @@ def print_scores(folder: Path, name: str = names.METRICS) -> None:
                     table.add_row("  their answers averaged", *together, "", "", str(scores["n"]))
         if table.row_count:
             _console().print(table)
+    for task, scores in test.items():
+        if only_class(scores):
+            _console().print(Text(f"{task}: {only_class(scores)}"))
 
 
 def print_validation(folder: Path) -> None:

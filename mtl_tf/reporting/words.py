@@ -36,7 +36,22 @@ def describe_scores(scores: dict[str, Any]) -> str:
     pairs = [(*np.unravel_index(place, wrong.shape), int(wrong.flat[place])) for place in order]
     names = scores["classes"]
     mistakes = [f"{names[truth]} for {names[answer]} ({count})" for truth, answer, count in pairs if count]
-    return text + (f" Most often mistaken: {', '.join(mistakes)}." if mistakes else "")
+    text += f" Most often mistaken: {', '.join(mistakes)}." if mistakes else ""
+    alone = only_class(scores)
+    return text + (f" {alone}" if alone else "")
+
+
+def only_class(scores: dict[str, Any]) -> str:
+    """Says that all test clips of a task are of one class, where they are; else nothing.
+
+    Args:
+        scores: of the task, as in `metrics.json`; tasks without `confusion` have no such sentence.
+    """
+    tested = np.array(scores.get("confusion", [])).sum(axis=-1)
+    if np.count_nonzero(tested) != 1 or len(tested) < 2:
+        return ""
+    name = scores["classes"][int(tested.argmax())]
+    return f"All of these clips are {name}, so the score does not say how {name} is told from the other classes."
 
 
 def describe_interval(scores: dict[str, Any], group: str) -> str:

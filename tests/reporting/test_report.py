@@ -184,6 +184,20 @@ def test_scores_are_said_in_words():
     assert describe_scores(scores) == f"10 of 10 clips right; {guess}"
 
 
+def test_a_fold_that_tests_one_class_alone_says_that_its_score_means_little(finished_run, tmp_path, capsys):
+    metrics = json.loads((finished_run / "metrics.json").read_text())
+    digit = metrics["test"]["digit"]
+    count = len(digit["classes"])
+    digit["confusion"] = [[4] + [0] * (count - 1)] + [[0] * count for _ in range(count - 1)]
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    print_scores(tmp_path)
+    name = digit["classes"][0]
+    warning = f"All of these clips are {name}, so the score does not say how {name} is told from the other classes."
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"digit: {warning}" in shown and "speaker: All" not in shown
+    assert describe_scores(digit).endswith(warning)
+
+
 def test_a_network_that_knows_its_training_clips_by_heart_is_told_of():
     history = pd.DataFrame(
         {"epoch": [0, 1, 2], "score": [0.4, 0.6, 0.5], "a_uar": [0.5, 0.9, 1], "val_a_uar": [0.4, 0.6, 0.5]}
