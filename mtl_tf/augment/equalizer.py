@@ -1,5 +1,7 @@
 """Another microphone, room or line: a random curve of gain over frequency."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -8,6 +10,7 @@ from mtl_tf.augment.spectrum import filtered, frequencies, with_power_of
 from mtl_tf.construct import Size
 
 LOWEST = 0.01  # of half the sample rate, where the curve begins
+NEPER_PER_DB = math.log(10.0) / 20.0  # exp takes a third of the time of a power of 10
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
@@ -34,7 +37,7 @@ class Equalizer(Augmentation):
         ends = ops.arange(self.lines + 1, dtype="float32") / self.lines
         near = ops.maximum(1.0 - self.lines * ops.abs(octave[None] - ends[:, None]), 0.0)  # (ends, frequencies)
         gain_db = ops.matmul(self.draw(values, self.lines + 1, -self.gain_db, self.gain_db), near)
-        return with_power_of(values, filtered(values, 10.0 ** (gain_db / 20.0)) * valid)
+        return with_power_of(values, filtered(values, ops.exp(gain_db * NEPER_PER_DB)) * valid)
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""

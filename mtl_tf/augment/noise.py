@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from mtl_tf.augment.augmentation import Augmentation
-from mtl_tf.augment.spectrum import added_at, filtered, frequencies
+from mtl_tf.augment.spectrum import added_at, frequencies
 
 LOWEST = 0.002  # of half the sample rate: below, noise of a steep colour has no more power, as it would be all it has
 
@@ -42,11 +42,13 @@ class Noise(Augmentation):
 
     def change(self, values, valid):
         """Adds noise to the samples that are no padding."""
-        noise = keras.random.normal(ops.shape(values), seed=self.seed)
-        if self.high_exponent:
-            exponent = self.draw(values, low=self.low_exponent, high=self.high_exponent)
-            frequency = ops.maximum(frequencies(values), LOWEST)[None]
-            noise = filtered(noise, ops.exp(-exponent / 2.0 * ops.log(frequency)))
+        batch, samples = ops.shape(values)
+        frequency = ops.maximum(frequencies(values), LOWEST)[None]
+        exponent = self.draw(values, low=self.low_exponent, high=self.high_exponent)
+        # White noise has a spectrum of independent normal numbers, so it is drawn as one: a transform less.
+        spectrum = keras.random.normal((2, batch, samples // 2 + 1), seed=self.seed)
+        spectrum *= ops.exp(-exponent / 2.0 * ops.log(frequency))
+        noise = ops.irfft((spectrum[0], spectrum[1]), fft_length=samples)
         return added_at(values, noise, valid, self.draw(values, low=self.low_snr_db, high=self.high_snr_db))
 
     def get_config(self) -> dict:

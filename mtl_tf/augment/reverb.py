@@ -1,5 +1,7 @@
 """Rooms: a tail of echoes behind every sound."""
 
+import math
+
 import keras
 from keras import ops
 from pydantic import PositiveFloat
@@ -51,7 +53,8 @@ class Reverb(Augmentation):
         tail = max(round(self.high_s * self.sample_rate), 1)
         time_s = ops.arange(1, tail + 1, dtype="float32") / self.sample_rate
         decay_s = self.draw(values, low=self.low_s, high=self.high_s)
-        echoes = keras.random.normal((batch, tail), seed=self.seed) * 10.0 ** (-3.0 * time_s[None] / decay_s)
+        fall = ops.exp(-math.log(1000.0) / decay_s * time_s[None])
+        echoes = keras.random.normal((batch, tail), seed=self.seed) * fall
         echoes /= ops.sqrt(ops.maximum(ops.sum(ops.square(echoes), axis=1, keepdims=True), 1e-20))
         echoes *= 10.0 ** (self.draw(values, low=self.low_db, high=self.high_db) / 20.0)
         response = ops.concatenate([ops.ones((batch, 1)), echoes], axis=1)
