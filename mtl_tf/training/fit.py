@@ -112,8 +112,8 @@ def train_fold(
     whole = build_run_model(config, fold, augmentations, teaching)
     frontend, step_times = whole.get_layer("frontend"), steps_of(whole, fold.tasks)
     used = np.concatenate([positions, validation_positions])
-    waveform_stays = all(own.on_features and not isinstance(own, Mixing) for own in augmentations)
-    raw = raw_features(config, data, used, source, frontend) if waveform_stays else None
+    augmented = any(isinstance(own, Mixing) or not own.on_features for own in augmentations)
+    raw = raw_features(config, data, used, source, frontend, augmented)
     model = compile_model(whole if raw is None else features_model(whole), config, fold, steps)
     history = last_checkpoint(folder).restore(model)
     if not history or raw is not None:

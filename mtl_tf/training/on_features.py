@@ -12,14 +12,19 @@ from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.kept_features import ClipFeatures, RawFeatures
 from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.build import STATISTICS
+from mtl_tf.progress import say
 from mtl_tf.training.group_statistics import frontend_raw
 
-MOST_BYTES = 2**29
 _AT_ONCE = 256
 
 
 def raw_features(
-    config: RunConfig, data: RunData, positions: np.ndarray, source: ClipSource, frontend: FrontEnd
+    config: RunConfig,
+    data: RunData,
+    positions: np.ndarray,
+    source: ClipSource,
+    frontend: FrontEnd,
+    augmented: bool = False,
 ) -> RawFeatures | None:
     """Gives the features of a run's clips, which all runs of a process on the same clips share.
 
@@ -29,27 +34,49 @@ def raw_features(
         positions: those that train or validate.
         source: their samples.
         frontend: of the model.
+        augmented: whether an augmentation changes the waveform, or mixes clips.
 
     Returns:
-        None where `pipeline.keep_features` is not set or cannot be followed: training changes a clip, which is noise
-        or a part cut out of it; the front end is trained; or the features of all clips take more than half a gigabyte.
+        None where `pipeline.keep_features` is not set or cannot be followed, which a line on standard error says.
+        It cannot where training changes a clip, by an augmentation, by noise, or by cutting it; where the front end is
+        trained; and where the features of all clips take more than `pipeline.kept_features_mb`.
     """
-    pipeline, rate = config.pipeline, config.frontend.sample_rate
-    changed = pipeline.noise_db is not None or bool(pipeline.audiomentations)
-    changed = changed or pipeline.batch_length == "shortest" or bool(frontend.trainable_variables)
-    if not pipeline.keep_features or changed:
+    if not config.pipeline.keep_features:
         return None
+    num_samples = round(config.pipeline.clip_s * config.frontend.sample_rate)
+    reason = "augment= changes waveforms or mixes clips" if augmented else None
+    reason = reason or _why_not(config, data, positions, source, frontend)
+    if reason:
+        say(f"note: pipeline.keep_features=true is not followed: {reason}", config.quiet)
+        return None
+    key = ("features", str(config.frontend), num_samples)
+    return source.measured.setdefault(key, RawFeatures(num_samples, frontend_raw(frontend)))
+
+
+def _why_not(
+    config: RunConfig, data: RunData, positions: np.ndarray, source: ClipSource, frontend: FrontEnd
+) -> str | None:
+    """Says why features of clips cannot be kept, as `raw_features` lists it; None where they can."""
+    pipeline, rate = config.pipeline, config.frontend.sample_rate
+    if pipeline.noise_db is not None or pipeline.audiomentations:
+        return "pipeline.noise_db and pipeline.audiomentations change clips in training"
+    if pipeline.batch_length == "shortest":
+        return "pipeline.batch_length=shortest cuts clips in training"
+    if frontend.trainable_variables:
+        return "the front end is trained"
     clips = data.manifest.iloc[positions]
     limits = {name: corpus.crop_s or np.inf for name, corpus in config.corpora.items()}
     seconds = np.minimum(clips["num_frames"] / clips["sample_rate"], clips["corpus"].map(limits).astype(float))
     num_samples = round(pipeline.clip_s * rate)
+    if int(seconds.max() * rate) > num_samples:
+        return f"clips are longer than pipeline.clip_s={pipeline.clip_s:g}, so training cuts them"
     longest = min(int(seconds.max() * rate) + 1, num_samples)  # resampling may add a sample
     raw = 4 * frontend.count_frames(longest) * frontend.num_bins * len(source.paths)
     finished = 4 * math.prod(frontend.compute_output_shape((len(positions), num_samples))[0])
-    if int(seconds.max() * rate) > num_samples or max(raw, finished) > MOST_BYTES:
-        return None
-    key = ("features", str(config.frontend), num_samples)
-    return source.measured.setdefault(key, RawFeatures(num_samples, frontend_raw(frontend)))
+    needed_mb = math.ceil(max(raw, finished) / 2**20)
+    if needed_mb > pipeline.kept_features_mb:
+        return f"they take {needed_mb} MB; pipeline.kept_features_mb={needed_mb} allows that"
+    return None
 
 
 def finish_features(

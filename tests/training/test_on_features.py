@@ -120,18 +120,48 @@ def test_the_part_behind_the_front_end_has_the_same_answers(long_run):
 
 
 @pytest.mark.parametrize(
-    "option",
+    ("option", "reason"),
     [
-        "pipeline.keep_features=null",
-        "pipeline.keep_features=false",
-        "pipeline.noise_db=[-60,-40]",
-        "pipeline.clip_s=0.1",
+        ("pipeline.keep_features=null", None),
+        ("pipeline.keep_features=false", None),
+        ("pipeline.noise_db=[-60,-40]", "pipeline.noise_db"),
+        ("pipeline.batch_length=shortest", "pipeline.batch_length=shortest"),
+        ("pipeline.clip_s=0.1", "clips are longer than pipeline.clip_s=0.1"),
+        ("frontend.hop_length=4", "pipeline.kept_features_mb="),
     ],
 )
-def test_what_training_changes_is_not_kept(option, long_run):
-    config, data, fold, source = prepared([*long_run, KEPT, option])
+def test_what_training_changes_is_not_kept_and_a_line_says_so(option, reason, long_run, capsys):
+    limit = "pipeline.kept_features_mb=1"
+    config, data, fold, source = prepared([*long_run, KEPT, limit, "quiet=false", option])
+    frontend = build_run_model(config, fold).get_layer("frontend")
+    capsys.readouterr()
+    assert raw_features(config, data, fold.positions("train"), source, frontend) is None
+    said = capsys.readouterr().err
+    assert said == "" if reason is None else "pipeline.keep_features=true is not followed" in said and reason in said
+
+
+def test_features_that_are_learned_are_not_kept(long_run, capsys):
+    options = [option for option in long_run if not option.startswith("frontend.")]
+    config, data, fold, source = prepared([*options, KEPT, "quiet=false", "frontend=learned_bank"])
     frontend = build_run_model(config, fold).get_layer("frontend")
     assert raw_features(config, data, fold.positions("train"), source, frontend) is None
+    assert "is not followed: the front end is trained" in capsys.readouterr().err
+
+
+def test_features_that_change_with_the_waveform_are_not_kept(long_run, tmp_path, capsys):
+    train([*long_run, KEPT, "quiet=false", "augment=[gain]", "training.epochs=1"], tmp_path / "run")
+    assert "is not followed: augment= changes waveforms" in capsys.readouterr().err
+
+
+def test_the_memory_that_is_asked_for_is_enough(long_run, capsys):
+    wide = [*long_run, KEPT, "quiet=false", "frontend.hop_length=4", "pipeline.kept_features_mb=1"]
+    config, data, fold, source = prepared(wide)
+    frontend = build_run_model(config, fold).get_layer("frontend")
+    rows = fold.positions("train")
+    raw_features(config, data, rows, source, frontend)
+    needed = int(capsys.readouterr().err.rpartition("pipeline.kept_features_mb=")[2].split()[0])
+    allowed = config.model_copy(update={"pipeline": config.pipeline.model_copy(update={"kept_features_mb": needed})})
+    assert raw_features(allowed, data, rows, source, frontend) is not None
 
 
 def test_each_clip_is_computed_once_for_all_runs_of_a_process(long_run):
