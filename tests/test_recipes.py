@@ -115,6 +115,13 @@ def test_every_file_of_an_experiment_goes_with_the_strong_recipe(name):
     build_optimizer(config.training, 10)
 
 
+def test_spoken_digits_move_clips_where_they_are_strong():
+    strong, plain = (compose(["experiment=spoken_digits", f"recipe={recipe}"]) for recipe in ("strong", "plain"))
+    assert compose(["experiment=spoken_digits"]) == strong
+    assert list(strong.augment) == ["warp"] and not plain.augment and plain.training.average_weights == 0
+    assert strong.model == plain.model and strong.split == plain.split and strong.tasks == plain.tasks
+
+
 def test_papers_are_trained_as_they_say_unless_asked():
     for name in ("fu2020_multitask", "zeng2018_gresnet_multitask", "lu2020_cab_cnn_5s", "georgiev2017"):
         assert compose([f"experiment={name}"]).recipe is None

@@ -63,7 +63,7 @@ class Codec(Augmentation):
         peak = ops.maximum(ops.max(ops.abs(narrow), axis=1, keepdims=True), 1e-20)
         bits = ops.floor(self.draw(values, low=float(self.fewest_bits), high=self.most_bits + 1.0))
         steps = ops.power(2.0, ops.minimum(bits, float(self.most_bits)) - 1.0) - 1.0
-        # log and exp are faster than log1p and expm1, and differ from them by less than 0.001 of a step of 16 bits
+        # log and exp are faster than log1p and expm1, and differ from them by less than 0.01 of a step of 16 bits
         step = ops.round(ops.log(1.0 + ops.abs(narrow) * (MU / peak)) * (steps / np.log1p(MU)))
         return ops.sign(narrow) * (ops.exp(step * (np.log1p(MU) / steps)) - 1.0) * (peak / MU)
 

@@ -45,7 +45,8 @@ class Noise(Augmentation):
         batch, samples = ops.shape(values)
         frequency = ops.maximum(frequencies(values), LOWEST)[None]
         exponent = self.draw(values, low=self.low_exponent, high=self.high_exponent)
-        # White noise has a spectrum of independent normal numbers, so it is drawn as one: a transform less.
+        # White noise has a spectrum of independent normal numbers, so it is drawn as one: a transform less. What has no
+        # imaginary part, the constant and half the sample rate, gets half its power.
         spectrum = keras.random.normal((2, batch, samples // 2 + 1), seed=self.seed)
         spectrum *= ops.exp(-exponent / 2.0 * ops.log(frequency))
         noise = ops.irfft((spectrum[0], spectrum[1]), fft_length=samples)

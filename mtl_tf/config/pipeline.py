@@ -57,7 +57,8 @@ class PipelineConfig(Section):
     keep_features: bool | None = Field(
         None,
         description="true: compute the features of each clip once and keep them in memory, where training changes no "
-        "clip, which is at most clip_s long then, with noise_db=null, and they take kept_features_mb at most; null: "
+        "clip, which is at most clip_s long then, with noise_db=null, the front end learns nothing, and they take "
+        "kept_features_mb at most; null: "
         "studies do, other runs do not",
     )
     kept_features_mb: PositiveInt = Field(

@@ -148,8 +148,9 @@ def test_features_that_are_learned_are_not_kept(long_run, capsys):
     assert "is not followed: the front end is trained" in capsys.readouterr().err
 
 
-def test_features_that_change_with_the_waveform_are_not_kept(long_run, tmp_path, capsys):
-    train([*long_run, KEPT, "quiet=false", "augment=[gain]", "training.epochs=1"], tmp_path / "run")
+@pytest.mark.parametrize("name", ["gain", "mix_features"])
+def test_features_that_change_with_the_waveform_or_are_mixed_are_not_kept(name, long_run, tmp_path, capsys):
+    train([*long_run, KEPT, "quiet=false", f"augment=[{name}]", "training.epochs=1"], tmp_path / "run")
     assert "is not followed: augment= changes waveforms" in capsys.readouterr().err
 
 
