@@ -10,7 +10,7 @@ from mtl_tf.augment.spectrum import filtered, frequencies, with_power_of
 from mtl_tf.construct import Size
 
 LOWEST = 0.01  # of half the sample rate, where the curve begins
-NEPER_PER_DB = math.log(10.0) / 20.0  # exp takes a third of the time of a power of 10
+NEPER_PER_DB = math.log(10.0) / 20.0  # exp is faster than a power of 10
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")

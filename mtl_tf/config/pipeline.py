@@ -58,8 +58,7 @@ class PipelineConfig(Section):
         None,
         description="true: compute the features of each clip once and keep them in memory, where training changes no "
         "clip, which is at most clip_s long then, with noise_db=null, the front end learns nothing, and they take "
-        "kept_features_mb at most; null: "
-        "studies do, other runs do not",
+        "kept_features_mb at most; null: studies do, other runs do not",
     )
     kept_features_mb: PositiveInt = Field(
         512, description="most memory that kept features may take, in units of 2**20 bytes"

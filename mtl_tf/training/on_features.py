@@ -75,7 +75,7 @@ def _why_not(
     finished = 4 * math.prod(frontend.compute_output_shape((len(positions), num_samples))[0])
     needed_mb = math.ceil(max(raw, finished) / 2**20)
     if needed_mb > pipeline.kept_features_mb:
-        return f"they take {needed_mb} MB; pipeline.kept_features_mb={needed_mb} allows that"
+        return f"the features take {needed_mb} MB; pipeline.kept_features_mb={needed_mb} allows that"
     return None
 
 
