@@ -50,7 +50,10 @@ def run_folder(config: RunConfig, divisions: Mapping[str, pd.DataFrame]) -> Iter
     carried_on = folder is not None
     if folder is None:
         check_writable(config)
-        folder = new_folder(parent)
+        try:
+            folder = new_folder(parent)
+        except OSError as error:
+            raise _cannot_write(config, error.strerror) from error
         lock = _lock(folder)
         for place, division in divisions.items():
             write_table(division, folder / place / SPLITS)
@@ -66,20 +69,24 @@ def run_folder(config: RunConfig, divisions: Mapping[str, pd.DataFrame]) -> Iter
 
 
 def check_writable(config: RunConfig) -> None:
-    """Makes the folder of all runs of an experiment.
+    """Tells early, and without making anything, that the folder of all runs cannot be written to.
 
     Raises:
-        UserError: it cannot be made or written to.
+        UserError: it is no folder, or it and the nearest folder above it that exists may not be written to.
     """
     parent = Path(config.runs_dir) / config.experiment
-    reason = ""
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        nearest = next(place for place in (parent, *parent.parents) if place.exists())
     except OSError as error:
-        reason = error.strerror
-    if reason or not os.access(parent, os.W_OK):
-        reason = reason or "not writable"
-        raise UserError(f"runs_dir={config.runs_dir}: {reason}; give a folder that can be made and written to")
+        raise _cannot_write(config, error.strerror) from error
+    if not nearest.is_dir():
+        raise _cannot_write(config, f"{nearest} is not a folder")
+    if not os.access(nearest, os.W_OK):
+        raise _cannot_write(config, f"{nearest} is not writable")
+
+
+def _cannot_write(config: RunConfig, reason: str) -> UserError:
+    return UserError(f"runs_dir={config.runs_dir}: {reason}; give a folder that can be made and written to")
 
 
 def what_changed(before: pd.DataFrame, now: pd.DataFrame) -> str | None:

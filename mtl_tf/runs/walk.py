@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mtl_tf.augment.build import build_augmentations
@@ -15,32 +14,20 @@ from mtl_tf.corpora import open_corpus
 from mtl_tf.data.assemble import FoldData, RunData, assemble, divide
 from mtl_tf.data.clip_source import ClipSource, decoder_of
 from mtl_tf.data.library_changes import check_library_changes
-from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.data.splits import CROSS_VALIDATED, num_folds
 from mtl_tf.errors import UserError
-from mtl_tf.evaluation.lengths import clip_lengths
-from mtl_tf.evaluation.predict import fold_decisions, predict_clips, score_fold, tabulate
-from mtl_tf.evaluation.probe import embedding_variance
-from mtl_tf.evaluation.scores import score_groups
-from mtl_tf.evaluation.tags import Decisions
-from mtl_tf.evaluation.thresholds import find_thresholds
-from mtl_tf.files import write_json
 from mtl_tf.frontends.build import build_frontend
-from mtl_tf.models.build import build_trunk, check_augmentations, check_parts, count_parameters
-from mtl_tf.models.steps import model_steps, steps_of
+from mtl_tf.models.build import build_trunk, check_augmentations, check_parts
+from mtl_tf.models.steps import model_steps
 from mtl_tf.models.windows import windows_of
 from mtl_tf.progress import say
 from mtl_tf.runs import names
 from mtl_tf.runs.folder import LABEL, run_folder
-from mtl_tf.runs.load_model import load_model
-from mtl_tf.runs.memory import peak_mb
 from mtl_tf.runs.merge import merge_parts
+from mtl_tf.runs.part import carry_out_part
 from mtl_tf.runs.teachers import find_teachers
 from mtl_tf.runs.together import describe_together
 from mtl_tf.tables import write_table
-from mtl_tf.training.fit import train_fold
-from mtl_tf.training.fit_svm import train_svm
-from mtl_tf.training.group_statistics import fit_group_statistics
 
 
 @dataclass(frozen=True)
@@ -87,9 +74,8 @@ def walk(
                 if len(numbers) > 1 and not config.quiet:
                     print(f"{kind} {number}, {numbers.index(number) + 1} of {len(numbers)}", file=sys.stderr)
                 own = config.of_repeat(number) if kind == "repeat" else config
-                _run_fold(
-                    own, ready.data, division, ready.source, folder / place, number if kind == "fold" else own.fold or 0
-                )
+                fold_number = number if kind == "fold" else own.fold or 0
+                carry_out_part(own, ready.data, division, ready.source, folder / place, fold_number)
                 gc.collect()
         if kind == "repeat" and len(numbers) > 1:
             describe_together(folder, [folder / place for place in places])
@@ -212,69 +198,6 @@ def _announce_findings(data: RunData, folds: list[FoldData]) -> None:
             )
     for note in dict.fromkeys(note for fold in folds for note in fold.notes):
         print(f"note: {note}", file=sys.stderr)
-
-
-def _run_fold(config: RunConfig, data: RunData, fold: FoldData, source: ClipSource, folder: Path, number: int) -> None:
-    write_json({name: list(task.classes) for name, task in fold.tasks.items()}, folder / names.CLASSES)
-    write_json(clip_lengths(data, fold, config), folder / names.LENGTHS)
-    taught = [f"taught by {', '.join(config.training.teachers)}"] if config.training.teachers else []
-    length = config.pipeline.window_s
-    cut = [f"the answer to a clip is the mean of those to windows of {length:g} s of it"] if length else []
-    known = fit_group_statistics(config, data.manifest, source)
-    if config.model.name == "svm":
-        trained = train_svm(config, fold, source, folder)
-    else:
-        teachers = {str(place): load_model(place) for place in find_teachers(config, data, fold, number)}
-        trained = train_fold(config, data, fold, source, folder, teachers)
-    validation, together = fold.positions(VALIDATION), config.training.steps_per_execution
-    decisions: dict[str, Decisions] = {}
-    steps = steps_of(trained.model, fold.tasks)
-    positions = fold.positions(TEST) if config.score_test else np.zeros(0, int)
-    if len(positions):
-        say(f"answering {len(positions)} test clips", config.quiet)
-    # In one go, since to trace the model takes longer than a small network needs for the clips; test clips begin a
-    # batch, and so are answered as they are alone.
-    spare = -len(validation) % config.pipeline.batch_size if len(positions) else 0
-    both = np.concatenate([validation, np.repeat(validation[-1:], spare), positions])
-    clock: list[float] = []
-    found = predict_clips(trained.model, source, both, config.pipeline, together, steps, clock) if len(both) else {}
-    answers = {name: values[: len(validation)] for name, values in found.items()}
-    probabilities = {name: values[len(validation) + spare :] for name, values in found.items()}
-    if len(validation):
-        write_json(find_thresholds(answers, validation, fold), folder / names.THRESHOLDS)
-        decisions = fold_decisions(answers, validation, fold, steps)
-        write_table(tabulate(answers, validation, data, fold, decisions, steps), folder / names.VALIDATION_ANSWERS)
-    write_json(decisions, folder / names.DECISIONS)
-    if not config.score_test:
-        return
-    predictions = tabulate(probabilities, positions, data, fold, decisions, steps)
-    write_table(predictions, folder / names.PREDICTIONS)
-    write_table(score_groups(predictions), folder / names.SPEAKERS)
-    parts = {part: len(fold.positions(part)) for part in (TRAIN, VALIDATION, TEST)}
-    decoders = data.manifest["decoder"].value_counts().to_dict()
-    write_json(
-        {
-            "test": score_fold(probabilities, positions, fold, decisions, steps),
-            "clips": parts
-            | {
-                "left_out": int(data.audit.loc[data.audit["left_out"], "clip_id"].nunique()),
-                "unlabelled": fold.num_unlabelled(),
-            },
-            "task_weights": fold.task_weights,
-            "notes": [*fold.notes, *known, *taught, *cut],
-            "decoders": {name: int(count) for name, count in decoders.items()},
-            "embedding_variance": embedding_variance(trained.model, source, positions, config.pipeline),
-            "cost": {
-                "parameters": count_parameters(trained.model),
-                "train_seconds": trained.train_seconds(),
-                "epochs": len(trained.history),
-                "training_clips_per_second": trained.clips_per_epoch / trained.median_epoch_s(),
-                "answer_ms": 1000 * clock[0] / len(both) if clock else None,
-                "peak_memory_mb": peak_mb(),
-            },
-        },
-        folder / names.METRICS,
-    )
 
 
 def _folds(config: RunConfig, data: RunData) -> list[int]:

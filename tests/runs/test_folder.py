@@ -51,7 +51,7 @@ def interrupted(overrides, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("mtl_tf.runs.walk.predict_clips", interrupt)
+        patch.setattr("mtl_tf.runs.part.predict_clips", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run_experiment(compose(overrides))
 

@@ -202,7 +202,7 @@ def test_any_container_rate_and_channels_are_answered_and_bad_files_named(finish
 def test_an_unfinished_run_is_carried_on_and_a_finished_one_is_not(small_run, monkeypatch):
     overrides = [*small_run, "training.epochs=2"]
     with monkeypatch.context() as patch:
-        patch.setattr("mtl_tf.runs.walk.predict_clips", interrupt)
+        patch.setattr("mtl_tf.runs.part.predict_clips", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run_experiment(compose.compose(overrides))
     (first,) = (ROOT.__class__("runs") / "fsdd").iterdir()
@@ -336,6 +336,7 @@ def test_audio_left_out_is_counted_and_named(small_run, tmp_path):
         (["model.filters=3"], "model.filters=3: input should be a list"),
         (["fold=3"], "has one division and no folds"),
         (["runs_dir=/proc/nowhere"], "runs_dir=/proc/nowhere: No such file or directory; give a folder"),
+        (["runs_dir=/proc/version/runs"], "runs_dir=/proc/version/runs: /proc/version is not a folder; give a folder"),
         (["frontend.n_fft=abc"], "frontend.n_fft='abc': input should be a valid integer"),
         (["frontend.num_frames=0"], "num_frames=0: give at least 1"),
         (["pipeline.clip_s=0.001"], "pipeline.clip_s=0.001 is shorter than one analysis frame"),
@@ -352,7 +353,7 @@ def test_a_value_the_model_refuses_leaves_no_run_folder(small_run, tmp_path):
     config = compose.compose([*small_run, "model.filters=3", f"runs_dir={tmp_path / 'runs'}"])
     with pytest.raises(UserError):
         run_experiment(config)
-    assert not list((tmp_path / "runs").rglob("config.yaml"))
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_command_line_trains_evaluates_predicts_and_exports(small_run, tmp_path):
