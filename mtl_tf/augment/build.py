@@ -38,7 +38,11 @@ AUGMENTATIONS = {
 
 
 def build_augmentations(
-    options: Mapping[str, dict], sample_rate: int, frequencies_hz: Sequence[float] | None = None
+    options: Mapping[str, dict],
+    sample_rate: int,
+    frequencies_hz: Sequence[float] | None = None,
+    padding_value: float = 0.0,
+    zero_is_mean: bool = True,
 ) -> list[Augmentation | Mixing]:
     """Builds the layers in the order in which they are applied: those on waveforms, those on features, mixing last.
 
@@ -46,15 +50,23 @@ def build_augmentations(
         options: name to constructor arguments, as in `configs/augment/NAME.yaml`.
         sample_rate: of the waveform, in Hz.
         frequencies_hz: centre of each bin of the features, rising; None: bins are no frequencies.
+        padding_value: of the features behind the end of a clip.
+        zero_is_mean: whether features are normalised.
 
     Raises:
         UserError: an unknown name, a value of a wrong type, values that do not go together, or two ways of mixing.
     """
     centres = None if frequencies_hz is None else [float(centre) for centre in frequencies_hz]
-    surroundings = {"sample_rate": sample_rate, "frequencies_hz": centres}
+    surroundings = {
+        "sample_rate": sample_rate,
+        "frequencies_hz": centres,
+        "padding_value": padding_value,
+        "zero_is_mean": zero_is_mean,
+    }
     layers = []
     for name, values in options.items():
-        needed = inspect.signature(AUGMENTATIONS.get(name, Augmentation)).parameters
+        kind = AUGMENTATIONS.get(name, Augmentation)
+        needed = {*inspect.signature(kind).parameters, *getattr(kind, "fixed_options", ())}
         given = values | {key: value for key, value in surroundings.items() if key in needed}
         layers.append(construct(f"augment.{name}", AUGMENTATIONS, name, given, f"augment_{name}"))
     if sum(isinstance(layer, Mixing) for layer in layers) > 1:

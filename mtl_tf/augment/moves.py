@@ -7,10 +7,20 @@ from mtl_tf.augment.augmentation import Augmentation, over, own_values
 
 
 class Moving(Augmentation):
-    """Base of the augmentations behind which sounds are at another time."""
+    """Base of the augmentations behind which sounds are at another time.
+
+    Args:
+        padding_value: of the frames that are padding, before and afterwards.
+        **kwargs: see `Augmentation`.
+    """
 
     on_features = True
     moves_time = True
+    fixed_options = frozenset({"padding_value"})
+
+    def __init__(self, padding_value: float = 0.0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.padding_value = padding_value
 
     def move(self, values, valid):
         """Moves sounds in some clips.
@@ -20,7 +30,7 @@ class Moving(Augmentation):
             valid: bool (batch, frames), False where padded.
 
         Returns:
-            See `call`.
+            As `call`, with anything where padded.
         """
         raise NotImplementedError
 
@@ -39,11 +49,16 @@ class Moving(Augmentation):
             valid = own_values(values, valid) > 0
         if not training or not self.prob:
             return values, valid, moves_of(values)
-        return self.move(ops.where(over(valid, values), values, 0.0), valid)
+        moved, still, moves = self.move(ops.where(over(valid, values), values, 0.0), valid)
+        return ops.where(over(still, moved), moved, self.padding_value), still, moves
 
     def compute_output_shape(self, values_shape, valid_shape=None) -> tuple:
         """Returns the shapes of values, of what is valid and of the moves."""
         return values_shape, valid_shape, (values_shape[0], 1, 3)
+
+    def get_config(self) -> dict:
+        """Returns the constructor arguments."""
+        return super().get_config() | {"padding_value": self.padding_value}
 
 
 def moves_of(values, tempo=None, shift=None, turn=None):

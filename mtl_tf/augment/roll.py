@@ -17,7 +17,7 @@ class Roll(Moving):
 
     Args:
         most: longest move to either side, as a share of the clip; drawn evenly.
-        **kwargs: see `Augmentation`.
+        **kwargs: see `Moving`.
     """
 
     needs_frames = True

@@ -27,10 +27,10 @@ class Warp(Moving):
         tempo: largest change of speed, as a share: 0.1 draws between 1/1.1 and 1.1; 0: none.
         semitones: largest move along the frequencies, in semitones; 0: none.
         keeps_all: no clip becomes slower; set by `mtl_tf.models.build` where a task asks every step.
-        **kwargs: see `Augmentation`.
+        **kwargs: see `Moving`.
     """
 
-    fixed_options = frozenset({"frequencies_hz", "keeps_all"})
+    fixed_options = Moving.fixed_options | {"frequencies_hz", "keeps_all"}
 
     def __init__(
         self,

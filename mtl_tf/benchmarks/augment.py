@@ -76,8 +76,7 @@ def _model(trunk: str, names: list[str], recordings: str) -> keras.Model:
     frontend = build_frontend("log_mel", _FRONT_END)
     layers = build_augmentations(
         {name: {"prob": 1.0} | ({"folder": recordings} if name.startswith("recorded") else {}) for name in names},
-        16000,
-        frontend.frequencies_hz,
+        **frontend.traits,
     )
     tasks = {"task": Task("task", tuple(map(str, range(_CLASSES))))}
     model = build_model(frontend, build_trunk(trunk, {}), tasks, layers)

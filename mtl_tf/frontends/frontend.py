@@ -102,6 +102,16 @@ class FrontEnd(keras.layers.Layer):
         return None
 
     @property
+    def traits(self) -> dict:
+        """What those who change features have to know: arguments of `mtl_tf.augment.build.build_augmentations`."""
+        return {
+            "sample_rate": self.sample_rate,
+            "frequencies_hz": self.frequencies_hz,
+            "padding_value": self.padding_value,
+            "zero_is_mean": self.normalize != "none",
+        }
+
+    @property
     def frame_period_s(self) -> float:
         """Time from one frame to the next, in seconds."""
         raise NotImplementedError

@@ -49,6 +49,12 @@ class Picture(Spectrogram):
         self._resize = _resizing_matrix(self.n_fft // 2 + 1, height)
 
     @property
+    def frequencies_hz(self) -> np.ndarray:
+        """Frequency in the middle of each row of the picture, from low to high."""
+        bins = self.n_fft // 2 + 1
+        return np.maximum(_middles(bins, self._height), 0.0) * (self.sample_rate / self.n_fft)
+
+    @property
     def num_channels(self) -> int:
         """Three where the picture is coloured, else one."""
         return 1 if self._colors is None else 3
@@ -83,9 +89,13 @@ def _color_table(name: str) -> np.ndarray:
     return matplotlib.colormaps[name](np.linspace(0, 1, 256))[:, :3].astype(np.float32)
 
 
+def _middles(bins: int, size: int) -> np.ndarray:
+    """Where each of `size` rows lies among the bins."""
+    return (np.arange(size) + 0.5) * bins / size - 0.5
+
+
 def _resizing_matrix(bins: int, size: int) -> np.ndarray:
     """Weights (bins, size) of a triangle as wide as the reduction, each column adding up to one."""
-    centres = (np.arange(size) + 0.5) * bins / size - 0.5
     reach = max(bins / size, 1.0)
-    weights = np.maximum(1.0 - np.abs(np.arange(bins)[:, None] - centres[None, :]) / reach, 0.0)
+    weights = np.maximum(1.0 - np.abs(np.arange(bins)[:, None] - _middles(bins, size)[None, :]) / reach, 0.0)
     return (weights / weights.sum(axis=0)).astype(np.float32)

@@ -19,11 +19,12 @@ class SplitWindows(keras.layers.Layer):
     Args:
         window_frames: length of a window.
         hop_frames: from the start of one to that of the next.
+        padding_value: of the frames that are padding.
     """
 
-    def __init__(self, window_frames: Size, hop_frames: Size, **kwargs) -> None:
+    def __init__(self, window_frames: Size, hop_frames: Size, padding_value: float = 0.0, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.window_frames, self.hop_frames = window_frames, hop_frames
+        self.window_frames, self.hop_frames, self.padding_value = window_frames, hop_frames, padding_value
         self.supports_masking = True
 
     def call(self, features, frame_mask, training=None):
@@ -37,7 +38,8 @@ class SplitWindows(keras.layers.Layer):
         places = starts[:, None] + ops.arange(self.window_frames, dtype="int32")[None, :]  # (windows, window_frames)
         own = ops.sum(ops.cast(frame_mask, "int32"), axis=1)
         weights = ops.arange(windows, dtype="int32")[None, :] < self._count(own)[:, None]
-        cut = [self._cut(values, spare, places) for values in (features, frame_mask)]
+        kinds = ((features, self.padding_value), (frame_mask, False))
+        cut = [self._cut(values, fill, spare, places) for values, fill in kinds]
         first = ops.arange(self.window_frames) == 0  # a trunk takes no clip without a frame
         return cut[0], ops.logical_or(cut[1], first), ops.cast(weights, "float32")
 
@@ -45,8 +47,9 @@ class SplitWindows(keras.layers.Layer):
         beyond = ops.maximum(frames - self.window_frames, 0)
         return (beyond + self.hop_frames - 1) // self.hop_frames + 1
 
-    def _cut(self, values, spare, places):
-        padded = ops.pad(values, [[0, 0], [0, spare], *[[0, 0]] * (len(values.shape) - 2)])
+    def _cut(self, values, fill, spare, places):
+        padding = [[0, 0], [0, spare], *[[0, 0]] * (len(values.shape) - 2)]
+        padded = ops.pad(values, padding, constant_values=fill)
         windows = ops.take(padded, places, axis=1)  # (batch, windows, window_frames, ...)
         return ops.reshape(windows, (-1, self.window_frames, *values.shape[2:]))
 
@@ -62,7 +65,8 @@ class SplitWindows(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
-        return super().get_config() | {"window_frames": self.window_frames, "hop_frames": self.hop_frames}
+        names = ("window_frames", "hop_frames", "padding_value")
+        return super().get_config() | {name: getattr(self, name) for name in names}
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
@@ -114,4 +118,5 @@ def windows_of(frontend: FrontEnd, window_s: float | None, hop_s: float | None) 
         )
     hop_frames = round((window_s / 2 if hop_s is None else hop_s) / frontend.frame_period_s)
     window_frames = int(frontend.count_frames(samples))
-    return SplitWindows(window_frames, min(max(hop_frames, 1), window_frames), name="windows")
+    hop_frames = min(max(hop_frames, 1), window_frames)
+    return SplitWindows(window_frames, hop_frames, frontend.padding_value, name="windows")

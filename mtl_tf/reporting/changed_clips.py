@@ -53,7 +53,7 @@ def write_changed_clips(config: RunConfig, path: Path) -> Path:
     names = ready.data.manifest["clip_id"].to_numpy(object)[chosen]
     rows = [{"name": name, "versions": []} for name in names]
     _add(rows, "as it is", frontend, waveform, length)
-    for layer in build_augmentations(config.augment_options(), frontend.sample_rate, frontend.frequencies_hz):
+    for layer in build_augmentations(config.augment_options(), **frontend.traits):
         layer.prob = 1.0
         _add(rows, layer.name.removeprefix("augment_"), frontend, waveform, length, [layer])
     environment = Environment(loader=PackageLoader("mtl_tf.reporting", "."), autoescape=True, undefined=StrictUndefined)

@@ -138,7 +138,7 @@ def prepare(config: RunConfig, clips_of: Callable[[RunConfig], Clips] = read_cli
     if windows is not None and config.model.name == "svm":
         raise UserError("pipeline.window_s is for networks, and model=svm is none; leave it away")
     check_parts(frontend, trunk, config.trained_tasks, windows)
-    augmentations = build_augmentations(config.augment_options(), config.frontend.sample_rate, frontend.frequencies_hz)
+    augmentations = build_augmentations(config.augment_options(), **frontend.traits)
     check_augmentations(frontend, config.trained_tasks, augmentations)
     check_library_changes(config)
     clips = clips_of(config)

@@ -105,8 +105,8 @@ def train_fold(
         group_of_clip=None if fold.drawn_by is None else fold.drawn_by[positions],
     )
     validation_positions = fold.positions(VALIDATION)
-    frequencies_hz = build_frontend(config.frontend.name, config.options("frontend")).frequencies_hz
-    augmentations = build_augmentations(config.augment_options(), config.frontend.sample_rate, frequencies_hz)
+    traits = build_frontend(config.frontend.name, config.options("frontend")).traits
+    augmentations = build_augmentations(config.augment_options(), **traits)
     partners = next((Partners(own.prob, own.concentration) for own in augmentations if isinstance(own, Mixing)), None)
     teaching = teaching_of(options, fold, teachers) if teachers else None
     whole = build_run_model(config, fold, augmentations, teaching)

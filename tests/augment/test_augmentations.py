@@ -13,7 +13,7 @@ from mtl_tf.errors import UserError
 
 RATE, BINS = 8000, 40
 CHANGING = [name for name, layer in AUGMENTATIONS.items() if not issubclass(layer, Mixing)]
-SET_BY_THE_RUN = ("sample_rate", "frequencies_hz", "keeps_all")
+SET_BY_THE_RUN = ("sample_rate", "frequencies_hz", "keeps_all", "padding_value", "zero_is_mean")
 MIXING = [name for name in AUGMENTATIONS if name not in CHANGING]
 
 
