@@ -204,6 +204,8 @@ def _choose(key: str, override: Override, dirs: Sequence[Path]) -> str:
         if name not in known:
             own = " scripts/init.py makes one of your own folder or table." if key in ("corpus", "task") else ""
             raise UserError(f"no {key} is called {name}.{nearest_hint(name, known)}{own}")
+        if names.count(name) > 1:
+            raise UserError(f"{key}={text}: {name} is there {names.count(name)} times; give it once")
     paths = [known[name] for name in names]
     if (not paths and key != "augment") or (len(paths) > 1 and key not in SEVERAL):
         raise UserError(f"{key}={text}: give one{' or more' if key in SEVERAL else ''} of {', '.join(known)}")

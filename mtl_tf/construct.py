@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
 
 from mtl_tf.errors import UserError, nearest_hint, wrong_value
 
@@ -12,6 +12,8 @@ from mtl_tf.errors import UserError, nearest_hint, wrong_value
 Size = PositiveInt
 Share = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Decibels = Annotated[float, Field(ge=-120, le=120)]
+_FINITE = ConfigDict(allow_inf_nan=False)
 # What layers raise for values that do not fit.
 UNFIT = (ValueError, TypeError, ArithmeticError, IndexError, MemoryError)
 
@@ -47,7 +49,7 @@ def _read(key: str, value: object, kind: Any) -> Any:
     if isinstance(value, list) and not value:
         raise UserError(f"{key}=[]: give at least one value")
     try:
-        return TypeAdapter(kind).validate_python(value)
+        return TypeAdapter(kind, config=_FINITE).validate_python(value)
     except ValidationError as error:
         if get_origin(kind) is tuple and ... not in get_args(kind):
             raise UserError(f"{key}={value!r}: give {_in_words(kind)}") from error

@@ -60,6 +60,15 @@ MISTAKES = {
     ("experiment=fsdd", "crop_s=3"): "unknown key crop_s. Did you mean corpora.NAME.crop_s?",
     ("experiment=fsdd", "tasks.digit.classes=['0','0']"): "names a class twice",
     ("experiment=fsdd", "hydra.run.dir=x"): "unknown key hydra.run.dir",
+    ("experiment=fsdd", "training.learning_rate=.inf"): "training.learning_rate=inf: input should be a finite number",
+    ("experiment=fsdd", "training.loss_weights.digit=.nan"): "training.loss_weights.digit=nan",
+    ("experiment=fsdd", "augment=[warp,warp]"): "augment=[warp,warp]: warp is there 2 times; give it once",
+    ("experiment=fsdd", "task=[digit,digit]"): "digit is there 2 times; give it once",
+    (
+        "experiment=real_ravdess",
+        "training.epochs=2",
+        "training.warmup_epochs=2",
+    ): "training: warmup_epochs=2 is not shorter than epochs=2",
     ("epochs",): "not of the form key=value",
     (): "give one experiment=NAME",
 }

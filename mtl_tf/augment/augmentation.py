@@ -66,6 +66,17 @@ class Augmentation(keras.layers.Layer):
         chosen = over(self.draw(values) < self.prob, values)
         return ops.where(chosen & (wide > 0), self.change(values * wide, own), values)
 
+    def idle_options(self, frontend) -> dict[str, str]:
+        """Says which options change nothing on the features of a front end.
+
+        Args:
+            frontend: for its properties.
+
+        Returns:
+            Name of an option that is set to the reason.
+        """
+        return {}
+
     def draw(self, values, count: int = 1, low: float = 0.0, high: float = 1.0):
         """Draws numbers for each clip, even between two limits.
 

@@ -1,9 +1,11 @@
 """Another microphone, room or line: a random curve of gain over frequency."""
 
 import math
+from typing import Annotated
 
 import keras
 from keras import ops
+from pydantic import Field
 
 from mtl_tf.augment.augmentation import Augmentation
 from mtl_tf.augment.spectrum import filtered, frequencies, with_power_of
@@ -27,7 +29,7 @@ class Equalizer(Augmentation):
         **kwargs: see `Augmentation`.
     """
 
-    def __init__(self, gain_db: float = 9.0, lines: Size = 4, **kwargs) -> None:
+    def __init__(self, gain_db: Annotated[float, Field(ge=0, le=60)] = 9.0, lines: Size = 4, **kwargs) -> None:
         super().__init__(**kwargs)
         self.gain_db, self.lines = gain_db, lines
 

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from mtl_tf.augment.augmentation import Augmentation
+from mtl_tf.construct import Decibels
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
@@ -22,7 +23,7 @@ class Gain(Augmentation):
         ValueError: low_db is above high_db.
     """
 
-    def __init__(self, low_db: float = -12.0, high_db: float = 6.0, turn: bool = True, **kwargs) -> None:
+    def __init__(self, low_db: Decibels = -12.0, high_db: Decibels = 6.0, turn: bool = True, **kwargs) -> None:
         super().__init__(**kwargs)
         if low_db > high_db:
             raise ValueError(f"low_db={low_db} is above high_db={high_db}")

@@ -8,6 +8,7 @@ from mtl_tf.augment.augmentation import over
 from mtl_tf.construct import Probability
 
 WINDOW_S = 0.1  # of the loudest stretch of a clip
+SILENT = 2e-5  # root mean square below which a clip has no loudness to compare with
 
 
 class Mixing(keras.layers.Layer):
@@ -46,7 +47,7 @@ class MixWaveforms(Mixing):
 
     With share r and loudness G in decibels the clip weighs p = 1 / (1 + 10**((G1 - G2) / 20) * (1 - r) / r), and the
     sum is divided by sqrt(p**2 + (1 - p)**2). Departures: the loudness is that of the loudest tenth of a second without
-    A-weighting, and a partner may be of the same class.
+    A-weighting, a partner may be of the same class, and beside silence the share itself is the weight.
 
     Args:
         sample_rate: of the waveform, in Hz.
@@ -77,7 +78,8 @@ class MixWaveforms(Mixing):
         valid = ops.cast(valid, "int32")
         own = ops.where(ops.arange(samples, dtype="int32")[None] < valid[:, None], values, 0.0)
         loudness = self._amplitude(own)
-        ratio = loudness / ops.take(loudness, partner)
+        other = ops.take(loudness, partner)
+        ratio = ops.where(ops.minimum(loudness, other) < SILENT, 1.0, loudness / other)
         weight = (share / (share + ratio * (1.0 - share)))[:, None]
         mixed = weight * own + (1.0 - weight) * ops.take(own, partner, axis=0)
         mixed /= ops.sqrt(ops.square(weight) + ops.square(1.0 - weight))

@@ -1,11 +1,16 @@
 """Noise of several colours, at a signal-to-noise ratio."""
 
+from typing import Annotated
+
 import keras
 from keras import ops
+from pydantic import Field
 
 from mtl_tf.augment.augmentation import Augmentation
 from mtl_tf.augment.spectrum import added_at, frequencies
+from mtl_tf.construct import Decibels
 
+Exponent = Annotated[float, Field(ge=-4, le=4)]
 LOWEST = 0.002  # of half the sample rate: below, noise of a steep colour has no more power, as it would be all it has
 
 
@@ -28,10 +33,10 @@ class Noise(Augmentation):
 
     def __init__(
         self,
-        low_snr_db: float = 5.0,
-        high_snr_db: float = 40.0,
-        low_exponent: float = 0.0,
-        high_exponent: float = 2.0,
+        low_snr_db: Decibels = 5.0,
+        high_snr_db: Decibels = 40.0,
+        low_exponent: Exponent = 0.0,
+        high_exponent: Exponent = 2.0,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)

@@ -8,6 +8,7 @@ from pydantic import PositiveFloat
 from mtl_tf.augment.augmentation import Augmentation
 from mtl_tf.augment.recordings import read_recordings
 from mtl_tf.augment.spectrum import added_at
+from mtl_tf.construct import Decibels
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
@@ -33,8 +34,8 @@ class RecordedNoise(Augmentation):
         self,
         sample_rate: int,
         folder: str | None = None,
-        low_snr_db: float = 5.0,
-        high_snr_db: float = 30.0,
+        low_snr_db: Decibels = 5.0,
+        high_snr_db: Decibels = 30.0,
         most_s: PositiveFloat = 600.0,
         **kwargs,
     ) -> None:

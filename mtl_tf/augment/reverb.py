@@ -8,7 +8,7 @@ from pydantic import PositiveFloat
 
 from mtl_tf.augment.augmentation import Augmentation
 from mtl_tf.augment.spectrum import convolved, with_power_of
-from mtl_tf.construct import Probability
+from mtl_tf.construct import Decibels, Probability
 
 
 @keras.saving.register_keras_serializable(package="mtl_tf")
@@ -36,8 +36,8 @@ class Reverb(Augmentation):
         sample_rate: int,
         low_s: PositiveFloat = 0.1,
         high_s: PositiveFloat = 0.8,
-        low_db: float = -20.0,
-        high_db: float = 0.0,
+        low_db: Decibels = -20.0,
+        high_db: Decibels = 0.0,
         prob: Probability = 0.3,
         **kwargs,
     ) -> None:

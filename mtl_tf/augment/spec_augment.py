@@ -73,6 +73,15 @@ class SpecAugment(Augmentation):
         position = ops.arange(size, dtype="float32")[None] + 0.5
         return ops.cast((position < start) | (position >= start + length), "float32")
 
+    def idle_options(self, frontend) -> dict[str, str]:
+        """Says what of it a front end leaves without effect."""
+        reasons = {}
+        if self.bin_masks and frontend.num_bins < 4:
+            reasons["bin_masks"] = "this front end has less than four bins"
+        if self.time_masks and frontend.makes_one_frame:
+            reasons["time_masks"] = "this front end makes one frame of a clip"
+        return reasons
+
     def get_config(self) -> dict:
         """Returns the constructor arguments."""
         names = ("time_masks", "longest_frames", "most_time", "bin_masks", "widest_bins", "zero_is_mean")

@@ -1,11 +1,12 @@
 """Faster and slower, higher and lower clips."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import keras
 import numpy as np
 from keras import ops
-from pydantic import NonNegativeFloat
+from pydantic import Field
 
 from mtl_tf.augment.augmentation import over
 from mtl_tf.augment.moves import Moving, between, moves_of
@@ -35,8 +36,8 @@ class Warp(Moving):
     def __init__(
         self,
         frequencies_hz: Sequence[float] | None = None,
-        tempo: NonNegativeFloat = 0.1,
-        semitones: NonNegativeFloat = 1.5,
+        tempo: Annotated[float, Field(ge=0, le=1)] = 0.1,
+        semitones: Annotated[float, Field(ge=0, le=24)] = 1.5,
         keeps_all: bool = False,
         **kwargs,
     ) -> None:
@@ -61,6 +62,15 @@ class Warp(Moving):
         lowest = 0.0 if self.keeps_all else -largest
         tempo = ops.where(chosen, ops.exp(self.draw(values, low=lowest, high=largest)), 1.0)
         return *read_at(values, valid, tempo), moves_of(values, tempo)
+
+    def idle_options(self, frontend) -> dict[str, str]:
+        """Says what of it a front end leaves without effect."""
+        reasons = {}
+        if self.semitones and frontend.frequencies_hz is None:
+            reasons["semitones"] = "the bins of this front end are no frequencies"
+        if self.tempo and frontend.makes_one_frame:
+            reasons["tempo"] = "this front end makes one frame of a clip"
+        return reasons
 
     def get_config(self) -> dict:
         """Returns the constructor arguments."""

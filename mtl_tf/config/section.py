@@ -8,6 +8,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class Section(BaseModel):
-    """Base of all sections: unknown keys are errors, values cannot be changed after loading."""
+    """Base of all sections: unknown keys and infinite numbers are errors, values cannot be changed after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

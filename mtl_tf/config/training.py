@@ -1,8 +1,8 @@
 """The keys of training."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from mtl_tf.config.section import Section
 from mtl_tf.tasks import metrics
@@ -85,3 +85,9 @@ class TrainingConfig(Section):
     jit_compile: bool = Field(False, description="XLA; slower on CPU")
     deterministic: bool = Field(True, description="the same seed gives the same weights, bit for bit")
     tensorboard: bool = Field(False, description="write TensorBoard logs into the run folder")
+
+    @model_validator(mode="after")
+    def _rate_falls(self) -> Self:
+        if self.learning_rate_schedule == "cosine" and self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs={self.warmup_epochs:g} is not shorter than epochs={self.epochs}")
+        return self

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mtl_tf.config import RunConfig
-from mtl_tf.data.assemble import FoldData, RunData
+from mtl_tf.data.assemble import FoldData, RunData, used_duration_s
 from mtl_tf.data.manifest import TRAIN, VALIDATION
 
 FAR = 2.0  # so many times as long as the longest clip, or as short as the shortest
@@ -24,12 +24,7 @@ def clip_lengths(data: RunData, fold: FoldData, config: RunConfig) -> Lengths:
         the largest absolute sample below which a clip is silent; 0 where the run trained on silent clips too.
     """
     positions = np.concatenate([fold.positions(TRAIN), fold.positions(VALIDATION)])
-    rows = data.manifest.loc[positions]
-    seconds = (rows["num_frames"] / rows["sample_rate"]).to_numpy()
-    crops = (
-        rows["corpus"].map({name: corpus.crop_s or np.inf for name, corpus in config.corpora.items()}).to_numpy(float)
-    )
-    seconds = np.minimum(seconds, crops)
+    seconds = used_duration_s(data.manifest.loc[positions], config)
     return {
         "shortest_s": round(float(seconds.min()), 3),
         "longest_s": round(max(float(seconds.max()), config.pipeline.clip_s), 3),

@@ -11,7 +11,7 @@ import pandas as pd
 from mtl_tf.augment.build import build_augmentations
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import open_corpus
-from mtl_tf.data.assemble import FoldData, RunData, assemble, divide
+from mtl_tf.data.assemble import FoldData, RunData, assemble, divide, used_duration_s
 from mtl_tf.data.clip_source import ClipSource, decoder_of
 from mtl_tf.data.library_changes import check_library_changes
 from mtl_tf.data.splits import CROSS_VALIDATED, num_folds
@@ -27,6 +27,7 @@ from mtl_tf.runs.merge import merge_parts
 from mtl_tf.runs.part import carry_out_part
 from mtl_tf.runs.teachers import find_teachers
 from mtl_tf.runs.together import describe_together
+from mtl_tf.runs.without_effect import without_effect
 from mtl_tf.tables import write_table
 
 
@@ -143,6 +144,8 @@ def prepare(config: RunConfig, clips_of: Callable[[RunConfig], Clips] = read_cli
     check_library_changes(config)
     clips = clips_of(config)
     data = clips.data
+    for note in without_effect(config, frontend, augmentations, float(used_duration_s(data.manifest, config).max())):
+        print(f"note: {note}", file=sys.stderr)
     folds = _folds(config, data)
     if len(folds) > 1 and config.repeats > 1:
         raise UserError(

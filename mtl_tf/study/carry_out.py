@@ -8,11 +8,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mtl_tf import compose
-from mtl_tf.config import RunConfig
-from mtl_tf.data.manifest import TRAIN
+from mtl_tf.config import RunConfig, SplitConfig
+from mtl_tf.data.assemble import divide
+from mtl_tf.data.manifest import TEST, TRAIN
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_json, write_whole
 from mtl_tf.progress import progress_bar, say
@@ -53,6 +55,7 @@ def compare(arguments: Sequence[str]) -> Path:
         with _workers(study) as workers:
             ready = prepare(study.config.model_copy(update={"repeats": 1}))
             _check_data(study, ready)
+            _check_tested(study, ready)
             folds = _folds(study.config, ready)
             cells = plan_cells(study.config, folds, list(study.settings))
             steps = _steps(study, ready)
@@ -82,7 +85,8 @@ def _check_settings(study: Study) -> None:
     """Refuses what would give cells that do not compare.
 
     Raises:
-        UserError: `only_tasks` or `training.teachers` is set, or settings differ in which clips are tested.
+        UserError: `only_tasks` or `training.teachers` is set, or settings differ in corpora, tasks or their division
+            but for what of it is of validation.
     """
     if study.config.only_tasks:
         raise UserError("only_tasks is set by a study itself; give tasks=[...] to choose what it compares")
@@ -91,13 +95,32 @@ def _check_settings(study: Study) -> None:
             "training.teachers teaches every cell the true labels, those of the controls too; leave it away here"
         )
     parts = {"corpora", "tasks", "split", "fold", "repeats", "audit", "data_root", "prepared_dir"}
-    first = study.config.model_dump(include=parts)
+    of_validation = {"split": {name for name in SplitConfig.model_fields if name.startswith("validation_")}}
+    first = study.config.model_dump(include=parts, exclude=of_validation)
     for setting, config in study.settings.items():
-        if config.model_dump(include=parts) != first:
-            raise UserError(
-                f"{' '.join(setting)}: what is compared must be tested on the same clips; give one value of the keys "
-                "of corpora, tasks and their division"
-            )
+        if config.model_dump(include=parts, exclude=of_validation) != first:
+            raise _other_clips(setting)
+
+
+def _check_tested(study: Study, ready: Prepared) -> None:
+    """Refuses settings whose way of validating changes which clips are tested.
+
+    Raises:
+        UserError: they do.
+    """
+    for setting, config in study.settings.items():
+        if config.split != study.config.split:
+            for number, division in zip(ready.numbers, ready.divisions, strict=True):
+                other = divide(ready.data, config, number if ready.kind == "fold" else config.fold or 0)
+                if not np.array_equal(other.positions(TEST), division.positions(TEST)):
+                    raise _other_clips(setting)
+
+
+def _other_clips(setting: tuple[str, ...]) -> UserError:
+    return UserError(
+        f"{' '.join(setting)}: what is compared must be tested on the same clips; give one value of the keys of "
+        "corpora, tasks and their division"
+    )
 
 
 def _check_data(study: Study, ready: Prepared) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from mtl_tf.config import RunConfig
-from mtl_tf.data.assemble import FoldData, RunData
+from mtl_tf.data.assemble import FoldData, RunData, used_duration_s
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.manifest import TRAIN
 from mtl_tf.errors import UserError
@@ -38,10 +38,7 @@ def measure_task(name: str, data: RunData, fold: FoldData, source: ClipSource, c
     rows = fold.positions(TRAIN)
     rows = rows[fold.weights[name][rows] > 0]
     manifest = data.manifest.iloc[rows]
-    seconds = np.minimum(
-        manifest["num_frames"] / manifest["sample_rate"],
-        manifest["corpus"].map({key: corpus.crop_s or np.inf for key, corpus in config.corpora.items()}).astype(float),
-    ).to_numpy()
+    seconds = used_duration_s(manifest, config)
     counts, overlap = _frequencies(fold, name, rows, seconds)
     shares = counts[counts > 0] / max(counts.sum(), 1)
     entropy = float(stats.entropy(shares))

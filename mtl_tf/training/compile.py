@@ -73,7 +73,9 @@ def build_optimizer(options: TrainingConfig, steps_per_epoch: int) -> keras.opti
     if options.learning_rate_schedule == "cosine":
         total, rising = options.epochs * steps_per_epoch, round(options.warmup_epochs * steps_per_epoch)
         if rising:
-            rate = keras.optimizers.schedules.CosineDecay(0.0, total - rising, warmup_target=rate, warmup_steps=rising)
+            rate = keras.optimizers.schedules.CosineDecay(
+                0.0, max(total - rising, 1), warmup_target=rate, warmup_steps=rising
+            )
         else:
             rate = keras.optimizers.schedules.CosineDecay(rate, total)
     values = {"learning_rate": rate, "weight_decay": options.weight_decay or None}

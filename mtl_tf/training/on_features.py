@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtl_tf.config import PipelineConfig, RunConfig
-from mtl_tf.data.assemble import RunData
+from mtl_tf.data.assemble import RunData, used_duration_s
 from mtl_tf.data.clip_source import ClipSource
 from mtl_tf.data.kept_features import ClipFeatures, RawFeatures
 from mtl_tf.frontends.frontend import FrontEnd
@@ -64,9 +64,7 @@ def _why_not(
         return "pipeline.batch_length=shortest cuts clips in training"
     if frontend.trainable_variables:
         return "the front end is trained"
-    clips = data.manifest.iloc[positions]
-    limits = {name: corpus.crop_s or np.inf for name, corpus in config.corpora.items()}
-    seconds = np.minimum(clips["num_frames"] / clips["sample_rate"], clips["corpus"].map(limits).astype(float))
+    seconds = used_duration_s(data.manifest.iloc[positions], config)
     num_samples = round(pipeline.clip_s * rate)
     if int(seconds.max() * rate) > num_samples:
         return f"clips are longer than pipeline.clip_s={pipeline.clip_s:g}, so training cuts them"

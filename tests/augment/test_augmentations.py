@@ -195,6 +195,38 @@ def test_features_are_mixed_by_their_shares():
     assert np.asarray(either).all()
 
 
+def test_beside_digital_silence_a_clip_keeps_its_loudness():
+    values = np.zeros((2, 1600), np.float32)
+    values[0] = 0.1 * np.random.default_rng(0).normal(size=1600)
+    found, _ = built("mix_waveforms")(values, None, np.array([1, 0]), np.array([0.9, 0.4], "f"))
+    norm = np.sqrt(0.9**2 + 0.1**2), np.sqrt(0.4**2 + 0.6**2)
+    np.testing.assert_allclose(found, [0.9 / norm[0] * values[0], 0.6 / norm[1] * values[0]], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("gain", {"high_db": float("nan")}),
+        ("gain", {"high_db": float("inf")}),
+        ("equalizer", {"gain_db": -5.0}),
+        ("equalizer", {"gain_db": 1000.0}),
+        ("noise", {"low_snr_db": -500.0}),
+        ("noise", {"low_exponent": -30.0, "high_exponent": -20.0}),
+        ("recorded_noise", {"high_snr_db": 500.0}),
+        ("reverb", {"high_db": 500.0}),
+        ("warp", {"tempo": 50.0}),
+        ("warp", {"semitones": 500.0}),
+        ("spec_augment", {"most_time": 5.0}),
+        ("spec_augment", {"most_time": -1.0}),
+        ("roll", {"most": 2.0}),
+    ],
+)
+def test_values_out_of_range_are_refused_by_their_key(name, options):
+    with pytest.raises(UserError, match=rf"augment\.{name}\.({'|'.join(options)})=") as caught:
+        built(name, **options)
+    assert "\n" not in str(caught.value)
+
+
 def test_order_and_mistakes():
     names = ["spec_augment", "mix_waveforms", "noise"]
     assert [layer.name for layer in build_augmentations({name: {} for name in names}, RATE)] == [

@@ -18,7 +18,10 @@ from sklearn.metrics import accuracy_score
 
 from mtl_tf import compose as compose_module
 from mtl_tf.compose import compose
+from mtl_tf.data.assemble import divide
+from mtl_tf.data.manifest import TRAIN
 from mtl_tf.errors import UserError
+from mtl_tf.runs.walk import prepare
 from mtl_tf.study import carry_out
 from mtl_tf.study import names as files
 from mtl_tf.study.cell import Cell
@@ -118,6 +121,20 @@ def test_mistakes_are_one_line_before_anything_is_trained(tone_corpus):
     ):
         with pytest.raises(UserError, match=message):
             carry_out.compare([*STUDY, f"data_root={tone_corpus}", *more])
+
+
+def test_recipes_that_validate_on_other_clips_are_compared_where_they_test_on_the_same(tone_corpus):
+    given = [*STUDY, f"data_root={tone_corpus}"]
+    settings = [("split.validation_fraction=0.1",), ("split.validation_fraction=0.3",)]
+    with open_study(given, settings, Path("studies")) as study:
+        carry_out._check_settings(study)
+        ready = prepare(study.config)
+        carry_out._check_tested(study, ready)
+        first, second = (divide(ready.data, config, 0) for config in study.settings.values())
+        assert first.division["split"].tolist() != second.division["split"].tolist()
+        ready.divisions[0].division["split"] = TRAIN
+        with pytest.raises(UserError, match=r"split\.validation_fraction=0\.3: .* tested on the same clips"):
+            carry_out._check_tested(study, ready)
 
 
 def test_a_cell_of_another_budget_or_length_is_trained_again(tone_corpus):
