@@ -11,7 +11,8 @@ from mtl_tf.construct import Decibels
 class Gain(Augmentation):
     """Multiplies a clip by a factor drawn evenly in decibels; half of the changed clips have their sign turned, too.
 
-    Shapes: see `Augmentation`. A factor above 1 may lead beyond full scale, and nothing is clipped.
+    Schlüter and Grill (2015) change loudness so. Shapes: see `Augmentation`. A factor above 1 may lead beyond full
+    scale, and nothing is clipped.
 
     Args:
         low_db: lowest gain.

@@ -18,7 +18,8 @@ LOWEST = 0.002  # of half the sample rate: below, noise of a steep colour has no
 class Noise(Augmentation):
     """Adds noise whose power falls with frequency as `frequency**-exponent`, from white (0) over pink (1) to brown (2).
 
-    Shapes: see `Augmentation`. The power of a clip is the mean over its own samples, so digital silence gets no noise.
+    Training in noise goes back to Lippmann, Martin and Paul (1987). Shapes: see `Augmentation`. The power of a clip is
+    the mean over its own samples, so digital silence gets no noise.
 
     Args:
         low_snr_db: lowest ratio of the clip's power to that of the noise, in dB; drawn evenly.
