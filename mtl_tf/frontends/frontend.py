@@ -82,6 +82,11 @@ class FrontEnd(keras.layers.Layer):
         return False
 
     @property
+    def needs_library(self) -> str | None:
+        """Name of a library that is called for every clip, which a server does not have; None: all is in the graph."""
+        return None
+
+    @property
     def makes_one_frame(self) -> bool:
         """Whether a clip is one frame, however long."""
         return self.count_frames(60 * self.sample_rate) == 1

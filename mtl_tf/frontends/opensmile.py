@@ -42,6 +42,11 @@ class OpenSmile(FrontEnd):
         self._known: dict[bytes, np.ndarray] = {}
 
     @property
+    def needs_library(self) -> str:
+        """The library of that name."""
+        return "openSMILE"
+
+    @property
     def has_one_unit(self) -> bool:
         """False: seconds, hertz and decibels stand side by side."""
         return False

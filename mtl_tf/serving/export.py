@@ -61,12 +61,18 @@ def export_run(
         The version folder. It appears only once it is complete and checked, so a server never sees half a model.
 
     Raises:
-        UserError: the run is not finished; the version exists, or is below one that does; the SavedModel holds an
-            operation that TF Serving lacks, or its answers differ from the Keras model's by more than 1e-5; or a format
-            cannot hold the model.
+        UserError: the run is not finished, or its front end needs a library that servers lack; the version exists, or
+            is below one that does; the SavedModel holds an operation that TF Serving lacks, or its answers differ from
+            the Keras model's by more than 1e-5; or a format cannot hold the model.
         OSError: such as a full disk; the versions there were are untouched.
     """
     config, model, classes = load_config(folder), load_model(folder), load_classes(folder)
+    library = model.get_layer("frontend").needs_library
+    if library:
+        raise UserError(
+            f"{folder} calls {library} for every clip, and TF Serving has none; predict.py answers with it, or train "
+            "with another frontend="
+        )
     rates = sorted({*wav_rates, config.frontend.sample_rate})
     if "onnx" in formats and importlib.util.find_spec("tf2onnx") is None:
         raise UserError("format onnx needs tf2onnx: pip install -c constraints.txt -e '.[onnx]'")

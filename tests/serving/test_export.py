@@ -13,6 +13,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from mtl_tf import compose
 from mtl_tf.benchmarks.c_loader import CLoader, CLoaderError, signature_tensors
+from mtl_tf.errors import UserError
+from mtl_tf.frontends.frontend import FrontEnd
 from mtl_tf.models.build import answer
 from mtl_tf.runs.load_model import load_model
 from mtl_tf.serving.checks import foreign_operations, parity
@@ -132,6 +134,13 @@ def test_python_functions_and_parity_are_noticed(finished_run, exported, tmp_pat
     assert parity(model, exported, 8000) < 1e-5
     model.get_layer("digit").bias.assign_add([1.0, 0.0])
     assert parity(model, exported, 8000) > 1e-3
+
+
+def test_a_front_end_that_calls_a_library_is_told_of_before_anything_is_written(finished_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(FrontEnd, "needs_library", "otherLibrary")
+    with pytest.raises(UserError, match="calls otherLibrary for every clip"):
+        export_run(finished_run, tmp_path / "served")
+    assert not (tmp_path / "served").exists()
 
 
 ALONE = """
