@@ -47,7 +47,8 @@ def explain(error: ValidationError, values: dict) -> str:
                     "not choose it; add it there, or start from another experiment"
                 )
         if location[0] == "augment" and len(location) > 1:
-            return f"{key} is not set; choose it with augment=[{location[1]}]"
+            own = location[1]
+            return f"augment.{own} is given keys, and this run does not have it; choose it with augment=[{own}]"
         text = f"{key} is not set; choose it with {_GROUP_OF.get(location[0], location[0])}=NAME or {key}=VALUE"
         named = set(values[location[0]]) - {location[1]} if len(location) > 1 and location[0] in _GROUP_OF else set()
         return text + ("." + nearest_hint(location[1], named) if named else "")

@@ -187,6 +187,14 @@ def test_files_of_ones_own_are_found_first_in_any_folder(tmp_path):
         compose.compose(["experiment=mine"])
 
 
+def test_a_folder_of_ones_own_that_was_not_named_is_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_configs" / "experiment").mkdir(parents=True)
+    (tmp_path / "my_configs" / "experiment" / "mine.yaml").write_text("# @package _global_\n")
+    with pytest.raises(UserError, match="There is one in my_configs: add config_dir=my_configs"):
+        compose.compose(["experiment=mine"])
+
+
 def test_the_environment_names_a_folder_of_ones_own(tmp_path, monkeypatch):
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "mine.yaml").write_text(

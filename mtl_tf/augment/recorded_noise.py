@@ -27,7 +27,8 @@ class RecordedNoise(Augmentation):
         **kwargs: see `Augmentation`.
 
     Raises:
-        ValueError: low_snr_db is above high_snr_db, or the folder holds no recordings that can be heard.
+        ValueError: low_snr_db is above high_snr_db.
+        UserError: the folder is missing, or holds no recordings that can be heard.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ class RecordedReverb(Augmentation):
         **kwargs: see `Augmentation`.
 
     Raises:
-        ValueError: the folder holds no recordings that can be heard.
+        UserError: the folder is missing, or holds no recordings that can be heard.
     """
 
     def __init__(

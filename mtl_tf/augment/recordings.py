@@ -8,6 +8,7 @@ import soundfile
 
 from mtl_tf.corpora.corpus import AUDIO_SUFFIXES, files_below
 from mtl_tf.data.decode import DecodeError, load_clip
+from mtl_tf.errors import UserError
 from mtl_tf.progress import say
 
 
@@ -30,13 +31,13 @@ def read_recordings(
         float32 (samples,) each, none of them silent.
 
     Raises:
-        ValueError: no folder is given, or it holds no recordings that can be heard.
+        UserError: no folder is given, or it holds no recordings that can be heard.
     """
     if not folder:
-        raise ValueError(f"give the folder of the recordings: {key}=DIR")
+        raise UserError(f"give the folder of the recordings: {key}=DIR")
     place = Path(folder).expanduser()
     if not place.is_dir():
-        raise ValueError(f"there is no folder {place}")
+        raise UserError(f"{key}={folder}: there is no folder {place}")
     return _read(place.resolve(), sample_rate, most_s, whole)
 
 
@@ -65,5 +66,5 @@ def _read(place: Path, sample_rate: int, most_s: float, whole: bool) -> list[np.
             found.append(samples)
             left_s -= len(samples) / sample_rate
     if not found:
-        raise ValueError(f"{place} holds no recordings that can be heard; give a folder of {', '.join(AUDIO_SUFFIXES)}")
+        raise UserError(f"{place} holds no recordings that can be heard; give a folder of {', '.join(AUDIO_SUFFIXES)}")
     return found

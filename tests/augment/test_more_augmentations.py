@@ -207,8 +207,9 @@ def test_folders_without_recordings_are_explained_and_damaged_files_left_out(nam
         ({"folder": "nowhere"}, "there is no folder nowhere"),
         ({"folder": write(tmp_path / "silent", a=np.zeros(100))}, "no recordings that can be heard"),
     ):
-        with pytest.raises(UserError, match=f"augment={name}: .*{reason}"):
+        with pytest.raises(UserError, match=reason) as caught:
             built(name, **options)
+        assert "configs/augment" not in str(caught.value)
     folder = write(tmp_path / "some", good=np.ones(100) * 0.1)
     (tmp_path / "some" / "bad.wav").write_bytes(b"RIFF....WAVE")
     (tmp_path / "some" / "empty.mp3").write_bytes(b"")
