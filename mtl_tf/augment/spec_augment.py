@@ -20,7 +20,7 @@ class SpecAugment(Augmentation):
     Args:
         time_masks: how many stretches.
         longest_frames: of a stretch.
-        most_time: a stretch is no longer than this share of the clip, in whole frames.
+        most_time: a stretch is no longer than this share of the clip; where that is no frame, none is masked.
         bin_masks: how many bands.
         widest_bins: of a band.
         zero_is_mean: whether features are normalised.
@@ -50,7 +50,8 @@ class SpecAugment(Augmentation):
     def change(self, values, valid):
         """Masks each clip."""
         frames = ops.sum(valid, axis=1, keepdims=True)  # (batch, 1)
-        longest = ops.minimum(float(self.longest_frames), ops.floor(self.most_time * frames))
+        most = self.most_time * frames
+        longest = ops.minimum(float(self.longest_frames), ops.where(most < 1.0, 0.0, most))
         kept = ops.ones_like(valid)
         for _ in range(self.time_masks):
             kept *= self._outside(values, valid.shape[1] or ops.shape(valid)[1], longest, frames)
