@@ -16,6 +16,7 @@ from mtl_tf.config_files import (
     check_own_files,
     choices,
     config_dirs,
+    nearby_hint,
     shipped_choices,
     shipped_options,
 )
@@ -203,9 +204,8 @@ def _choose(key: str, override: Override, dirs: Sequence[Path]) -> str:
     for name in names:
         if name not in known:
             own = " scripts/init.py makes one of your own folder or table." if key in ("corpus", "task") else ""
-            here = sorted(Path().glob(f"*/{key}/{name}.yaml"))
-            hint = f" There is one in {here[0].parts[0]}: add config_dir={here[0].parts[0]}." if here else ""
-            raise UserError(f"no {key} is called {name}.{hint or nearest_hint(name, known) + own}")
+            hint = nearby_hint(key, name) or nearest_hint(name, known) + own
+            raise UserError(f"no {key} is called {name}.{hint}")
         if names.count(name) > 1:
             raise UserError(f"{key}={text}: {name} is there {names.count(name)} times; give it once")
     paths = [known[name] for name in names]

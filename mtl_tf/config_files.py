@@ -1,5 +1,6 @@
 """The files in `configs/`, and in a user's folder of the same groups."""
 
+import glob
 import os
 from collections.abc import Sequence
 from functools import lru_cache
@@ -49,6 +50,13 @@ def choices(group: str, dirs: Sequence[Path] | None = None) -> dict[str, str]:
     for folder in reversed(config_dirs() if dirs is None else dirs):
         found |= shipped_choices(group) if folder == CONFIG_DIR else _choices(folder / group)
     return dict(sorted(found.items()))
+
+
+def nearby_hint(group: str, name: str) -> str:
+    """Says which folder here holds a configuration that `config_dir` does not name; empty where none does."""
+    for path in sorted(Path().glob(f"*/{group}/{glob.escape(name)}.yaml")):
+        return f" There is one in {path.parts[0]}: add config_dir={path.parts[0]}."
+    return ""
 
 
 @lru_cache

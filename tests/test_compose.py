@@ -193,6 +193,8 @@ def test_a_folder_of_ones_own_that_was_not_named_is_found(tmp_path, monkeypatch)
     (tmp_path / "my_configs" / "experiment" / "mine.yaml").write_text("# @package _global_\n")
     with pytest.raises(UserError, match="There is one in my_configs: add config_dir=my_configs"):
         compose.compose(["experiment=mine"])
+    with pytest.raises(UserError, match=r"no task is called \*\*mine\. .*init"):
+        compose.compose(["experiment=fsdd", "task=[**mine]"])
 
 
 def test_the_environment_names_a_folder_of_ones_own(tmp_path, monkeypatch):

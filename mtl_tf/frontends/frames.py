@@ -41,3 +41,18 @@ def stretch(features, mask, num_frames: int):
     weights *= ops.cast(mask, "float32")[:, None, :]
     weights /= ops.maximum(ops.sum(weights, axis=2, keepdims=True), 1e-9)
     return ops.matmul(weights, features)
+
+
+def cut_or_pad(values, num_frames: int, fill):
+    """Brings clips to a number of frames, at their end.
+
+    Args:
+        values: float or bool (batch, frames, ...).
+        num_frames: of the result.
+        fill: value of frames that are added.
+
+    Returns:
+        (batch, num_frames, ...).
+    """
+    padding = [[0, 0], [0, num_frames]] + [[0, 0]] * (len(values.shape) - 2)
+    return ops.pad(values, padding, constant_values=fill)[:, :num_frames]

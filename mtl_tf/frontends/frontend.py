@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from mtl_tf.frontends.frames import own_frames, stretch
+from mtl_tf.frontends.frames import cut_or_pad, own_frames, stretch
 
 TRAINING, CLIP = "training", "clip"  # of normalize_over
 LEAST_DEVIATION = 1e-5
@@ -239,7 +239,8 @@ class FrontEnd(keras.layers.Layer):
             return stretch(features, mask, self.num_frames), ops.ones_like(mask[:, :1]) & ops.ones(
                 (1, self.num_frames), dtype="bool"
             )
-        return self._cut_or_pad(features, self.padding_value), self._cut_or_pad(mask, False)
+        frames = self.num_frames
+        return cut_or_pad(features, frames, self.padding_value), cut_or_pad(mask, frames, False)
 
     def compute_output_shape(self, waveform_shape, length_shape=None, mean_shape=None, deviation_shape=None) -> tuple:
         """Returns (batch, frames, bins) and (batch, frames); frames is None where the number of samples is."""
@@ -297,7 +298,3 @@ class FrontEnd(keras.layers.Layer):
         """Returns the constructor arguments."""
         names = ("sample_rate", "normalize", "normalize_over", "num_frames", "fit", "padding_value")
         return super().get_config() | {name: getattr(self, name) for name in names}
-
-    def _cut_or_pad(self, values, fill):
-        padding = [[0, 0], [0, self.num_frames]] + [[0, 0]] * (len(values.shape) - 2)
-        return ops.pad(values, padding, constant_values=fill)[:, : self.num_frames]

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from mtl_tf.augment.augmentation import Augmentation
+from mtl_tf.augment.mixing import Mixing
 from mtl_tf.config import RunConfig
 from mtl_tf.frontends.frontend import FrontEnd
 
 
 def without_effect(
-    config: RunConfig, frontend: FrontEnd, augmentations: Sequence[object], longest_s: float
+    config: RunConfig, frontend: FrontEnd, augmentations: Sequence[Augmentation | Mixing], longest_s: float
 ) -> list[str]:
     """Finds options of a run that are set and change nothing.
 

@@ -111,7 +111,7 @@ def _check_tested(study: Study, ready: Prepared) -> None:
     for setting, config in study.settings.items():
         if config.split != study.config.split:
             for number, division in zip(ready.numbers, ready.divisions, strict=True):
-                other = divide(ready.data, config, number if ready.kind == "fold" else config.fold or 0)
+                other = divide(ready.data, config, number)
                 if not np.array_equal(other.positions(TEST), division.positions(TEST)):
                     raise _other_clips(setting)
 
