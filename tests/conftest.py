@@ -44,6 +44,17 @@ def write_tone_corpus(data_root: Path) -> Path:
     return data_root
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Every test and fixture draws the same weights and numbers, whatever ran before it in the same process."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    generator = getattr(item.module, "RNG", None)
+    if generator is not None:
+        generator.bit_generator.state = np.random.default_rng(0).bit_generator.state
+
+
 @pytest.fixture(scope="session")
 def real_audio() -> Path:
     """The folder of recorded corpora; the test is skipped without it."""
