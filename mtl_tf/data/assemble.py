@@ -14,6 +14,7 @@ from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION, label_columns
 from mtl_tf.data.prepare import AUDIT, heard_peaks, prepare_corpus
 from mtl_tf.data.sampling import groups_of
 from mtl_tf.data.splits import UNUSED, split_clips
+from mtl_tf.data.tested import note_known_speakers
 from mtl_tf.data.weights import class_weights, note_small_tasks, task_weights
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.tables import write_table
@@ -187,6 +188,7 @@ def divide(data: RunData, config: RunConfig, fold: int) -> FoldData:
         None if drawn is None else groups_of(drawn, config.tasks, manifest, names),
     )
     _check_labels(fold_data, manifest, config)
+    note_known_speakers(manifest, division, config, notes)
     note_small_tasks(fold_data.num_labels(TRAIN), config.training, notes)
     if fold_data.num_unscorable():
         notes.append(

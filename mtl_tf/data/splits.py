@@ -11,12 +11,11 @@ from sklearn.model_selection import (
 from mtl_tf.config import RunConfig, SplitConfig
 from mtl_tf.data.manifest import COLUMNS, FACTS, TEST, TRAIN, VALIDATION
 from mtl_tf.data.stratify import draw, draw_groups, folds, grouped_folds, tag_table
-from mtl_tf.data.tested import groups_of, tested_clips, validated_by, values_of
+from mtl_tf.data.tested import POOLED, groups_of, tested_clips, validated_by, values_of
 from mtl_tf.errors import UserError
 
 UNUSED = "unused"
 CROSS_VALIDATED = ("k_fold", "grouped_k_fold", "leave_one_group_out")
-POOLED = ("random", "k_fold")
 GROUPED = ("held_out", "grouped_k_fold", "leave_one_group_out")
 MOST_NAMES = 8
 FEWEST_GROUPS = 5  # of a column that is worth a suggestion

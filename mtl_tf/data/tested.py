@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import LeaveOneGroupOut
 
-from mtl_tf.config import SplitConfig
+from mtl_tf.config import RunConfig, SplitConfig
 from mtl_tf.data.manifest import TEST, TRAIN, VALIDATION
 from mtl_tf.data.stratify import draw, folds, grouped_folds
 from mtl_tf.errors import UserError
 
+POOLED = ("random", "k_fold")  # strategies that heed no group
 UNSEEN = "unseen"  # of split.validation_group
 FEWEST_TO_SPARE = 5  # groups that train, where some are to validate
 
@@ -115,3 +116,29 @@ def validated_by(rows: pd.DataFrame, split: SplitConfig, division: pd.DataFrame)
     trained = set(groups[division["split"].isin([TRAIN, VALIDATION])])
     apart = is_test.any() and not trained & set(groups[is_test])
     return split.group if apart and len(trained) >= FEWEST_TO_SPARE else None
+
+
+def note_known_speakers(manifest: pd.DataFrame, division: pd.DataFrame, config: RunConfig, notes: list[str]) -> None:
+    """Notes how many test clips of a random division are of speakers that training hears.
+
+    Args:
+        manifest: all clips of the run.
+        division: `split` per clip.
+        config: `split`, `corpora.NAME.split` and the tasks; who speaks can be told of known speakers alone, so such
+            tasks are not named.
+        notes: to add to.
+    """
+    random = [name for name, corpus in config.corpora.items() if (corpus.split or config.split).strategy in POOLED]
+    tasks = [
+        name for name, task in config.trained_tasks.items() if not task.closed_set and set(task.labels) & set(random)
+    ]
+    rows = manifest[manifest["corpus"].isin(random) & manifest["speaker"].notna()]
+    speakers = rows["corpus"].astype(str) + "/" + rows["speaker"].astype(str)
+    part = division["split"].loc[rows.index]
+    known = int(speakers[part == TEST].isin(speakers[part == TRAIN]).sum())
+    if known and tasks:
+        new = "; split.strategy=grouped_k_fold tests on new ones" if speakers.nunique() > 1 else ""
+        notes.append(
+            f"{known} test clips are of speakers that training hears, so {' and '.join(tasks)} may score less with "
+            f"speakers that are new{new}"
+        )

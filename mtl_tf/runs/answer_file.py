@@ -7,8 +7,9 @@ import pandas as pd
 
 from mtl_tf.errors import UserError
 from mtl_tf.files import write_whole
+from mtl_tf.progress import say
 
-COLUMNS = ["file", "task", "onset", "offset", "label", "probability"]
+COLUMNS = ["file", "task", "onset", "offset", "label", "probability", "trust"]
 TABLES = {".csv": ",", ".tsv": "\t"}
 EVENTS_ONLY = {".rttm": "RTTM", ".txt": "a label track of Audacity"}
 
@@ -18,7 +19,7 @@ class AnswerFile:
 
     | suffix | holds |
     |---|---|
-    | `.csv`, `.tsv` | a row per event, and per clip or window of each other task; onset and offset in seconds |
+    | `.csv`, `.tsv` | a row per event, and per clip or window of each other task; in seconds |
     | `.rttm` | a line per event, its label where a speaker's name would be |
     | `.txt` | onset, offset and label of each event, as Audacity reads label tracks |
 
@@ -56,7 +57,7 @@ class AnswerFile:
         self.rows += _rows(record, window_s)
 
     def write(self) -> None:
-        """Writes the file, whole or not at all.
+        """Writes the file, whole or not at all, and says so on standard error.
 
         Raises:
             OSError: such as a full disk.
@@ -68,6 +69,7 @@ class AnswerFile:
             line = _label_line if kind == ".txt" else _rttm_line
             text = "".join(f"{line(row)}\n" for row in self.rows if row["event"])
         write_whole(self.path, text.encode())
+        say(f"wrote {self.path}")
 
 
 def _rows(record: Mapping[str, object], window_s: float | None) -> Iterator[dict[str, object]]:
@@ -81,7 +83,7 @@ def _rows(record: Mapping[str, object], window_s: float | None) -> Iterator[dict
         elif isinstance(answer, Mapping):
             window = {"onset": start_s, "offset": None if start_s is None else start_s + window_s}
             label = answer["class"] if "class" in answer else ";".join(answer["tags"])
-            found = {"label": label, "probability": answer.get("probability")}
+            found = {"label": label, "probability": answer.get("probability"), "trust": answer.get("trust")}
             yield {"file": record["file"], "task": task, "event": False} | window | found
 
 

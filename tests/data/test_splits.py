@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mtl_tf.config import CorpusConfig, RunConfig, SplitConfig, TaskConfig
 from mtl_tf.data.splits import assert_disjoint, num_folds, split_clips
+from mtl_tf.data.tested import note_known_speakers
 from mtl_tf.errors import UserError
 
 
@@ -200,6 +201,25 @@ def test_recordings_that_are_tested_are_left_out_of_training_and_this_is_noted()
     division["split"] = division["split"].replace("unused", "train")
     with pytest.raises(UserError, match="in test and in training with the same audio"):
         assert_disjoint(table, division, setting)
+
+
+def test_a_random_division_says_that_its_test_speakers_train():
+    def noted(split, table, **options):
+        notes, setting = [], config(split, **options)
+        note_known_speakers(table, split_clips(table, setting, 0), setting, notes)
+        return notes
+
+    table = manifest()
+    (note,) = noted({"strategy": "random", "test_fraction": 0.2}, table, closed=True)
+    assert note.startswith("12 test clips are of speakers that training hears, so t may score less with")
+    assert note.endswith("split.strategy=grouped_k_fold tests on new ones")
+    assert not noted({"strategy": "grouped_k_fold"}, table)
+    assert not noted({"strategy": "random"}, table.assign(speaker=None))
+    assert not noted({"strategy": "random"}, table.assign(speaker=table["clip_id"]))
+    (note,) = noted({"strategy": "k_fold"}, table.assign(speaker="only"))
+    assert "grouped" not in note
+    two = pd.concat([table, manifest("d").assign(speaker=None)], ignore_index=True)
+    assert not noted({"strategy": "random"}, two, corpora=("c", "d"), own={"c": {"strategy": "grouped_k_fold"}})
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_answers_go_into_files_of_every_kind(folder, clip, tmp_path, capsys):
     for suffix, separator in ((".csv", ","), (".tsv", "\t")):
         predict_files(folder, [file, file], out=tmp_path / f"out{suffix}")
         table = pd.read_csv(tmp_path / f"out{suffix}", sep=separator)
-        assert list(table) == ["file", "task", "onset", "offset", "label", "probability"]
+        assert list(table) == ["file", "task", "onset", "offset", "label", "probability", "trust"]
         assert (table["task"] == "sound_events").sum() == 2 * len(events)
         assert (table["task"] == "event_tags").sum() == 2
 

@@ -142,6 +142,11 @@ def test_trust_is_read_from_the_runs_thresholds(finished_run, tmp_path, capsys):
     predict_files(run, [tmp_path / "a.wav"])
     answer = json.loads(capsys.readouterr().out)
     assert (answer["digit"]["trust"], answer["speaker"]["trust"]) == (0.9, None)
+    predict_files(run, [tmp_path / "a.wav"], out=tmp_path / "all.csv")
+    table = pd.read_csv(tmp_path / "all.csv").set_index("task")
+    assert table["trust"].loc["digit"] == 0.9 and table["trust"].isna()["speaker"]
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == answer and f"wrote {tmp_path / 'all.csv'}" in printed.err
     (run / "thresholds.json").write_text("{")
     with pytest.raises(UserError, match=r"thresholds\.json is damaged"):
         predict_files(run, [tmp_path / "a.wav"])
