@@ -86,7 +86,9 @@ def _add(
         if audible:
             media, content = playable(np.asarray(heard[number])[: int(valid[number])], frontend.sample_rate)
             sound = f"data:{media};base64,{base64.b64encode(content).decode()}"
-        drawn = figures.clip_features(features[number][mask[number]], frontend.frame_period_s, frontend.frequencies_hz)
+        own = features[number][mask[number]]
+        limits = row.setdefault("limits", (float(own.min()), float(own.max())))  # of the clip as it is, the first
+        drawn = figures.clip_features(own, frontend.frame_period_s, frontend.frequencies_hz, limits)
         picture = f"data:image/png;base64,{base64.b64encode(drawn).decode()}"
         row["versions"].append({"title": title, "sound": sound, "picture": picture})
 

@@ -122,17 +122,23 @@ def score_bars(scores: dict[str, dict[str, float]], metrics: dict[str, str]) -> 
         return png(figure)
 
 
-def clip_features(features: np.ndarray, seconds_per_frame: float, frequencies_hz: np.ndarray | None = None) -> bytes:
+def clip_features(
+    features: np.ndarray,
+    seconds_per_frame: float,
+    frequencies_hz: np.ndarray | None = None,
+    limits: tuple[float, float] | None = None,
+) -> bytes:
     """Draws the features of one clip.
 
     Args:
         features: float (frames, bins); (frames, bins, channels) is a picture with values from 0 to 1.
         seconds_per_frame: hop of the front end.
         frequencies_hz: of the bins, rising; None where they are no frequencies.
+        limits: least and largest value of the scale, so that pictures can be compared; None: those of the features.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=_CLIP_SIZE)
-        draw_features(figure.subplots(), features, seconds_per_frame, frequencies_hz)
+        draw_features(figure.subplots(), features, seconds_per_frame, frequencies_hz, limits)
         return png(figure)
 
 
@@ -150,20 +156,27 @@ def clip_attention(weights: np.ndarray) -> bytes:
         return png(figure)
 
 
-def draw_features(place: Axes, values: np.ndarray, seconds_per_frame: float, frequencies_hz: np.ndarray | None) -> None:
+def draw_features(
+    place: Axes,
+    values: np.ndarray,
+    seconds_per_frame: float,
+    frequencies_hz: np.ndarray | None,
+    limits: tuple[float, float] | None = None,
+) -> None:
     """Draws features on axes, time from left to right; see `clip_features`."""
+    low, high = limits if limits and limits[0] < limits[1] else (None, None)
     if values.ndim == 3:
         place.imshow(values.transpose(1, 0, 2), origin="lower", aspect="auto", cmap="gray", vmin=0, vmax=1)
         place.set(xlabel="column", ylabel="row")
     elif values.shape[1] == 1:
         place.plot(np.arange(len(values)) * seconds_per_frame, values[:, 0], color=COLORS[0], linewidth=0.4)
-        place.set(xlabel="s", ylabel="envelope")
+        place.set(xlabel="s", ylabel="envelope", ylim=(low, high))
     elif len(values) == 1:
         place.plot(values[0], color=COLORS[0], linewidth=0.8)
-        place.set(xlabel="value", ylabel="normalised")
+        place.set(xlabel="value", ylabel="normalised", ylim=(low, high))
     else:
         extent = (0, len(values) * seconds_per_frame, -0.5, values.shape[1] - 0.5)
-        place.imshow(values.T, origin="lower", aspect="auto", cmap="magma", extent=extent)
+        place.imshow(values.T, origin="lower", aspect="auto", cmap="magma", extent=extent, vmin=low, vmax=high)
         place.set(xlabel="s", ylabel="bin")
         if frequencies_hz is not None:
             ticks = frequency_ticks(frequencies_hz)
