@@ -23,12 +23,13 @@ from mtl_tf.study.results import load_rows
 from mtl_tf.study.session import Study
 from mtl_tf.study.settings import BETTER
 from mtl_tf.study.tables import MOST_CLASSES, class_changes, costs, first_setting, mean_history, plain_cells
-from mtl_tf.study.words import points, several
+from mtl_tf.study.words import INTERVALS, points, several
 from mtl_tf.tables import write_table
 from mtl_tf.tasks.metrics import metric_title
 
 _MOST_CORRELATIONS = 8
 _FEW_GROUPS = 10
+_NOT_ALWAYS = ("p_value_folds", "minimum_detectable", "control_gain", "noise_gain")  # columns that may be empty
 _SAMPLES = 10_000
 
 
@@ -68,6 +69,7 @@ def write_report(
     corpora = {name: corpora_of(study.config, name) for name in study_tasks(study.config)}
     changes = count_partner_classes(class_changes(study.folder, table), division)
     write_table(changes, study.folder / files.CLASSES)
+    largest = changes.head(MOST_CLASSES)
     done = table[table["status"] == "completed"]
     page = environment.get_template("study.html.j2").render(
         study=study,
@@ -85,6 +87,8 @@ def write_report(
         answers=summarize(gains),
         maps=heat_maps(gains),
         most_rows=figures.MOST_ROWS,
+        words_on_intervals=INTERVALS,
+        measured=[name for name in _NOT_ALWAYS if np.isfinite(gains[name].astype(float)).any()] if len(gains) else [],
         controlled=gains["control_gain"].notna().any() if len(gains) else False,
         forest=_inline(figures.forest(gains)) if len(gains) else "",
         over_pairs=over_all_pairs(first, study.config.study.same_within),
@@ -110,7 +114,8 @@ def write_report(
             )
             if len(own)
         },
-        changes=changes.head(MOST_CLASSES).to_dict("records"),
+        changes=largest.to_dict("records"),
+        change_intervals=bool(((largest["low"] > -1) | (largest["high"] < 1)).any()),
         untold=[row for row in gains.to_dict("records") if row["verdict"] == UNSURE],
         few_groups=sorted({row["task"] for row in gains.to_dict("records") if row["n_groups"] < _FEW_GROUPS}),
         finite=lambda value: value is not None and bool(np.isfinite(value)),

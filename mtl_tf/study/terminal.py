@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mtl_tf.study import names as files
+from mtl_tf.study.gains import UNSURE
 from mtl_tf.study.results import load_rows
-from mtl_tf.study.words import points, several
+from mtl_tf.study.words import INTERVALS, points, several
 
 
 def print_answers(folder: Path) -> None:
@@ -28,6 +29,8 @@ def print_answers(folder: Path) -> None:
             partners = several(row.partners) + with_model
             table.add_row(row.task, partners, f"{100 * row.alone:.1f}", points(row.gain), interval, row.verdict)
         console.print(table)
+        if ((gains["verdict"] == UNSURE) & ((gains["low"] > 0) | (gains["high"] < 0))).any():
+            console.print(INTERVALS)
     if (folder / files.CORPORA).is_file():
         title = "From one corpus to another: score on its test clips, and beside its own network, in points (95 %)"
         table = _table(title, "task", "learned from", "tested on", "score", "gain", "interval")

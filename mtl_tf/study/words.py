@@ -1,5 +1,9 @@
 """How a study writes differences and sets of tasks."""
 
+INTERVALS = (
+    "Each interval is of its row alone. A verdict heeds how many rows there are (Holm's correction), as one of many "
+    "intervals leaves out zero by chance. So an interval may leave out zero where the verdict is 'cannot be told'."
+)
 _MOST_NAMES = 3
 
 

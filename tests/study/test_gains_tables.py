@@ -5,7 +5,9 @@ import json
 import pandas as pd
 import pytest
 
+from mtl_tf.study import names as files
 from mtl_tf.study.tables import class_changes, costs
+from mtl_tf.study.terminal import print_answers
 
 SPEECH = {"alone": (0.4, 0.6, 0.5), "together": (0.7, 0.7, 0.7)}
 
@@ -56,3 +58,12 @@ def test_a_shared_network_is_held_against_single_ones(tmp_path):
     )  # of cells that were trained before these were measured
     (row,) = costs(older, ["events", "word"]).to_dict("records")
     assert row["parameters_of_singles"] == 40 and pd.isna(row["answer_ms"])
+
+
+@pytest.mark.parametrize(("high", "explained"), [(-0.01, True), (0.01, False)])
+def test_an_interval_without_zero_and_without_a_verdict_is_explained(tmp_path, capsys, high, explained):
+    row = {"task": "word", "partners": "events", "model": "", "alone": 0.9, "gain": -0.1, "low": -0.2, "high": high}
+    pd.DataFrame([row | {"verdict": "cannot be told"}]).to_csv(tmp_path / files.GAINS, index=False)
+    print_answers(tmp_path)
+    printed = capsys.readouterr().out
+    assert "cannot be told" in printed and ("Holm" in printed) == explained
