@@ -142,15 +142,38 @@ def test_a_file_that_lacks_a_section_is_explained(tmp_path):
 
 
 def test_help_explains_every_key():
-    text = help_text()
+    text = help_text(["all"])
     assert max(map(len, text.splitlines())) <= 120
     for key in RunConfig.model_fields:
         assert f"  {key}" in text
     for group in compose.GROUPS:
         for choice in config_files.choices(group):
             assert choice in text
+    for group in ("frontend", "model", "augment"):
+        for choice in config_files.choices(group):
+            place = f"{group}.{choice}" if group == "augment" else group
+            section = text[text.index(f"Keys of {group}={choice}:") :].split("\n\n")[0]
+            for key in set(config_files.shipped_options(group, choice)) - {"name"}:
+                assert f"\n  {place}.{key}=" in section, f"configs/{group}/{choice}.yaml does not say what {key} is"
     assert "hop_length=160\n      step between frames, in samples" in text
     assert "  resume=true\n" in text
+
+
+def test_help_alone_is_a_page_or_two_and_says_how_to_see_more():
+    text = help_text()
+    assert len(text.splitlines()) < 100 and max(map(len, text.splitlines())) <= 120
+    for key, field in RunConfig.model_fields.items():
+        assert f"  {key}" in text or key in ("frontend", "model", "augment", "published"), field
+    assert "training --help" in text and "training.epochs" not in text
+    narrow = help_text(["training", "augment=[warp,noise]"])
+    assert {line.strip().split(".")[0] for line in narrow.splitlines() if re.match(r"  [\w.]+=", line)} == {
+        "training",
+        "augment",
+    }
+    assert "  training.epochs=" in narrow and "  augment.warp.tempo=0.1\n" in narrow
+    for wrong, hint in (("trainig", "training"), ("model=crn", "crnn"), ("augment=[wrap]", "warp")):
+        with pytest.raises(UserError, match=f"Did you mean {hint}"):
+            help_text([wrong])
 
 
 def test_help_on_an_experiment_shows_its_values_and_no_other_model():

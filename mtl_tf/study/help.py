@@ -22,4 +22,4 @@ def help_text(arguments: Sequence[str] = ()) -> str:
         ]
     lines += ["  study_dir=studies", "      where the folders of studies are written"]
     lines += ["  resume=true", "      carry on the latest study over the same runs"]
-    return "\n".join([*lines, "", "All other keys are those of a run; scripts/train.py --help lists them."])
+    return "\n".join([*lines, "", "All other keys are those of a run; scripts/train.py all --help lists them."])
