@@ -8,9 +8,10 @@ from typing import get_args
 
 import pandas as pd
 import yaml
+from pydantic import ValidationError
 
 from mtl_tf.compose import RESERVED, compose
-from mtl_tf.config import AuditConfig, UnusableClip
+from mtl_tf.config import AuditConfig, CorpusConfig, UnusableClip
 from mtl_tf.config_files import choices, config_dirs
 from mtl_tf.corpora import KINDS, corpus_names, open_corpus
 from mtl_tf.corpora.table import ALIASES
@@ -41,8 +42,8 @@ def begin(arguments: Sequence[str]) -> str:
     """Looks at a corpus, says what is there, and writes corpus, tasks and experiment.
 
     Args:
-        arguments: a folder or table, `KEYS`, and `columns.file=COLUMN` and the like; `task` may be given several times
-            or as a list. `corpora.NAME.` may stand before a key, as messages have it.
+        arguments: a folder or table, `KEYS`, `columns.file=COLUMN` and the like, and `patterns.COLUMN=EXPRESSION`;
+            `task` may be given several times or as a list. `corpora.NAME.` may stand before a key, as messages have it.
 
     Returns:
         The name of the experiment.
@@ -52,8 +53,9 @@ def begin(arguments: Sequence[str]) -> str:
     """
     arguments = [re.sub(r"^corpora\.\w+\.(?=\w+(\.\w+)?=)", "", argument) for argument in arguments]
     asked = [text for argument in arguments if argument.startswith("task=") for text in _listed(argument[5:])]
+    patterns = tuple(text.partition("=")[0] for text in arguments if re.match(r"patterns\.\w+=", text))
     values, places = read_arguments(
-        [text for text in arguments if not text.startswith("task=")], (*KEYS, *COLUMNS), files=True
+        [text for text in arguments if not text.startswith("task=")], (*KEYS, *COLUMNS, *patterns), files=True
     )
     name = _checked_name(values, places)
     own = Path(values.get("config_dir", DEFAULT_DIR))
@@ -63,6 +65,7 @@ def begin(arguments: Sequence[str]) -> str:
     table: dict[str, object] = {"columns": columns} if columns else {}
     table |= {"audio_dir": values["audio_dir"]} if "audio_dir" in values else {}
     options = describe_place(Path(places[0]).expanduser(), name, levels, table)
+    options = _with_patterns(options, {key.partition(".")[2]: values[key] for key in patterns})
     corpus = open_corpus(name, options)
     manifest, _ = prepare_corpus(corpus, None, prepared, AuditConfig())
     print_audit(corpus, manifest, prepared / name)
@@ -114,6 +117,20 @@ def begin(arguments: Sequence[str]) -> str:
         say(f"wrote {path}")
     say(f"next: python scripts/train.py experiment={name} config_dir={own}")
     return name
+
+
+def _with_patterns(options: CorpusConfig, patterns: dict[str, str]) -> CorpusConfig:
+    """Adds the columns that stand in the names of files.
+
+    Raises:
+        UserError: one is no regular expression.
+    """
+    if not patterns:
+        return options
+    try:
+        return CorpusConfig(**options.model_dump(exclude_unset=True), patterns=patterns)
+    except ValidationError as error:
+        raise UserError(f"patterns.{error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
 
 
 def _write(texts: dict[str, str], folder: Path) -> list[Path]:

@@ -92,6 +92,18 @@ def test_columns_of_a_table_become_tasks_and_speakers_keep_the_test_apart(tmp_pa
     assert {name: task.closed_set for name, task in who.tasks.items()} == {"who_speaker": True}
 
 
+def test_speakers_in_the_names_of_files_keep_the_test_apart(tmp_path, capsys):
+    write_tones(tmp_path / "words", ("yes", "no"), count=12)
+    for path in (tmp_path / "words").rglob("*.wav"):
+        path.rename(path.with_name(f"s{int(path.stem) % 6}_take{path.stem}.wav"))
+    begin([str(tmp_path / "words"), "name=words", "patterns.speaker=^(?:yes|no)/(s[0-9]+)_"])
+    assert "6 speakers" in capsys.readouterr().err
+    config = compose(["experiment=words", "config_dir=my_configs"])
+    assert config.corpora["words"].patterns == {"speaker": "^(?:yes|no)/(s[0-9]+)_"}
+    assert config.corpora["words"].split.strategy == "grouped_k_fold"
+    assert config.tasks["words"].classes == ["no", "yes"]
+
+
 def test_nothing_is_overwritten_without_force(tmp_path):
     write_tones(tmp_path / "beeps", ("high", "low"))
     begin([str(tmp_path / "beeps"), "name=beeps"])
@@ -116,6 +128,8 @@ def test_nothing_is_overwritten_without_force(tmp_path):
         (["beeps/high", "name=x"], "holds 10 audio files and no class folders"),
         (["beeps/high/0.wav", "name=x"], "is no table; give a folder"),
         (["empty", "name=x"], "holds no WAV, FLAC, OGG or MP3"),
+        (["beeps", "name=x", "patterns.speaker=(x"], r"patterns.speaker: \(x is no regular expression"),
+        (["beeps", "name=x", "patterns.speaker=([0-9]+)_take"], "patterns.speaker: .* fits no path, such as"),
         (["beeps", "name=x", "forse=true"], "unknown argument forse=true. Did you mean force"),
     ],
 )
