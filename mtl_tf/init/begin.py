@@ -10,8 +10,9 @@ import pandas as pd
 import yaml
 from pydantic import ValidationError
 
-from mtl_tf.compose import RESERVED, compose
+from mtl_tf.compose import compose
 from mtl_tf.config import AuditConfig, CorpusConfig, UnusableClip
+from mtl_tf.config_checks import RESERVED
 from mtl_tf.config_files import choices, config_dirs
 from mtl_tf.corpora import KINDS, corpus_names, open_corpus
 from mtl_tf.corpora.table import ALIASES
