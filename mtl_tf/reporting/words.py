@@ -120,10 +120,11 @@ def check_thresholds(
 
     Returns:
         The thresholds of every task, if any has some, with the shares `test_answered` and `test_right` (None: of
-        nothing).
+        nothing). Of several with the same probability, that with the largest share of right answers.
     """
     checked = {}
-    for task, entries in thresholds.items():
+    for task, found in thresholds.items():
+        entries = list({entry["min_probability"]: entry for entry in found}.values())
         rows = predictions[predictions["task"] == task]
         right = rows["label"] == rows["predicted"]
         sure = [rows["probability"] >= entry["min_probability"] for entry in entries]

@@ -224,6 +224,8 @@ def test_thresholds_are_held_to_test_clips():
     assert second["test_answered"] == 0 and second["test_right"] is None
     assert check_thresholds({"a": entries, "b": []}, predictions)["b"] == []
     assert check_thresholds({"a": [], "b": []}, predictions) == {}
+    alike = [entries[0] | {"share_right": share} for share in (0.9, 0.95)]
+    assert [entry["share_right"] for entry in check_thresholds({"a": alike}, predictions)["a"]] == [0.95]
 
 
 def test_speakers_are_not_listed_where_they_are_the_classes():
