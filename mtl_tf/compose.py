@@ -16,8 +16,8 @@ from mtl_tf.config_files import (
     SEVERAL,
     check_own_files,
     choices,
+    chosen_names,
     config_dirs,
-    nearby_hint,
     shipped_choices,
     shipped_options,
 )
@@ -180,22 +180,10 @@ def _check_section(key: str) -> None:
 
 def _choose(key: str, override: Override, dirs: Sequence[Path]) -> str:
     """Makes Hydra's override of a group choice, with the path of each file."""
-    known, text = choices(key, dirs), override.text
+    known = choices(key, dirs)
     if override.removes:
         raise UserError(f"~{key}: a run needs it; give {key}=NAME. Known: {', '.join(known)}")
-    if text.count("[") != text.count("]"):
-        raise UserError(f"{key}={text}: brackets do not match")
-    names = [Path(name.strip()).name for name in text.strip("[]{}").split(",") if name.strip()]
-    for name in names:
-        if name not in known:
-            own = " scripts/init.py makes one of your own folder or table." if key in ("corpus", "task") else ""
-            hint = nearby_hint(key, name) or nearest_hint(name, known) + own
-            raise UserError(f"no {key} is called {name}.{hint}")
-        if names.count(name) > 1:
-            raise UserError(f"{key}={text}: {name} is there {names.count(name)} times; give it once")
-    paths = [known[name] for name in names]
-    if (not paths and key != "augment") or (len(paths) > 1 and key not in SEVERAL):
-        raise UserError(f"{key}={text}: give one{' or more' if key in SEVERAL else ''} of {', '.join(known)}")
+    paths = [known[name] for name in chosen_names(key, override.text, dirs)]
     return f"{key}=[{','.join(paths)}]" if key in SEVERAL else f"{key}={paths[0]}"
 
 

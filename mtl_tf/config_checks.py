@@ -6,7 +6,7 @@ from collections.abc import Collection
 import yaml
 
 from mtl_tf.config import RunConfig
-from mtl_tf.config_files import CONFIG_DIR, choices, shipped_options
+from mtl_tf.config_files import CONFIG_DIR, choices, shipped_choices, shipped_options
 from mtl_tf.errors import UserError, nearest_hint
 from mtl_tf.tasks.metrics import TRACKED, metrics_of
 
@@ -36,8 +36,13 @@ def check_augment_keys(entries: dict) -> None:
         UserError: names the first of them.
     """
     for name, values in entries.items():
+        if not isinstance(values, dict):
+            raise UserError(f"augment.{name}={values}: give keys of it one by one, as in augment.{name}.prob=0.5")
         if "name" not in values:
             continue  # the schema says that it was not chosen
+        known = shipped_choices("augment")
+        if values["name"] not in known:
+            raise UserError(f"augment.{name}.name is {values['name']!r}.{nearest_hint(str(values['name']), known)}")
         keys = shipped_options("augment", values["name"])
         for key in values.keys() - keys:
             full = [f"augment.{name}.{known}" for known in keys]
@@ -107,6 +112,10 @@ def check_references(config: RunConfig) -> None:
         for name in given:
             if name not in config.tasks:
                 raise UserError(f"{key} names the task {name}.{nearest_hint(name, config.tasks)}")
+    layers = [entry.name for entry in config.augment.values()]
+    for name, entry in config.augment.items():
+        if layers.count(entry.name) > 1:
+            raise UserError(f"augment.{name} is {entry.name}, and another is, too; give one of them")
     for name in config.training.loss_weights:
         if name not in config.tasks and name not in choices("task"):
             raise UserError(f"training.loss_weights names the task {name}.{nearest_hint(name, config.tasks)}")

@@ -52,6 +52,33 @@ def choices(group: str, dirs: Sequence[Path] | None = None) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def chosen_names(group: str, text: str, dirs: Sequence[Path]) -> list[str]:
+    """Reads which choices of a group are typed.
+
+    Args:
+        group: such as `task`.
+        text: a name, or in groups of `SEVERAL` a list; folders before a name need not be there.
+        dirs: folders, see `config_dirs`.
+
+    Raises:
+        UserError: there is no such choice, one is named twice, or they are too many or none.
+    """
+    known = choices(group, dirs)
+    if text.count("[") != text.count("]"):
+        raise UserError(f"{group}={text}: brackets do not match")
+    names = [Path(name.strip()).name for name in text.strip("[]{}").split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            own = " scripts/init.py makes one of your own folder or table." if group in ("corpus", "task") else ""
+            hint = nearby_hint(group, name) or nearest_hint(name, known) + own
+            raise UserError(f"no {group} is called {name}.{hint}")
+        if names.count(name) > 1:
+            raise UserError(f"{group}={text}: {name} is there {names.count(name)} times; give it once")
+    if (not names and group != "augment") or (len(names) > 1 and group not in SEVERAL):
+        raise UserError(f"{group}={text}: give one{' or more' if group in SEVERAL else ''} of {', '.join(known)}")
+    return names
+
+
 def nearby_hint(group: str, name: str) -> str:
     """Says which folder here holds a configuration that `config_dir` does not name; empty where none does."""
     for path in sorted(Path().glob(f"*/{group}/{glob.escape(name)}.yaml")):

@@ -47,12 +47,14 @@ def read_arguments(
         The keys with their values, and the files.
 
     Raises:
-        UserError: an unknown key, one without its value, or a word that is neither key nor file.
+        UserError: an unknown key, one without its value or given twice, or a word that is neither key nor file.
     """
     values, words, waiting = {}, [], list(arguments)
     while waiting:
         argument = waiting.pop(0)
         key, separator, value = argument.removeprefix("--").partition("=")
+        if key in values and key in known and (separator or argument.startswith("--")):
+            raise UserError(f"{key} is given twice; give it once")
         if argument.startswith("--") and key in flags and not separator:
             values[key] = ""
         elif argument.startswith("--") and key in known and not separator:
@@ -71,6 +73,17 @@ def read_arguments(
                 hint = f" Did you mean {known[0]}={argument}?"
             raise UserError(f"unknown argument {argument}.{hint}")
     return values, words
+
+
+def refuse_words(arguments: Sequence[str]) -> None:
+    """Refuses words before `--help` of a script whose help is one page.
+
+    Raises:
+        UserError: says whose help takes them.
+    """
+    for word in arguments:
+        if "=" not in word and word[:1] not in "~-":
+            raise UserError(f"{word} --help: give --help alone; scripts/train.py {word} --help lists keys of a run")
 
 
 def _expanded(value: str) -> str:

@@ -12,7 +12,7 @@ A table is CSV, TSV, Parquet or JSON lines, with a column file (or file_name, fi
 Columns start and end (in seconds), speaker, split and fold are known by these names, or named with columns.start=COLUMN
 and the like. audio_dir is where the table's files are, if not beside it. levels names what folders within
 folders stand for, from the outermost, as in levels=[speaker,label]. patterns.speaker='([0-9]+)_' makes a column of
-what a regular expression finds in the names of files; its first group is the value.
+what a regular expression finds in the paths of files below the folder; its first group is the value.
 """
 
 from mtl_tf.command_line import run_command

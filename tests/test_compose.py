@@ -159,21 +159,82 @@ def test_help_explains_every_key():
     assert "  resume=true\n" in text
 
 
+def keys_in(text):
+    return {line.strip().split("=")[0] for line in text.splitlines() if re.match(r"  [a-z]\S*=", line)}
+
+
 def test_help_alone_is_a_page_or_two_and_says_how_to_see_more():
     text = help_text()
     assert len(text.splitlines()) < 100 and max(map(len, text.splitlines())) <= 120
-    for key, field in RunConfig.model_fields.items():
-        assert f"  {key}" in text or key in ("frontend", "model", "augment", "published"), field
-    assert "training --help" in text and "training.epochs" not in text
-    narrow = help_text(["training", "augment=[warp,noise]"])
-    assert {line.strip().split(".")[0] for line in narrow.splitlines() if re.match(r"  [\w.]+=", line)} == {
-        "training",
-        "augment",
+    assert {"recipe", "protocol", "seed", "quiet"} <= keys_in(text)
+    assert not any("." in key for key in keys_in(text)) and "training --help" in text
+    for section in ("corpora.NAME.", "tasks.NAME.", "audit.", "split.", "pipeline.", "training.", "study."):
+        assert f"\n  {section} " in text
+
+
+def test_help_shows_the_keys_that_are_asked_for():
+    assert {key.split(".")[0] for key in keys_in(help_text(["training", "split.seed"]))} == {"training", "split"}
+    assert keys_in(help_text(["seed"])) == {"seed"}
+    assert {key.rpartition(".")[0] for key in keys_in(help_text(["augment=[warp,noise]", "model=crnn"]))} == {
+        "augment.warp",
+        "augment.noise",
+        "model",
     }
-    assert "  training.epochs=" in narrow and "  augment.warp.tempo=0.1\n" in narrow
-    for wrong, hint in (("trainig", "training"), ("model=crn", "crnn"), ("augment=[wrap]", "warp")):
-        with pytest.raises(UserError, match=f"Did you mean {hint}"):
-            help_text([wrong])
+    own = help_text(["experiment=fsdd", "training", "training.epochs=7"])
+    assert "  training.epochs=7\n" in own and {key.split(".")[0] for key in keys_in(own)} == {"training"}
+    assert "tasks.speaker.closed_set" in keys_in(help_text(["experiment=fsdd", "tasks"]))
+    changed = help_text(["experiment=fsdd", "augment=[warp]", "augment.warp.tempo=0.07"])
+    assert "  augment.warp.tempo=0.07\n" in changed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trainig"], "no such section of keys. Did you mean training"),
+        (["trainig", "experiment=fsdd"], "no such section of keys. Did you mean training"),
+        (["model"], "model --help: give model=NAME. Known: alexnet"),
+        (["model=crn"], "no model is called crn. Did you mean crnn"),
+        (["model=[crnn,cab_cnn]"], "give one of"),
+        (["augment=[warp,warp]"], "is there 2 times"),
+        (["modle=crnn"], "modle=crnn --help: Did you mean model"),
+        (["task=[digit]"], "give experiment=NAME, too"),
+        (["all", "training"], "leave the other words away"),
+    ],
+)
+def test_mistakes_before_help_are_named(arguments, message):
+    with pytest.raises(UserError, match=message.replace("[", r"\[")):
+        help_text(arguments)
+
+
+def test_help_knows_files_of_ones_own(tmp_path):
+    (tmp_path / "own" / "augment").mkdir(parents=True)
+    (tmp_path / "own" / "model").mkdir()
+    (tmp_path / "own" / "augment" / "my_warp.yaml").write_text("# @package augment.my_warp\nname: warp\nprob: 0.9\n")
+    (tmp_path / "own" / "model" / "narrow.yaml").write_text("# Few filters.\nname: crnn\nfilters: [8, 8]  # few\n")
+    chosen = ["augment=[my_warp]", f"config_dir={tmp_path / 'own'}"]
+    for arguments in (chosen, [*chosen, "experiment=fsdd"]):
+        text = help_text(arguments)
+        assert "  augment.my_warp.prob=0.9\n" in text and "augment.my_warp.semitones=" in text
+    narrow = help_text(["model=narrow", f"config_dir={tmp_path / 'own'}"])
+    assert "  model.filters=[8, 8]\n      few" in narrow and "model.recurrent_units=64" in narrow
+    with pytest.raises(UserError, match=r"augment\.\w+ is warp, and another is, too"):
+        compose.compose(["experiment=fsdd", "augment=[warp,my_warp]", f"config_dir={tmp_path / 'own'}"])
+    (tmp_path / "own" / "augment" / "my_warp.yaml").write_bytes("name: warp # caf\u00e9".encode("latin-1"))
+    for arguments in (chosen, ["all", chosen[1]]):
+        with pytest.raises(UserError, match=r"my_warp\.yaml is no YAML"):
+            help_text(arguments)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("augment.foo.name=wrap", "augment.foo.name is 'wrap'. Did you mean warp"),
+        ("augment.warp=3", "augment.warp=3: give keys of it one by one"),
+    ],
+)
+def test_augmentations_that_are_none_are_named(argument, message):
+    with pytest.raises(UserError, match=message):
+        compose.compose(["experiment=fsdd", argument])
 
 
 def test_help_on_an_experiment_shows_its_values_and_no_other_model():

@@ -47,21 +47,21 @@ class OwnCorpus(Corpus):
             root: the corpus folder.
 
         Raises:
-            UserError: a pattern fits no path; see also `read`.
+            UserError: a pattern finds nothing in any path; see also `read`.
         """
         rows = self.read(root)
         for column, pattern in self.options.patterns.items():
             key = f"corpora.{self.name}.patterns.{column}"
             if column in RESERVED - {"speaker", "session", "split"}:
                 raise UserError(f"{key}: the project has a column of that name; give another, such as {column}_")
-            found = [re.search(pattern, str(row["path"])) for row in rows]
+            matches = [re.search(pattern, str(row["path"])) for row in rows]
+            found = [None if match is None else match[1] if match.re.groups else match[0] for match in matches]
             if rows and not any(found):
-                raise UserError(f"{key}: {pattern} fits no path, such as {rows[0]['path']}")
-            for row, match in zip(rows, found, strict=True):
-                value = None if match is None else match[1] if match.re.groups else match[0]
-                if column == "fold" and value is not None and not value.isdecimal():
+                raise UserError(f"{key}: {pattern} finds nothing in any path, such as {rows[0]['path']}")
+            for row, value in zip(rows, found, strict=True):
+                if column == "fold" and value and not value.isdecimal():
                     raise UserError(f"{key}: a fold is a number, and {pattern} finds {value} in {row['path']}")
-                if value is not None:
+                if value:
                     row[_OURS.get(column, column)] = value
         return rows
 

@@ -101,8 +101,8 @@ def _usual_names(splits: pd.Series, corpus: str) -> pd.Series:
     if len(unknown):
         counts = ", ".join(f"{name!r} ({count} clips)" for name, count in unknown.value_counts().items())
         raise UserError(
-            f"corpus {corpus}: official_split is {counts}, which is none of {', '.join(SPELLINGS)}; let the reader say "
-            "train, validation or test"
+            f"corpus {corpus}: official_split is {counts}, which is none of {', '.join(SPELLINGS)}; the column, or "
+            "what reads it, has to say train, validation or test"
         )
     return found.map(SPELLINGS).astype("string")
 

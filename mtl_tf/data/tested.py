@@ -119,7 +119,7 @@ def validated_by(rows: pd.DataFrame, split: SplitConfig, division: pd.DataFrame)
 
 
 def note_known_speakers(manifest: pd.DataFrame, division: pd.DataFrame, config: RunConfig, notes: list[str]) -> None:
-    """Notes how many test clips of a random division are of speakers that training hears.
+    """Notes that test clips of a random division are of speakers that training hears.
 
     Args:
         manifest: all clips of the run.
@@ -128,17 +128,16 @@ def note_known_speakers(manifest: pd.DataFrame, division: pd.DataFrame, config: 
             tasks are not named.
         notes: to add to.
     """
-    random = [name for name, corpus in config.corpora.items() if (corpus.split or config.split).strategy in POOLED]
-    tasks = [
-        name for name, task in config.trained_tasks.items() if not task.closed_set and set(task.labels) & set(random)
-    ]
-    rows = manifest[manifest["corpus"].isin(random) & manifest["speaker"].notna()]
-    speakers = rows["corpus"].astype(str) + "/" + rows["speaker"].astype(str)
-    part = division["split"].loc[rows.index]
-    known = int(speakers[part == TEST].isin(speakers[part == TRAIN]).sum())
-    if known and tasks:
-        new = "; split.strategy=grouped_k_fold tests on new ones" if speakers.nunique() > 1 else ""
+    for name, corpus in config.corpora.items():
+        split = corpus.split or config.split
+        tasks = [task for task, entry in config.trained_tasks.items() if not entry.closed_set and name in entry.labels]
+        speakers = manifest["speaker"][manifest["corpus"] == name].dropna()
+        part = division["split"].loc[speakers.index]
+        if split.strategy not in POOLED or not tasks or not speakers[part == TEST].isin(speakers[part == TRAIN]).any():
+            continue
+        key, count = f"corpora.{name}.split" if corpus.split else "split", speakers.nunique()
+        fewer = f" {key}.num_folds={count}" if count < split.num_folds else ""
         notes.append(
-            f"{known} test clips are of speakers that training hears, so {' and '.join(tasks)} may score less with "
-            f"speakers that are new{new}"
+            f"test clips of {name} are of speakers that training hears, so {' and '.join(tasks)} may score less with "
+            + ("other speakers" if count < 2 else f"others; {key}.strategy=grouped_k_fold{fewer} tests on others")
         )

@@ -54,9 +54,15 @@ def begin(arguments: Sequence[str]) -> str:
     """
     arguments = [re.sub(r"^corpora\.\w+\.(?=\w+(\.\w+)?=)", "", argument) for argument in arguments]
     asked = [text for argument in arguments if argument.startswith("task=") for text in _listed(argument[5:])]
-    patterns = tuple(text.partition("=")[0] for text in arguments if re.match(r"patterns\.\w+=", text))
+    found = {text: re.match(r"(?:--)?(patterns\.\w+)(?:=|$)", text) for text in arguments}
+    for text, match in found.items():
+        if match is None and re.match(r"(--)?patterns?\b", text):
+            raise UserError(f"{text}: give patterns.COLUMN=EXPRESSION, as in patterns.speaker='([0-9]+)_'")
+    patterns = list(dict.fromkeys(match[1] for match in found.values() if match))
     values, places = read_arguments(
-        [text for text in arguments if not text.startswith("task=")], (*KEYS, *COLUMNS, *patterns), files=True
+        [text for text in arguments if not text.startswith("task=")],
+        (*KEYS, *COLUMNS, *patterns),
+        files=True,
     )
     name = _checked_name(values, places)
     own = Path(values.get("config_dir", DEFAULT_DIR))
@@ -66,7 +72,7 @@ def begin(arguments: Sequence[str]) -> str:
     table: dict[str, object] = {"columns": columns} if columns else {}
     table |= {"audio_dir": values["audio_dir"]} if "audio_dir" in values else {}
     options = describe_place(Path(places[0]).expanduser(), name, levels, table)
-    options = _with_patterns(options, {key.partition(".")[2]: values[key] for key in patterns})
+    options = _with_patterns(options, {key.partition(".")[2]: values[key] for key in patterns if key in values})
     corpus = open_corpus(name, options)
     manifest, _ = prepare_corpus(corpus, None, prepared, AuditConfig())
     print_audit(corpus, manifest, prepared / name)

@@ -118,7 +118,7 @@ def _why_no_classes(labels: pd.Series, column: str, asked: bool) -> str:
     if asked:
         return ""
     if column == SPEAKER:
-        return f"{count} speakers, who keep training and test apart"
+        return f"{count} speakers"
     if count > MOST_CLASSES or len(labels) / count < FEWEST_CLIPS:
         return f"{count} values in {len(labels)} clips"
     plain = labels.str.strip()
@@ -244,7 +244,14 @@ def propose_split(manifest: pd.DataFrame) -> tuple[SplitConfig, dict[str, object
         folds = min(MOST_FOLDS, speakers)
         split = SplitConfig(strategy="grouped_k_fold", num_folds=folds, **by_speaker)
         return split, {"fold": 0}, f"fold 0 of {folds}, on speakers that training does not have"
-    return SplitConfig(strategy="random"), {}, "a random fifth of the clips, as no speakers or parts are named"
+    without, named = manifest["path"][manifest[SPEAKER].isna()], manifest[SPEAKER].nunique()
+    if not named:
+        why = "no speakers or parts are named"
+    elif len(without):
+        why = f"{len(without)} of {len(manifest)} clips have no speaker, such as {without.iloc[0]}"
+    else:
+        why = f"{named} speaker{'s are' if named > 1 else ' is'} too few to keep some for the test"
+    return SplitConfig(strategy="random"), {}, f"a random fifth of the clips, as {why}"
 
 
 def propose_lengths(manifest: pd.DataFrame, of_frames: bool = False) -> dict[str, dict[str, object]]:

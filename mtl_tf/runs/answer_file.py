@@ -19,7 +19,7 @@ class AnswerFile:
 
     | suffix | holds |
     |---|---|
-    | `.csv`, `.tsv` | a row per event, and per clip or window of each other task; in seconds |
+    | `.csv`, `.tsv` | a row per event, and per clip or window of other tasks; times in seconds |
     | `.rttm` | a line per event, its label where a speaker's name would be |
     | `.txt` | onset, offset and label of each event, as Audacity reads label tracks |
 

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from mtl_tf.config import StudyConfig
+from mtl_tf.values import refuse_words
 
 
 def help_text(arguments: Sequence[str] = ()) -> str:
@@ -11,7 +12,11 @@ def help_text(arguments: Sequence[str] = ()) -> str:
 
     Args:
         arguments: as typed.
+
+    Raises:
+        UserError: words are among them, which this help does not take.
     """
+    refuse_words(arguments)
     lines = ["Keys of a study, with their defaults (an experiment may set them under study:):"]
     for name, field in StudyConfig.model_fields.items():
         value = field.get_default(call_default_factory=True)

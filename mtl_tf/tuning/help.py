@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mtl_tf.errors import UserError
 from mtl_tf.tuning.dimensions import read_dimensions
 from mtl_tf.tuning.search import known_keys, objective_title, read_search, search_names
+from mtl_tf.values import refuse_words
 
 KEYS = ("workers", "tuning_dir", "finish", "repeats", "worker", "resume")
 FORMS = """\
@@ -28,8 +29,9 @@ def help_text(arguments: Sequence[str] = ()) -> str:
         arguments: as typed.
 
     Raises:
-        UserError: an unknown search, or a value of no known form.
+        UserError: an unknown search, a value of no known form, or words, which this help does not take.
     """
+    refuse_words(arguments)
     lines = [f"Searches (search=NAME): {', '.join(search_names(arguments))}", ""]
     if any(argument.lstrip("~").startswith(("search=", "search.")) for argument in arguments):
         search, fixed, _ = read_search(arguments, KEYS)

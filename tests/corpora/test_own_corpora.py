@@ -58,7 +58,7 @@ def test_patterns_read_columns_from_paths(tmp_path):
     assert table["speaker"].fillna("-").tolist() == ["12", "7", "-"]
     assert table["session"].fillna("-").tolist() == ["take3", "take1", "-"]
     assert table["label"].tolist() == ["dog"] * 3
-    with pytest.raises(UserError, match=r"corpora\.mine\.patterns\.speaker: x fits no path, such as dog/"):
+    with pytest.raises(UserError, match=r"corpora\.mine\.patterns\.speaker: x finds nothing in any path, such as dog/"):
         listed(tmp_path, "folders", patterns={"speaker": "x"})
     table = listed(tmp_path, "folders", patterns={"fold": "take([0-9])"}).set_index("path").sort_index()
     assert table["official_fold"].fillna(-1).tolist() == [3, 1, -1]

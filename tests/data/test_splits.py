@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -209,17 +211,25 @@ def test_a_random_division_says_that_its_test_speakers_train():
         note_known_speakers(table, split_clips(table, setting, 0), setting, notes)
         return notes
 
+    def advice(note):
+        """The keys that a note tells to type."""
+        return dict(re.findall(r"(\S+)=(\w+)", note))
+
     table = manifest()
     (note,) = noted({"strategy": "random", "test_fraction": 0.2}, table, closed=True)
-    assert note.startswith("12 test clips are of speakers that training hears, so t may score less with")
-    assert note.endswith("split.strategy=grouped_k_fold tests on new ones")
-    assert not noted({"strategy": "grouped_k_fold"}, table)
+    assert note.startswith("test clips of c are of speakers that training hears, so t may score less with others")
+    assert advice(note) == {"split.strategy": "grouped_k_fold"} and not noted({"strategy": "grouped_k_fold"}, table)
     assert not noted({"strategy": "random"}, table.assign(speaker=None))
     assert not noted({"strategy": "random"}, table.assign(speaker=table["clip_id"]))
     (note,) = noted({"strategy": "k_fold"}, table.assign(speaker="only"))
-    assert "grouped" not in note
-    two = pd.concat([table, manifest("d").assign(speaker=None)], ignore_index=True)
-    assert not noted({"strategy": "random"}, two, corpora=("c", "d"), own={"c": {"strategy": "grouped_k_fold"}})
+    assert not advice(note)
+    two = table.assign(speaker=[f"s{number % 2}" for number in range(len(table))])
+    (note,) = noted({}, two, own={"c": {"strategy": "random"}})
+    assert advice(note) == {"corpora.c.split.strategy": "grouped_k_fold", "corpora.c.split.num_folds": "2"}
+    kept = {key.rpartition(".")[2]: value for key, value in advice(note).items()}
+    assert not noted({}, two, own={"c": kept})  # what is advised can be done
+    both = pd.concat([table, manifest("d").assign(speaker=None)], ignore_index=True)
+    assert not noted({"strategy": "random"}, both, corpora=("c", "d"), own={"c": {"strategy": "grouped_k_fold"}})
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 
@@ -104,6 +105,23 @@ def test_speakers_in_the_names_of_files_keep_the_test_apart(tmp_path, capsys):
     assert config.tasks["words"].classes == ["no", "yes"]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("(s[0-2])_", "12 of 24 clips have no speaker, such as"),
+        ("_take.*([01])[.]wav", r"\d+ of 24 clips have no speaker, such as (yes|no)/s"),
+        ("take", "1 speaker is too few"),
+    ],
+)
+def test_speakers_that_cannot_be_kept_apart_are_explained(pattern, why, tmp_path, capsys):
+    write_tones(tmp_path / "words", ("yes", "no"), count=12)
+    for path in (tmp_path / "words").rglob("*.wav"):
+        path.rename(path.with_name(f"s{int(path.stem) % 6}_take{path.stem}.wav"))
+    begin([str(tmp_path / "words"), "name=words", f"--patterns.speaker={pattern}"])
+    said = capsys.readouterr().err
+    assert re.search(f"a random fifth of the clips, as {why}", said) and "apart" not in said
+
+
 def test_nothing_is_overwritten_without_force(tmp_path):
     write_tones(tmp_path / "beeps", ("high", "low"))
     begin([str(tmp_path / "beeps"), "name=beeps"])
@@ -129,7 +147,14 @@ def test_nothing_is_overwritten_without_force(tmp_path):
         (["beeps/high/0.wav", "name=x"], "is no table; give a folder"),
         (["empty", "name=x"], "holds no WAV, FLAC, OGG or MP3"),
         (["beeps", "name=x", "patterns.speaker=(x"], r"patterns.speaker: \(x is no regular expression"),
-        (["beeps", "name=x", "patterns.speaker=([0-9]+)_take"], "patterns.speaker: .* fits no path, such as"),
+        (
+            ["beeps", "name=x", "patterns.speaker=([0-9]+)_take"],
+            "patterns.speaker: .* finds nothing in any path, such as",
+        ),
+        (["beeps", "name=x", "patterns.speaker=([0-9]*)x"], "finds nothing in any path"),
+        (["beeps", "name=x", "patterns.a=(g)", "patterns.a=(h)"], "patterns.a is given twice; give it once"),
+        (["beeps", "name=x", "patterns={speaker: x}"], "give patterns.COLUMN=EXPRESSION"),
+        (["beeps", "name=x", "name=y"], "name is given twice; give it once"),
         (["beeps", "name=x", "forse=true"], "unknown argument forse=true. Did you mean force"),
     ],
 )
