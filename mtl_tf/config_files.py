@@ -168,9 +168,8 @@ def corpus_options(name: str, arguments: Sequence[str] = ()) -> CorpusConfig:
     dirs = config_dirs(arguments)
     known = choices("corpus", dirs)
     if name not in known:
-        raise UserError(
-            f"no corpus is called {name}.{nearest_hint(name, known)} scripts/init.py makes one of your own."
-        )
+        hint = nearby_hint("corpus", name) or nearest_hint(name, known) + " scripts/init.py makes one of your own."
+        raise UserError(f"no corpus is called {name}.{hint}")
     path = file_of("corpus", name, dirs)
     try:
         return CorpusConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))

@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+import typing
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,8 +67,17 @@ def keys_of_section(
             if values is None and not field.is_required():
                 value = field.get_default(call_default_factory=True)
             shown = "" if values is None and field.is_required() else f"={as_typed(value)}"
-            lines.append(f"  {before}{name}{shown}\n      {field.description}")
+            taken = _choices_of(field.annotation)
+            known = f" (one of {', '.join(taken)})" if taken else ""
+            lines.append(f"  {before}{name}{shown}\n      {field.description}{known}")
     return lines
+
+
+def _choices_of(kind: object) -> list[str]:
+    """Lists the values of a key that takes one of a few."""
+    if typing.get_origin(kind) is typing.Literal:
+        return [as_typed(value) for value in typing.get_args(kind)]
+    return [value for part in typing.get_args(kind) for value in _choices_of(part)]
 
 
 def keys_of_file(group: str, name: str, values: dict, dirs: Sequence[Path] | None = None) -> list[str]:

@@ -69,6 +69,10 @@ def wrong_value(key: str, problem: Mapping[str, Any]) -> str:
 
     >>> wrong_value("seed", {"input": "x", "msg": "Input should be a valid integer"})
     "seed='x': input should be a valid integer"
+    >>> wrong_value("a", {"input": 1, "msg": "Input should be a valid string", "type": "string_type"})
+    "a=1: input should be a valid string; in a file, text that looks like a number stands in quotes, as in '01'"
     """
+    number = problem.get("type") == "string_type" and isinstance(problem["input"], int | float)
+    quotes = "; in a file, text that looks like a number stands in quotes, as in '01'" if number else ""
     message = problem["msg"].replace("valid tuple", "list")
-    return f"{key}={problem['input']!r}: {message[0].lower()}{message[1:]}"
+    return f"{key}={problem['input']!r}: {message[0].lower()}{message[1:]}{quotes}"

@@ -17,7 +17,7 @@ trap 'rm -f "$log"' EXIT
 run=$(tail -n 1 "$log")
 model=$(.venv/bin/python scripts/export.py "run=$run" name=spoken_digits | tail -n 1)
 echo
-echo "Does learning together help? Each task alone and all together, from two seeds. Four epochs and two seeds are a first look, no study:"
+echo "Does learning together help? Each task alone and all together, from two seeds. Four epochs and two seeds are a first look, no study. After so few epochs, scores are far below those above:"
 .venv/bin/python scripts/compare.py experiment=spoken_digits seeds=2 "sets=[alone,all]" "controls=[]" \
     training.epochs=4 "$@" | tee "$log"
 study=$(tail -n 1 "$log")

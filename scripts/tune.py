@@ -8,7 +8,7 @@ Usage: scripts/tune.py experiment=NAME search=NAME [tuner=hyperband|bayesian|ran
 
 Writes tuning/NAME/<time>/ with trials.csv, best.yaml and report.html, and prints that folder as its last line. The same
 command carries on a search that was interrupted. The test split is opened once, by finish=DIR, which also writes
-best_experiment.yaml. Needs keras-tuner: pip install "mtl-tf[tune]".
+best_experiment.yaml. Needs keras-tuner: pip install -c constraints.txt -e ".[tune]".
 """
 
 from mtl_tf.command_line import run_command

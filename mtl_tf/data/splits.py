@@ -93,9 +93,10 @@ def split_clips(manifest: pd.DataFrame, config: RunConfig, fold: int, notes: lis
     again = manifest["recording"].isin(tested) & ~result["split"].isin([TEST, UNUSED])
     if again.any():
         result.loc[again, "split"] = UNUSED
+        several = int(again.sum()) > 1
         notes.append(
-            f"{again.sum()} clip{'s take' if again.sum() > 1 else ' takes'} no part: the same recording as a test "
-            f"clip, such as {manifest['path'][again].iloc[0]}"
+            f"{again.sum()} clip{'s take' if several else ' takes'} no part, being the same recording as a test clip: "
+            f"{'such as ' * several}{manifest['path'][again].iloc[0]}"
         )
     assert_disjoint(manifest, result, config, columns)
     return result

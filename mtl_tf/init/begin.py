@@ -26,7 +26,6 @@ from mtl_tf.init.propose import doubts, propose_lengths, propose_split, propose_
 from mtl_tf.init.texts import corpus_text, experiment_text, task_text
 from mtl_tf.progress import say
 from mtl_tf.reporting.tables import print_audit
-from mtl_tf.runs.walk import prepare
 from mtl_tf.tables import read_table
 from mtl_tf.values import read_arguments
 
@@ -66,6 +65,9 @@ def begin(arguments: Sequence[str]) -> str:
     )
     name = _checked_name(values, places)
     own = Path(values.get("config_dir", DEFAULT_DIR))
+    there = [str(path) for group in ("corpus", "experiment") if (path := own / group / f"{name}.yaml").exists()]
+    if there and values.get("force", "false") != "true":
+        raise UserError(_refusal(there))
     prepared = Path(values.get("prepared_dir", "prepared"))
     levels = _listed(values["levels"]) if "levels" in values else None
     columns = {key.partition(".")[2]: values[key] for key in COLUMNS if key in values}
@@ -86,7 +88,7 @@ def begin(arguments: Sequence[str]) -> str:
     )
     taken = {*choices("task", config_dirs()), *RESERVED, *_others(own, name)}
     tasks, left = propose_tasks(usable, asked, name, taken)
-    split, division, sentence = propose_split(usable)
+    split, division, sentence = propose_split(usable, all(task.classes is None for task in tasks))
     options = options.model_copy(update={"split": split, **_audit(findings)})
     if split.strategy == "predefined" and usable["official_split"].isna().any() and not division:
         options = options.model_copy(update={"where": {"official_split": [TRAIN, VALIDATION, TEST]}})
@@ -116,7 +118,9 @@ def begin(arguments: Sequence[str]) -> str:
     }
     there = [str(own / file) for file in texts if (own / file).exists()]
     if there and values.get("force", "false") != "true":
-        raise UserError(f"{', '.join(there)} {'are' if len(there) > 1 else 'is'} there; give force=true to overwrite")
+        raise UserError(_refusal(there))
+    from mtl_tf.runs.walk import prepare  # TensorFlow, which a mistyped name does not wait for
+
     with tempfile.TemporaryDirectory() as trial:  # what does not run is not left in the user's folder
         _write(texts, Path(trial))
         prepare(compose([f"experiment={name}", f"config_dir={trial}", f"prepared_dir={prepared}", "quiet=true"]))
@@ -124,6 +128,11 @@ def begin(arguments: Sequence[str]) -> str:
         say(f"wrote {path}")
     say(f"next: python scripts/train.py experiment={name} config_dir={own}")
     return name
+
+
+def _refusal(there: Sequence[str]) -> str:
+    verb = "are" if len(there) > 1 else "is"
+    return f"{', '.join(there)} {verb} there; force=true writes anew, from what is typed this time alone"
 
 
 def _with_patterns(options: CorpusConfig, patterns: dict[str, str]) -> CorpusConfig:

@@ -86,7 +86,7 @@ def propose_tasks(
                 tasks.append(found)
             else:
                 left.append(
-                    f"{column}: {few}; task={column} asks for it all the same" if few else f"{column}: no event"
+                    f"{column}: {few}; name it in task=[...] if it is to be one" if few else f"{column}: no event"
                 )
             continue
         separator = None if column == SPEAKER else _separator(manifest[column].dropna().astype(str))
@@ -97,7 +97,7 @@ def propose_tasks(
         if reason and asked:
             raise UserError(f"task={column}: {reason}")
         if reason:
-            left.append(f"{column}: {reason}; task={column} asks for it all the same")
+            left.append(f"{column}: {reason}; name it in task=[...] if it is to be one")
             continue
         tasks.append(_classes(manifest[column], column, _free_name(column, corpus, others)))
     if not tasks:
@@ -225,8 +225,12 @@ def _is_yes_or_no(label: str) -> bool:
     return True
 
 
-def propose_split(manifest: pd.DataFrame) -> tuple[SplitConfig, dict[str, object], str]:
+def propose_split(manifest: pd.DataFrame, of_speakers: bool = False) -> tuple[SplitConfig, dict[str, object], str]:
     """Proposes a division: the official one, by speakers, or at random.
+
+    Args:
+        manifest: usable clips.
+        of_speakers: whether who speaks is all that is asked, so that test clips are of speakers that train.
 
     Returns:
         The division, further keys of a run (`fold`, where there are several), and a sentence.
@@ -240,6 +244,8 @@ def propose_split(manifest: pd.DataFrame) -> tuple[SplitConfig, dict[str, object
         return SplitConfig(strategy="predefined", **by_speaker), {}, f"the official division{rest}"
     if manifest["official_fold"].notna().all() and manifest["official_fold"].nunique() > 1:
         return SplitConfig(strategy="predefined", **by_speaker), {"fold": 0}, "fold 0 of the official folds"
+    if of_speakers:
+        return SplitConfig(strategy="random"), {}, "a random fifth of the clips, as only known speakers can be told"
     if speakers >= FEWEST_GROUPS:
         folds = min(MOST_FOLDS, speakers)
         split = SplitConfig(strategy="grouped_k_fold", num_folds=folds, **by_speaker)

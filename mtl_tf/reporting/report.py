@@ -14,6 +14,7 @@ from mtl_tf.annotations import timed_events
 from mtl_tf.config import RunConfig
 from mtl_tf.corpora import open_corpus
 from mtl_tf.data.manifest import TRAIN
+from mtl_tf.data.splits import UNUSED
 from mtl_tf.evaluation.attention import attention_weights, has_attention
 from mtl_tf.files import write_whole
 from mtl_tf.reporting import figures
@@ -72,7 +73,7 @@ def write_report(folder: Path) -> Path:
     history = load_history(folder)
     predictions = pd.read_parquet(folder / names.PREDICTIONS)
     audit = load_audit(folder)
-    chosen = config.main_metrics()
+    chosen, division = config.main_metrics(), load_division(part_folders(folder)[0])
     environment = Environment(
         loader=PackageLoader("mtl_tf", "reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -88,7 +89,7 @@ def write_report(folder: Path) -> Path:
         of_events={task: scores for task, scores in metrics["test"].items() if "frame_f1" in scores},
         of_tags={task: scores for task, scores in metrics["test"].items() if "map" in scores},
         corpora={name: open_corpus(name, corpus) for name, corpus in config.corpora.items()},
-        used=load_division(part_folders(folder)[0])["corpus"].value_counts().to_dict(),
+        used=division["corpus"][division["split"] != UNUSED].value_counts().to_dict(),
         counts=_clip_counts(folder, predictions),
         known_speakers=known_speakers(folder),
         published=compare_published(folder, config, metrics),
@@ -116,7 +117,7 @@ def write_report(folder: Path) -> Path:
         intervals={
             task: describe_interval(scores, group_name(config, task)) for task, scores in metrics["test"].items()
         },
-        class_counts=class_counts(load_division(part_folders(folder)[0]), config.trained_tasks),
+        class_counts=class_counts(division, config.trained_tasks),
         audit=audit,
         audit_rows=audit.head(MAX_AUDIT_ROWS).itertuples(),
         environment=json.loads((folder / names.ENVIRONMENT).read_text(encoding="utf-8")),

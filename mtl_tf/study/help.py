@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from mtl_tf.config import StudyConfig
-from mtl_tf.values import refuse_words
+from mtl_tf.values import as_typed, refuse_words
 
 
 def help_text(arguments: Sequence[str] = ()) -> str:
@@ -20,7 +20,7 @@ def help_text(arguments: Sequence[str] = ()) -> str:
     lines = ["Keys of a study, with their defaults (an experiment may set them under study:):"]
     for name, field in StudyConfig.model_fields.items():
         value = field.get_default(call_default_factory=True)
-        text = f"[{','.join(map(str, value))}]" if isinstance(value, list) else value
+        text = f"[{','.join(map(str, value))}]" if isinstance(value, list) else as_typed(value)
         lines += [
             f"  {name}={text}",
             textwrap.fill(field.description or "", 114, initial_indent=" " * 6, subsequent_indent=" " * 6),

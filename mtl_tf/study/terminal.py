@@ -1,5 +1,6 @@
 """Prints the answers of a study."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from mtl_tf.study.gains import UNSURE
 from mtl_tf.study.results import load_rows
 from mtl_tf.study.words import INTERVALS, points, several
 
+_PAGE_WIDTH = 160
+
 
 def print_answers(folder: Path) -> None:
     """Prints what each task gains by each set of partners, and how settings compare, in points.
@@ -19,7 +22,7 @@ def print_answers(folder: Path) -> None:
     Args:
         folder: of the study.
     """
-    console = Console()
+    console = _console()
     gains = load_rows(folder / files.GAINS)
     if len(gains):
         table = _table("Gains on test clips, in points (95 %)", "task", "learned with", "alone", "gain", "interval")
@@ -51,6 +54,11 @@ def print_answers(folder: Path) -> None:
         console.print(table)
 
 
+def _console() -> Console:
+    """Returns the terminal, or a page that is wide enough where the output goes into a file or a pipe."""
+    return Console(width=None if sys.stdout.isatty() else _PAGE_WIDTH)
+
+
 def _table(title: str, *headings: str) -> Table:
     table = Table(title=title)
     for heading in (*headings, "verdict"):
@@ -68,12 +76,12 @@ def print_runs(table: pd.DataFrame) -> None:
         values = ["" if pd.isna(row[name]) else f"{100 * row[name]:.1f}" for name in scores]
         seconds = "" if pd.isna(row["train_seconds"]) else f"{row['train_seconds']:.0f} s"
         shown.add_row(row["run"], *values, seconds, row["differs"])
-    Console().print(shown)
+    _console().print(shown)
 
 
 def print_comparison(table: pd.DataFrame, folders: Sequence[Path]) -> None:
     """Prints how a second run differs from a first one, see `mtl_tf.study.run_list.compare_runs`."""
-    console = Console()
+    console = _console()
     shown = Table(title=f"{folders[1]} beside {folders[0]}, in points (95 %)")
     for heading in ("task", "first", "second", "gain", "interval", "better", "same", "worse"):
         shown.add_column(heading, justify="left" if heading == "task" else "right")

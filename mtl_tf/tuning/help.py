@@ -45,7 +45,7 @@ def help_text(arguments: Sequence[str] = ()) -> str:
         lines += [f"  {key}", textwrap.fill(meaning, 114, initial_indent="      ", subsequent_indent="      ")]
     lines += ["  workers=1", "      processes that carry out trials at the same time"]
     lines += ["  tuning_dir=tuning", "      where the folders of searches are written"]
-    lines += ["  resume=True", "      carry on the latest search of the same space and runs"]
+    lines += ["  resume=true", "      carry on the latest search of the same space and runs"]
     return "\n".join([*lines, "", "All other keys are those of a run; scripts/train.py all --help lists them."])
 
 

@@ -202,7 +202,7 @@ def _parse(key: str, text: str) -> Any:
 def known_keys() -> Mapping[str, str]:
     """Returns the keys of a search with what they mean, those a user types."""
     return {
-        f"{name}={field.get_default(call_default_factory=True)}": str(field.description)
+        f"{name}={as_typed(field.get_default(call_default_factory=True))}": str(field.description)
         for name, field in SearchConfig.model_fields.items()
         if name not in ("space", "fixed")
     }

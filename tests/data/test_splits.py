@@ -199,7 +199,7 @@ def test_recordings_that_are_tested_are_left_out_of_training_and_this_is_noted()
     setting = config({"strategy": "held_out", "test_groups": ["s5"]})
     division = split_clips(table, setting, 0, notes)
     assert (division["split"][same & (table["speaker"] == "s0")] == "unused").all()
-    assert notes == [f"3 clips take no part: the same recording as a test clip, such as {table['path'][0]}"]
+    assert notes == [f"3 clips take no part, being the same recording as a test clip: such as {table['path'][0]}"]
     division["split"] = division["split"].replace("unused", "train")
     with pytest.raises(UserError, match="in test and in training with the same audio"):
         assert_disjoint(table, division, setting)

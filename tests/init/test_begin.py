@@ -126,7 +126,7 @@ def test_nothing_is_overwritten_without_force(tmp_path):
     write_tones(tmp_path / "beeps", ("high", "low"))
     begin([str(tmp_path / "beeps"), "name=beeps"])
     (tmp_path / "my_configs" / "task" / "beeps.yaml").write_text("mine: true\nlabels: {beeps: {column: label}}\n")
-    with pytest.raises(UserError, match="are there; give force=true to overwrite"):
+    with pytest.raises(UserError, match="are there; force=true writes anew"):
         begin([str(tmp_path / "beeps"), "name=beeps"])
     assert "mine" in (tmp_path / "my_configs" / "task" / "beeps.yaml").read_text()
     begin([str(tmp_path / "beeps"), "name=beeps", "force=true"])

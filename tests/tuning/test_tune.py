@@ -111,7 +111,7 @@ def test_the_test_split_is_opened_once_and_the_winner_is_an_experiment(tone_corp
     (tmp_path / "configs" / "experiment").mkdir(parents=True)
     (tmp_path / "configs" / "experiment" / "tuned.yaml").write_bytes((folder / files.BEST_EXPERIMENT).read_bytes())
     config = compose(["experiment=tuned", "config_dir=configs", f"data_root={tone_corpus}", "quiet=true"])
-    assert same(config, compose_module.load(own / "config.yaml"), "experiment")
+    assert same(config, compose_module.load(own / "config.yaml"), "experiment", "recipe")  # whose keys are written out
 
     from mtl_tf.experiment import run_experiment
 
