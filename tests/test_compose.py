@@ -175,6 +175,8 @@ def test_help_alone_is_a_page_or_two_and_says_how_to_see_more():
 def test_help_shows_the_keys_that_are_asked_for():
     assert {key.split(".")[0] for key in keys_in(help_text(["training", "split.seed"]))} == {"training", "split"}
     assert keys_in(help_text(["seed"])) == {"seed"}
+    kinds = " ".join(help_text(["tasks"]).split())
+    assert "(one of single_label, multi_label, frame_single_label, frame_multi_label)" in kinds
     assert {key.rpartition(".")[0] for key in keys_in(help_text(["augment=[warp,noise]", "model=crnn"]))} == {
         "augment.warp",
         "augment.noise",

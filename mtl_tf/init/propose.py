@@ -18,6 +18,7 @@ GENERIC = ("label", "labels", "class", "category", "target")  # which say nothin
 MOST_CLASSES = 200
 SEPARATORS = (";", ",", "|")
 FEWEST_CLIPS = 3  # of a class, on average
+FEWEST_IN_ALL = 50  # a fifth of them is tested, and each is ten points of a score
 MOST_NUMBERS = 20  # different values of a column of numbers that may still be classes
 MOST_FOLDS, FEWEST_GROUPS = 5, 3
 MOST_PLACED = 0.75  # share of clips with a part from which an official division is taken for one
@@ -195,6 +196,8 @@ def doubts(manifest: pd.DataFrame, tasks: Sequence[ProposedTask]) -> list[str]:
         tasks: the proposal.
     """
     found = []
+    if len(manifest) < FEWEST_IN_ALL and not any(task.of_frames for task in tasks):
+        found.append(f"{len(manifest)} clips are few: scores of the few that are tested say next to nothing")
     for task in tasks:
         labels = manifest[task.column].dropna().astype(str)
         if task.of_frames:

@@ -91,6 +91,7 @@ def test_columns_of_a_table_become_tasks_and_speakers_keep_the_test_apart(tmp_pa
     begin([str(tmp_path / "list.csv"), "name=who", "task=speaker"])
     who = compose(["experiment=who", "config_dir=my_configs"])
     assert {name: task.closed_set for name, task in who.tasks.items()} == {"who_speaker": True}
+    assert who.corpora["who"].split.strategy == "random"  # who speaks can be told of known speakers alone
 
 
 def test_speakers_in_the_names_of_files_keep_the_test_apart(tmp_path, capsys):
@@ -126,8 +127,10 @@ def test_nothing_is_overwritten_without_force(tmp_path):
     write_tones(tmp_path / "beeps", ("high", "low"))
     begin([str(tmp_path / "beeps"), "name=beeps"])
     (tmp_path / "my_configs" / "task" / "beeps.yaml").write_text("mine: true\nlabels: {beeps: {column: label}}\n")
+    prepared = {path: path.stat().st_mtime_ns for path in (tmp_path / "prepared").rglob("*")}
     with pytest.raises(UserError, match="are there; force=true writes anew"):
         begin([str(tmp_path / "beeps"), "name=beeps"])
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "prepared").rglob("*")} == prepared
     assert "mine" in (tmp_path / "my_configs" / "task" / "beeps.yaml").read_text()
     begin([str(tmp_path / "beeps"), "name=beeps", "force=true"])
     assert yaml.safe_load((tmp_path / "my_configs" / "task" / "beeps.yaml").read_text())["classes"] == ["high", "low"]
@@ -245,7 +248,7 @@ def test_a_person_is_told_what_to_look_at(tmp_path, capsys):
     (tmp_path / "list.csv").write_text("\n".join(["file;rain;loudness;kind", *rows]))
     begin([str(tmp_path / "list.csv"), "name=look"])
     said = capsys.readouterr().err
-    assert "no task loudness: 4 different numbers" in said
+    assert "no task loudness: 4 different numbers" in said and "12 clips are few" in said
     assert "kind: c is in fewer than 3 clips" in said and "rain is yes or no" in said
 
 
