@@ -12,6 +12,8 @@ LOG_MEL = {"name": "log_mel", "sample_rate": 8000, "n_fft": 256, "hop_length": 8
 SUMMARY = LOG_MEL | {"name": "filter_bank_summary", "window_s": 0.25}
 PICTURE = {"name": "picture", "sample_rate": 8000, "n_fft": 256, "hop_length": 80}
 FRONT_ENDS = {
+    "fu2020": LOG_MEL | {"hop_length": 400},  # recurrent layers take long for many frames
+    "crnn": LOG_MEL | {"hop_length": 200},
     "gresnet": LOG_MEL | {"num_frames": 40},
     "cab_cnn": {"name": "envelope", "sample_rate": 8000},
     "shared_dnn": SUMMARY,

@@ -25,7 +25,7 @@ AXES = {"of the clip": {"num_frames": None}, "resized": {"fit": "resize"}, "cut 
 
 def model_of(name, tasks=TASKS, axis="of the clip"):
     """Builds a small model; on an axis of its own a clip of 1.0625 s neither grows nor shrinks."""
-    frames = {"cab_cnn": 8500, "shared_dnn": 5}.get(name, 107)
+    frames = {"cab_cnn": 8500, "shared_dnn": 5, "fu2020": 22, "crnn": 43}.get(name, 107)
     options = dict(FRONT_ENDS.get(name, LOG_MEL)) | {"num_frames": frames} | AXES[axis]
     return build_model(build_frontend(options.pop("name"), options), build_trunk(name, SMALL[name]), tasks)
 
