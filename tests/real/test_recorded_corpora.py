@@ -32,9 +32,10 @@ CASES = {
     "esc10": (["experiment=esc10", "fold=0"], {"scene": 10}),
     "two corpora": (["experiment=fsdd_and_esc10"], {"digit": 10, "scene": 10}),
 }
+SLOW = ("emodb", "two corpora")  # whose experiments train a step on example files in every run of the tests
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=[pytest.mark.slow] * (case in SLOW)) for case in CASES])
 def test_it_trains_exports_and_reloads(case, real_audio, tmp_path):
     overrides, classes = CASES[case]
     folder = run_experiment(compose([*overrides, *BOUNDED, f"data_root={real_audio}"]))
