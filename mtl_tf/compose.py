@@ -197,5 +197,6 @@ def _known_options(section: str, values: dict, arguments: Collection[str]) -> di
     for key in values:
         if key not in keys and (f"{section}.{key}" in arguments or section not in arguments):
             full = [f"{section}.{name}" for name in keys]
-            raise UserError(f"unknown key {section}.{key}.{nearest_hint(f'{section}.{key}', full)}")
+            command = f"scripts/train.py {section}={name} --help"
+            raise UserError(f"unknown key {section}.{key}.{nearest_hint(f'{section}.{key}', full, command)}")
     return {key: value for key, value in values.items() if key in keys}

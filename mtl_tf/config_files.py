@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -132,6 +133,21 @@ def shipped_options(group: str, name: str) -> dict:
     return dict(_read_shipped(group, name))
 
 
+def read_keys(path: Path) -> dict[str, Any]:
+    """Reads the keys of a file.
+
+    Raises:
+        UserError: the file is no YAML, or holds no keys.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path} holds no keys; give it some, or remove it")
+    return values
+
+
 def check_own_files(dirs: Sequence[Path]) -> None:
     """Looks for what is wrong with a user's files, once they could not be composed.
 
@@ -142,14 +158,8 @@ def check_own_files(dirs: Sequence[Path]) -> None:
         for path in sorted(
             path for group in ("corpus", "task", "experiment") for path in (folder / group).rglob("*.yaml")
         ):
-            try:
-                text = path.read_text(encoding="utf-8")
-                values = yaml.safe_load(text)
-            except (yaml.YAMLError, UnicodeDecodeError) as error:
-                raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-            if not isinstance(values, dict):
-                raise UserError(f"{path} holds no keys; give it some, or remove it")
-            if not text.lstrip().startswith("# @package"):
+            read_keys(path)
+            if not path.read_text(encoding="utf-8").lstrip().startswith("# @package"):
                 section = {"corpus": "corpora", "task": "tasks"}.get(path.parent.name)
                 wanted = "_global_" if section is None else f"{section}.{path.stem}"
                 raise UserError(f"{path} must begin with the line: # @package {wanted}")
@@ -172,9 +182,7 @@ def corpus_options(name: str, arguments: Sequence[str] = ()) -> CorpusConfig:
         raise UserError(f"no corpus is called {name}.{hint}")
     path = file_of("corpus", name, dirs)
     try:
-        return CorpusConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        return CorpusConfig.model_validate(read_keys(path))
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{path}: {wrong_value('.'.join(map(str, first['loc'])), first)}") from error

@@ -6,12 +6,10 @@ import typing
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel
 
 from mtl_tf.config import CorpusConfig, LabelsConfig, RunConfig, StudyConfig, TaskConfig
-from mtl_tf.config_files import CONFIG_DIR, SEVERAL, choices, file_of
-from mtl_tf.errors import UserError
+from mtl_tf.config_files import CONFIG_DIR, SEVERAL, choices, file_of, read_keys
 from mtl_tf.values import as_typed
 
 WIDTH = 120
@@ -110,14 +108,7 @@ def keys_of_file(group: str, name: str, values: dict, dirs: Sequence[Path] | Non
 
 def _read(path: Path) -> tuple[list[str], dict, dict[str, str]]:
     """Reads what a file says of itself, its keys, and what it says of each."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        found = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(found, dict):
-        raise UserError(f"{path} holds no keys; give it some, or remove it")
-    lines = text.splitlines()
+    found, lines = read_keys(path), path.read_text(encoding="utf-8").splitlines()
     about = [line[2:] for line in lines if line.startswith("# ") and not line.startswith("# @")]
     matches = filter(None, (re.match(r"^(\w+):.*?\s#\s*(.*)$", line) for line in lines))
     return about, found, {match[1]: match[2] for match in matches}

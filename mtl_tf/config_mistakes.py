@@ -34,7 +34,8 @@ def explain(error: ValidationError, values: dict) -> str:
         ]
         if elsewhere:
             return f"unknown key {key}. Did you mean {' or '.join(elsewhere)}?"
-        return f"unknown key {key}.{nearest_hint(key, [prefix + name for name in known])}"
+        command = f"scripts/train.py {location[0]} --help" if prefix else "scripts/train.py --help"
+        return f"unknown key {key}.{nearest_hint(key, [prefix + name for name in known], command)}"
     if first["type"] == "missing" and isinstance(first["loc"][-1], int):
         return f"{'.'.join(location[:-1])} has too few values"
     if first["type"] == "missing":

@@ -12,12 +12,13 @@ class UserError(Exception):
     """A mistake in the user's input; commands print its message on one line and exit with code 2."""
 
 
-def nearest_hint(wrong: str, known: Iterable[str]) -> str:
+def nearest_hint(wrong: str, known: Iterable[str], listed_by: str = "--help") -> str:
     """Suggests the known name nearest to a wrong one.
 
     Args:
         wrong: what the user typed.
         known: every name that would have been right.
+        listed_by: what to type to see all of them.
 
     Returns:
         A sentence beginning with a space, to append to a message.
@@ -32,17 +33,13 @@ def nearest_hint(wrong: str, known: Iterable[str]) -> str:
     ' Known: a, b.'
     >>> nearest_hint("zzz", "abcdefghijklmnop")
     ' Known: a, b, c, d, e, f, g, h, i, j, k, l and 4 more; --help lists them.'
-    >>> nearest_hint("a.zzzzz", [f"a.{letter}" for letter in "abcdefghijklmn"])[-54:]
-    'a.l and 2 more; scripts/train.py a --help lists them.'
     """
     names = sorted(known)
     nearest = max(names, key=lambda name: (_likeness(wrong, name), name.startswith(wrong)), default=None)
     if nearest is not None and _likeness(wrong, nearest) >= LIKE_ENOUGH:
         return f" Did you mean {nearest}?"
     if len(names) > MOST_NAMES:
-        section = names[0].partition(".")[0] if "." in names[0] else ""
-        command = f"scripts/train.py {section} --help" if section else "--help"
-        return f" Known: {', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more; {command} lists them."
+        return f" Known: {', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more; {listed_by} lists them."
     return f" Known: {', '.join(names)}."
 
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from mtl_tf.config_files import GROUPS, choices, file_of
+from mtl_tf.config_files import GROUPS, choices, file_of, read_keys
 from mtl_tf.errors import UserError, nearest_hint
 
 GROUP = "recipe"
@@ -48,7 +46,7 @@ def read_recipe(experiment: str, typed: str | None, dirs: Sequence[Path], given:
     """
     own = {}
     if experiment in choices("experiment", dirs):
-        own = _read(file_of("experiment", experiment, dirs))
+        own = read_keys(file_of("experiment", experiment, dirs))
     name = own.get(DEFAULT) if typed is None else typed
     if name in (None, "null", ""):
         return Recipe()
@@ -58,7 +56,7 @@ def read_recipe(experiment: str, typed: str | None, dirs: Sequence[Path], given:
     sections = own.get(OF_EXPERIMENT) or {}
     if not isinstance(sections, dict) or not isinstance(sections.get(name) or {}, dict):
         raise UserError(f"experiment {experiment}: {OF_EXPERIMENT}.{name} must hold keys, such as training.epochs: 40")
-    keys = _read(file_of(GROUP, name, dirs)) | (sections.get(name) or {})
+    keys = read_keys(file_of(GROUP, name, dirs)) | (sections.get(name) or {})
     groups = {key: _as_typed(keys.pop(key)) for key in GROUPS if key in keys and key in _CHOSEN}
     # Keys of a front end or model are for that of the experiment or recipe, and fall where another one is typed.
     shipped = _choices_of(own) | groups
@@ -82,13 +80,3 @@ def _choices_of(experiment: Mapping[str, Any]) -> dict[str, str]:
 
 def _as_typed(choice: Any) -> str:
     return f"[{','.join(choice)}]" if isinstance(choice, list) else str(choice)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path} holds no keys; give it some, or remove it")
-    return values
